@@ -1,0 +1,2 @@
+// Package archive is the store.
+package archive
