@@ -1,0 +1,62 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+)
+
+var (
+	// ErrNotExist says that there is no object under the name.
+	ErrNotExist = errors.New("object does not exist")
+	// ErrExist says that the name was taken when the object was committed.
+	ErrExist = errors.New("object exists already")
+	// ErrName says that a name or prefix is not allowed.
+	ErrName = errors.New("name not allowed in a bucket")
+	// ErrFull says that the bucket has no space left, or none for this user.
+	ErrFull = errors.New("no space left in the bucket")
+	// ErrRange says that an offset is negative.
+	ErrRange = errors.New("range not allowed")
+	// ErrDone says that a writer was used after Commit, Abort or a failure.
+	ErrDone = errors.New("writer is done")
+)
+
+// Bucket holds objects under names; the package says what it promises. All
+// methods may be called by many at once. The context governs the call, and of
+// Create and Open also what they return.
+type Bucket interface {
+	// Create begins an object. Nothing is under the name until Commit.
+	Create(ctx context.Context, name string) (Writer, error)
+	// Open reads n bytes from off, or to the end when n is negative. Where
+	// the range goes past the end of the object the reader gives what there
+	// is and then io.ErrUnexpectedEOF.
+	Open(ctx context.Context, name string, off, n int64) (io.ReadCloser, error)
+	// Size is the length of an object in bytes.
+	Size(ctx context.Context, name string) (int64, error)
+	// List gives the objects whose names begin with prefix, in order of name
+	// (bytewise). The prefix may end anywhere in a segment. Objects created or
+	// removed meanwhile may be there or not. An error ends the list.
+	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+	// Remove takes an object away; ErrNotExist if there is none. On some
+	// systems it fails while the object is being read.
+	Remove(ctx context.Context, name string) error
+}
+
+// Info is an object in a list.
+type Info struct {
+	Name string
+	Size int64
+}
+
+// Writer takes the bytes of one object. It belongs to one goroutine. Errors
+// stick: after a failed Write, Commit returns that error and makes nothing.
+type Writer interface {
+	io.Writer
+	// Commit makes the object visible and durable. The writer is done then,
+	// whatever the answer.
+	Commit() error
+	// Abort drops the bytes. After Commit or Abort it does nothing, so that it
+	// can be deferred.
+	Abort() error
+}
