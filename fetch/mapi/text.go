@@ -1,0 +1,124 @@
+package mapi
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Text is a value of any string type without its terminator. 8-bit strings are
+// read in codePage, or in Windows-1252 where that is 0 or not known. A binary
+// value (an HTML body) is read so too.
+func (p *Property) Text(codePage int) string {
+	return decodeText(p.Tag.Type(), p.Bytes(), codePage)
+}
+
+func decodeText(t Type, data []byte, codePage int) string {
+	switch {
+	case t == TypeUnicode:
+		codePage = 1200
+	case t&CodePage != 0:
+		codePage = int(t &^ (CodePage | MultiValue))
+	case t == TypeString8, t == TypeBinary:
+	default:
+		return ""
+	}
+	switch codePage {
+	case 1200:
+		return decodeUTF16(data, binary.LittleEndian)
+	case 1201:
+		return decodeUTF16(data, binary.BigEndian)
+	}
+	// One terminator goes; NULs inside belong to the value.
+	return DecodeCodePage(codePage, bytes.TrimSuffix(data, []byte{0}))
+}
+
+func decodeUTF16(b []byte, order binary.ByteOrder) string {
+	if n := len(b) &^ 1; n >= 2 && b[n-2] == 0 && b[n-1] == 0 {
+		b = b[:n-2]
+	}
+	var s strings.Builder
+	s.Grow(len(b) / 2)
+	for i := 0; i+1 < len(b); i += 2 {
+		r := rune(order.Uint16(b[i:]))
+		if utf16.IsSurrogate(r) {
+			low := rune(utf8.RuneError)
+			if i+3 < len(b) {
+				low = rune(order.Uint16(b[i+2:]))
+			}
+			if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+				i += 2
+			}
+		}
+		s.WriteRune(r)
+	}
+	return s.String()
+}
+
+func encodeUTF16(s string, terminate bool) []byte {
+	b := make([]byte, 0, 2*len(s)+2)
+	for _, r := range s {
+		if r >= 0x10000 {
+			hi, lo := utf16.EncodeRune(r)
+			b = append(b, byte(hi), byte(hi>>8), byte(lo), byte(lo>>8))
+			continue
+		}
+		b = append(b, byte(r), byte(r>>8))
+	}
+	if terminate {
+		b = append(b, 0, 0)
+	}
+	return b
+}
+
+// texts reads a list of strings.
+func (p *Property) texts(codePage int) []string {
+	t := p.Tag.Type()
+	if t.IsString() {
+		return []string{p.Text(codePage)}
+	}
+	if layout, _ := t.Layout(); layout != LayoutVarMV {
+		return nil
+	}
+	one := t
+	if t&CodePage == 0 {
+		one = t &^ MultiValue
+	}
+	var list []string
+	for _, member := range Members(p.Bytes()) {
+		list = append(list, decodeText(one, member, codePage))
+	}
+	return list
+}
+
+// Members cuts the value of a multi-valued string or binary type into its
+// members; nil when it is not laid out so.
+func Members(data []byte) [][]byte {
+	if len(data) < 4 {
+		return nil
+	}
+	count := binary.LittleEndian.Uint32(data)
+	data = data[4:]
+	if uint64(count) > uint64(len(data)/4) {
+		return nil
+	}
+	list := make([][]byte, 0, count)
+	for range count {
+		if len(data) < 4 {
+			return nil
+		}
+		n := binary.LittleEndian.Uint32(data)
+		data = data[4:]
+		if uint64(n) > uint64(len(data)) {
+			return nil
+		}
+		list = append(list, data[:n:n])
+		data = data[n:]
+	}
+	if len(data) > 0 {
+		return nil
+	}
+	return list
+}
