@@ -1,0 +1,46 @@
+package archive
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
+	"sync"
+
+	"mailbrick/archive/seal"
+)
+
+// idMaker makes the keyed names of an archive: HMAC-SHA-256 under a key of their own, the first 16 bytes. Under a secret
+// key 128 bits are enough: 2^40 chunks meet by chance with probability 2^-49, and nobody outside can look for it.
+type idMaker struct{ chunks, names *sync.Pool }
+
+func newIDMaker(key seal.Key) idMaker {
+	return idMaker{chunks: macPool(key.Derive("chunk id")), names: macPool(key.Derive("name"))}
+}
+
+func macPool(key [32]byte) *sync.Pool {
+	return &sync.Pool{New: func() any { return hmac.New(sha256.New, key[:]) }}
+}
+
+func sum(pool *sync.Pool, parts ...[]byte) (id [16]byte) {
+	m := pool.Get().(hash.Hash)
+	defer pool.Put(m)
+	m.Reset()
+	for _, p := range parts {
+		m.Write(p)
+	}
+	var full [sha256.Size]byte
+	copy(id[:], m.Sum(full[:0]))
+	return id
+}
+
+// chunk names a chunk by its bytes.
+func (m idMaker) chunk(data []byte) chunkID { return sum(m.chunks, data) }
+
+// item names an item by its mailbox and the server's id.
+func (m idMaker) item(mailbox, itemID string) ID {
+	return sum(m.names, []byte("item\x00"), []byte(mailbox), []byte{0}, []byte(itemID))
+}
+
+// folder and cursor name rows of a mailbox without saying what they are of.
+func (m idMaker) folder(id string) [16]byte  { return sum(m.names, []byte("folder\x00"), []byte(id)) }
+func (m idMaker) cursor(key string) [16]byte { return sum(m.names, []byte("cursor\x00"), []byte(key)) }

@@ -1,0 +1,57 @@
+// Package journal keeps the one chain of records that says what was added to an archive and removed from it, by whom and
+// when. It owns the record file and the fields of its entries; it must never know the catalog.
+//
+// # Protocol
+//
+// Record n+1 is created, if absent, after record n: the object's name is its number, so two writers cannot both take it.
+// Who loses reads the winner and decides: a record that touches the same mailbox means that another writer is at work,
+// any other is passed over and the next number is tried. A record carries a random nonce: when the answer to a creation
+// is lost, reading the number back tells whose record it is. Each record holds the hash of the header before it, so the
+// head's hash stands for all of history. Time never goes back: a record's time is the later of the clock and the previous
+// record's time + 1 ms.
+//
+// # Format, version 1
+//
+// Record n is the object journal/GGGGGG/NNNNNNNNNNNN: N the number in twelve decimal digits, G the number / 10,000 in six.
+// Numbers begin at 1. Integers are little-endian; "varint" and "bytes" are the fields of package wire.
+//
+//	offset  size  field
+//	0       4     magic "MBJR"
+//	4       4     format version, 1
+//	8       32    salt of this record's key
+//	40      128   header, sealed: 112 bytes and a tag of 16
+//	168     ...   body, compressed with zstd and sealed, to the end of the object
+//
+// Both are sealed (package seal, purpose "journal") with the object's name as associated data; nonce 0 is the header, 1
+// the body. The header's plain text:
+//
+//	0       8     number
+//	8       8     time, milliseconds since 1970 UTC
+//	16      32    SHA-256 of the previous record's header (zero for record 1)
+//	48      32    SHA-256 of the body before compression
+//	80      8     length of the body before compression
+//	88      16    nonce
+//	104     8     zero
+//
+// The body is a run of entries: varint kind, bytes payload. Kinds and payloads (see Entry types):
+//
+//	1 begin     16 bytes session · bytes program
+//	2 pack      16 bytes name · 32 bytes salt · varint size · 32 bytes SHA-256 · varint chunks
+//	3 depends   16 bytes name: a pack of an earlier record that this record's items point into
+//	4 section   bytes mailbox · varint snapshot ordinal: the entries that follow are of this mailbox
+//	5 folder    bytes id · bytes parent id · bytes name · bytes class · bytes kind
+//	6 folder gone  bytes id
+//	7 version   16 bytes id · bytes item id · bytes change key · bytes folder id · varint size · 32 bytes SHA-256 ·
+//	            varint flags (1 associated, 2 recipe is a chunk) · bytes unparsed reason · bytes summary · bytes recipe
+//	8 gone      16 bytes id
+//	9 cursor    bytes key · varint 0 removed, 1 set · bytes value
+//	10 complete varint: the section's snapshot is complete and from now on visible (0)
+//
+// A version ends the previous version of its id at the section's ordinal. What is added before "complete" is kept so that
+// a broken run can go on, and is shown to nobody.
+//
+// # Limits and recovery
+//
+// A body has at most 256 MiB. A reader refuses another format version and unknown kinds by name: it must not pass over
+// what it does not know. Everything beside the journal and the packs is derived from them.
+package journal

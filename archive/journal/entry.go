@@ -1,0 +1,247 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+
+	"mailbrick/archive/wire"
+)
+
+// ErrUnknownEntry says that a record holds something this program does not know: a newer program wrote it.
+var ErrUnknownEntry = errors.New("journal entry of an unknown kind: written by a newer program")
+
+const (
+	kindBegin = 1 + iota
+	kindPack
+	kindDepends
+	kindSection
+	kindFolder
+	kindFolderGone
+	kindVersion
+	kindGone
+	kindCursor
+	kindComplete
+)
+
+// Begin is appended by a writer before its first pack.
+type Begin struct {
+	Session [16]byte
+	Program string
+}
+
+// Pack is a new pack.
+type Pack struct {
+	Name   [16]byte
+	Salt   [32]byte
+	Size   int64
+	SHA256 [32]byte
+	Chunks int
+}
+
+// Folder is a folder as it is from the section's snapshot on.
+type Folder struct{ ID, ParentID, Name, Class, Kind string }
+
+// Version is a state of an item from the section's snapshot on.
+type Version struct {
+	ID                          [16]byte
+	ItemID, ChangeKey, FolderID string
+	Size                        int64
+	SHA256                      [32]byte
+	Associated                  bool
+	RecipeIsChunk               bool // Recipe is the id of the chunk that holds the recipe
+	Unparsed                    string
+	Summary                     []byte
+	Recipe                      []byte
+}
+
+// Cursor is where the next run goes on; a nil Value removes the key.
+type Cursor struct {
+	Key   string
+	Value []byte
+}
+
+// Section is what a record says of one mailbox, in the order of the fields.
+type Section struct {
+	Mailbox     string
+	Ordinal     uint32
+	Folders     []Folder
+	FoldersGone []string
+	Versions    []Version
+	Gone        [][16]byte
+	Cursors     []Cursor
+	Complete    bool
+}
+
+// Body is what a record says.
+type Body struct {
+	Begin    *Begin
+	Packs    []Pack
+	Depends  [][16]byte
+	Sections []Section
+}
+
+type encoder struct{ out, payload []byte }
+
+func (e *encoder) entry(kind uint64, fill func(b []byte) []byte) {
+	e.payload = fill(e.payload[:0])
+	e.out = wire.AppendUvarint(e.out, kind)
+	e.out = wire.AppendBytes(e.out, e.payload)
+}
+
+// Encode gives the canonical bytes of a body.
+func (body *Body) Encode() []byte {
+	e := &encoder{}
+	if b := body.Begin; b != nil {
+		e.entry(kindBegin, func(p []byte) []byte { return wire.AppendBytes(append(p, b.Session[:]...), b.Program) })
+	}
+	for i := range body.Packs {
+		e.entry(kindPack, body.Packs[i].append)
+	}
+	for _, name := range body.Depends {
+		e.entry(kindDepends, func(p []byte) []byte { return append(p, name[:]...) })
+	}
+	for i := range body.Sections {
+		e.section(&body.Sections[i])
+	}
+	return e.out
+}
+
+func (e *encoder) section(s *Section) {
+	e.entry(kindSection, func(p []byte) []byte {
+		return wire.AppendUvarint(wire.AppendBytes(p, s.Mailbox), uint64(s.Ordinal))
+	})
+	for _, f := range s.Folders {
+		e.entry(kindFolder, func(p []byte) []byte {
+			for _, text := range []string{f.ID, f.ParentID, f.Name, f.Class, f.Kind} {
+				p = wire.AppendBytes(p, text)
+			}
+			return p
+		})
+	}
+	for _, id := range s.FoldersGone {
+		e.entry(kindFolderGone, func(p []byte) []byte { return wire.AppendBytes(p, id) })
+	}
+	for i := range s.Versions {
+		e.entry(kindVersion, s.Versions[i].Append)
+	}
+	for _, id := range s.Gone {
+		e.entry(kindGone, func(p []byte) []byte { return append(p, id[:]...) })
+	}
+	for _, c := range s.Cursors {
+		e.entry(kindCursor, func(p []byte) []byte {
+			p = wire.AppendBytes(p, c.Key)
+			if c.Value == nil {
+				return wire.AppendBytes(wire.AppendUvarint(p, 0), "")
+			}
+			return wire.AppendBytes(wire.AppendUvarint(p, 1), c.Value)
+		})
+	}
+	if s.Complete {
+		e.entry(kindComplete, func(p []byte) []byte { return wire.AppendUvarint(p, 0) })
+	}
+}
+
+func (k *Pack) append(p []byte) []byte {
+	p = append(append(p, k.Name[:]...), k.Salt[:]...)
+	p = wire.AppendUvarint(p, uint64(k.Size))
+	p = append(p, k.SHA256[:]...)
+	return wire.AppendUvarint(p, uint64(k.Chunks))
+}
+
+// Append appends a version's fields; a catalog keeps them in the same form.
+func (v *Version) Append(p []byte) []byte {
+	var flags uint64
+	if v.Associated {
+		flags |= 1
+	}
+	if v.RecipeIsChunk {
+		flags |= 2
+	}
+	p = append(p, v.ID[:]...)
+	for _, text := range []string{v.ItemID, v.ChangeKey, v.FolderID} {
+		p = wire.AppendBytes(p, text)
+	}
+	p = append(wire.AppendUvarint(p, uint64(v.Size)), v.SHA256[:]...)
+	p = wire.AppendUvarint(p, flags)
+	return wire.AppendBytes(wire.AppendBytes(wire.AppendBytes(p, v.Unparsed), v.Summary), v.Recipe)
+}
+
+// Read reads a version's fields.
+func (v *Version) Read(r *wire.Reader) {
+	v.ID = [16]byte(r.Fixed(16))
+	v.ItemID, v.ChangeKey, v.FolderID = r.String(), r.String(), r.String()
+	v.Size = int64(r.Uvarint())
+	v.SHA256 = [32]byte(r.Fixed(32))
+	flags := r.Uvarint()
+	v.Associated, v.RecipeIsChunk = flags&1 != 0, flags&2 != 0
+	v.Unparsed = r.String()
+	v.Summary, v.Recipe = r.Bytes(), r.Bytes()
+}
+
+// DecodeBody reads what Encode wrote. Byte fields are slices of b.
+func DecodeBody(b []byte) (*Body, error) {
+	body := &Body{}
+	r := wire.NewReader(b)
+	for r.More() {
+		kind := r.Uvarint()
+		p := wire.NewReader(r.Bytes())
+		if r.Err() != nil {
+			break
+		}
+		if err := body.decode(kind, p); err != nil {
+			return nil, err
+		}
+		if err := p.Done(); err != nil {
+			return nil, fmt.Errorf("journal entry of kind %d: %w", kind, err)
+		}
+	}
+	return body, r.Done()
+}
+
+func (body *Body) decode(kind uint64, p *wire.Reader) error {
+	switch kind {
+	case kindBegin:
+		body.Begin = &Begin{Session: [16]byte(p.Fixed(16)), Program: p.String()}
+	case kindPack:
+		body.Packs = append(body.Packs, Pack{Name: [16]byte(p.Fixed(16)), Salt: [32]byte(p.Fixed(32)),
+			Size: int64(p.Uvarint()), SHA256: [32]byte(p.Fixed(32)), Chunks: int(p.Uint32())})
+	case kindDepends:
+		body.Depends = append(body.Depends, [16]byte(p.Fixed(16)))
+	case kindSection:
+		body.Sections = append(body.Sections, Section{Mailbox: p.String(), Ordinal: p.Uint32()})
+	default:
+		if len(body.Sections) == 0 {
+			return fmt.Errorf("%w: %d", ErrUnknownEntry, kind)
+		}
+		return body.Sections[len(body.Sections)-1].decode(kind, p)
+	}
+	return nil
+}
+
+func (s *Section) decode(kind uint64, p *wire.Reader) error {
+	switch kind {
+	case kindFolder:
+		s.Folders = append(s.Folders, Folder{ID: p.String(), ParentID: p.String(), Name: p.String(), Class: p.String(), Kind: p.String()})
+	case kindFolderGone:
+		s.FoldersGone = append(s.FoldersGone, p.String())
+	case kindVersion:
+		var v Version
+		v.Read(p)
+		s.Versions = append(s.Versions, v)
+	case kindGone:
+		s.Gone = append(s.Gone, [16]byte(p.Fixed(16)))
+	case kindCursor:
+		c := Cursor{Key: p.String()}
+		set, value := p.Uvarint(), p.Bytes()
+		if set != 0 {
+			c.Value = append([]byte{}, value...)
+		}
+		s.Cursors = append(s.Cursors, c)
+	case kindComplete:
+		p.Uvarint()
+		s.Complete = true
+	default:
+		return fmt.Errorf("%w: %d", ErrUnknownEntry, kind)
+	}
+	return nil
+}

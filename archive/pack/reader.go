@@ -1,0 +1,183 @@
+package pack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"mailbrick/archive/blob"
+	"mailbrick/archive/seal"
+)
+
+// Reader reads frames and tables of the packs of a bucket. It is for concurrent use.
+type Reader struct {
+	bucket   blob.Bucket
+	key      seal.Key
+	decoders sync.Pool
+}
+
+// NewReader makes a reader.
+func NewReader(bucket blob.Bucket, key seal.Key) *Reader { return &Reader{bucket: bucket, key: key} }
+
+// FrameRef is what is needed to read one frame with one range read.
+type FrameRef struct {
+	Pack    Name
+	Salt    [saltSize]byte
+	Ordinal uint32
+	Offset  int64
+	Sealed  uint32
+	Plain   uint32
+}
+
+// Frame reads, opens and decompresses a frame.
+func (r *Reader) Frame(ctx context.Context, ref FrameRef) ([]byte, error) {
+	if ref.Plain > maxFrame || ref.Sealed > maxFrame+1024 {
+		return nil, fmt.Errorf("pack %x: %w: frame of %d bytes", ref.Pack, ErrDamaged, ref.Plain)
+	}
+	sealed, err := r.read(ctx, ref.Pack, ref.Offset, int64(ref.Sealed))
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := r.key.Sealer(purpose, ref.Salt[:])
+	if err != nil {
+		return nil, err
+	}
+	data, err := sealer.Open(sealed[:0], sealed, append(ref.Pack[:len(ref.Pack):len(ref.Pack)], "frame"...), uint64(ref.Ordinal))
+	if err != nil {
+		return nil, fmt.Errorf("pack %x: frame %d: %w: %w", ref.Pack, ref.Ordinal, ErrDamaged, err)
+	}
+	plain, err := r.decode(data, int(ref.Plain))
+	if err != nil {
+		return nil, fmt.Errorf("pack %x: frame %d: %w", ref.Pack, ref.Ordinal, err)
+	}
+	return plain, nil
+}
+
+func (r *Reader) decode(data []byte, size int) ([]byte, error) {
+	dec, _ := r.decoders.Get().(*zstd.Decoder)
+	if dec == nil {
+		var err error
+		if dec, err = newDecoder(); err != nil {
+			return nil, err
+		}
+	}
+	defer r.decoders.Put(dec)
+	return decode(dec, data, size)
+}
+
+func (r *Reader) read(ctx context.Context, name Name, off, n int64) ([]byte, error) {
+	in, err := r.bucket.Open(ctx, name.Object(), off, n)
+	if err != nil {
+		return nil, fmt.Errorf("pack %x: %w", name, err)
+	}
+	defer in.Close()
+	p := make([]byte, n)
+	if _, err := io.ReadFull(in, p); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w: it is shorter than it was", ErrDamaged)
+		}
+		return nil, fmt.Errorf("pack %x: %w", name, err)
+	}
+	return p, nil
+}
+
+// Table reads the table of a pack with three range reads. It checks the seal of the table, not the frames.
+func (r *Reader) Table(ctx context.Context, name Name) (*Table, error) {
+	size, err := r.bucket.Size(ctx, name.Object())
+	if err != nil {
+		return nil, fmt.Errorf("pack %x: %w", name, err)
+	}
+	if size < int64(headerSize+trailerSize) {
+		return nil, fmt.Errorf("pack %x: %w: only %d bytes long", name, ErrDamaged, size)
+	}
+	t := &Table{Name: name, Size: size}
+	if err := r.header(ctx, t); err != nil {
+		return nil, err
+	}
+	tail, err := r.read(ctx, name, size-int64(trailerSize), int64(trailerSize))
+	if err != nil {
+		return nil, err
+	}
+	copy(t.SHA256[:], tail[16:])
+	at, n := binary.LittleEndian.Uint64(tail), binary.LittleEndian.Uint32(tail[8:])
+	if string(tail[16+sha256.Size:]) != endMagic || at > uint64(size) || int64(at)+int64(n)+int64(trailerSize) != size {
+		return nil, fmt.Errorf("pack %x: %w: no end mark", name, ErrDamaged)
+	}
+	sealed, err := r.read(ctx, name, int64(at), int64(n))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.openTable(t, sealed); err != nil {
+		return nil, fmt.Errorf("pack %x: table: %w", name, err)
+	}
+	return t, nil
+}
+
+func (r *Reader) header(ctx context.Context, t *Table) error {
+	head, err := r.read(ctx, t.Name, 0, int64(headerSize))
+	if err != nil {
+		return err
+	}
+	if string(head[:4]) != magic {
+		return fmt.Errorf("pack %x: %w: it does not begin like a pack", t.Name, ErrDamaged)
+	}
+	if v := binary.LittleEndian.Uint32(head[4:]); v != version {
+		return fmt.Errorf("pack %x: %w: %d, this program knows %d", t.Name, ErrVersion, v, version)
+	}
+	copy(t.Salt[:], head[8:])
+	return nil
+}
+
+func (r *Reader) openTable(t *Table, sealed []byte) error {
+	sealer, err := r.key.Sealer(purpose, t.Salt[:])
+	if err != nil {
+		return err
+	}
+	data, err := sealer.Open(nil, sealed, append(t.Name[:len(t.Name):len(t.Name)], "table"...), tableNonce)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	dec, err := newDecoder()
+	if err != nil {
+		return err
+	}
+	defer dec.Close()
+	plain, err := dec.DecodeAll(data, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return t.decode(plain)
+}
+
+// Digest reads a whole pack and compares it with the digest at its end. It needs no key.
+func (r *Reader) Digest(ctx context.Context, name Name) ([32]byte, error) {
+	var sum [32]byte
+	size, err := r.bucket.Size(ctx, name.Object())
+	if err != nil {
+		return sum, fmt.Errorf("pack %x: %w", name, err)
+	}
+	in, err := r.bucket.Open(ctx, name.Object(), 0, -1)
+	if err != nil {
+		return sum, fmt.Errorf("pack %x: %w", name, err)
+	}
+	defer in.Close()
+	digest := sha256.New()
+	if _, err := io.CopyN(digest, in, size-int64(sha256.Size+len(endMagic))); err != nil {
+		return sum, fmt.Errorf("pack %x: %w: %w", name, ErrDamaged, err)
+	}
+	digest.Sum(sum[:0])
+	tail, err := io.ReadAll(in)
+	if err != nil {
+		return sum, fmt.Errorf("pack %x: %w", name, err)
+	}
+	if string(tail) != string(sum[:])+endMagic {
+		return sum, fmt.Errorf("pack %x: %w: its digest does not fit", name, ErrDamaged)
+	}
+	return sum, nil
+}
