@@ -68,10 +68,11 @@ func htmlCodePage(data []byte, given int) int {
 	return given
 }
 
+var metaCharset = regexp.MustCompile(`(?i)<meta[^>]*charset\s*=\s*["']?\s*([a-z0-9_:.-]+)`)
+
 // MetaCharset is the charset an HTML document declares in its first KiB, "" when it does not.
 func MetaCharset(data []byte) string {
-	found := regexp.MustCompile(`(?i)<meta[^>]*charset\s*=\s*["']?\s*([a-z0-9_:.-]+)`).
-		FindSubmatch(data[:min(len(data), 1024)])
+	found := metaCharset.FindSubmatch(data[:min(len(data), 1024)])
 	if found == nil {
 		return ""
 	}
@@ -121,11 +122,8 @@ type textMaker struct {
 func (t *textMaker) open(a atom.Atom) {
 	switch {
 	case t.hidden != 0:
-		// <head> is often never closed: the body ends it.
-		if t.hidden == atom.Head && a == atom.Body {
-			t.hidden = 0
-		}
-	case a == atom.Script || a == atom.Style || a == atom.Head || a == atom.Title || a == atom.Template:
+	// Nothing else in a head shows, and many a head is never closed: it is not hidden as a whole.
+	case a == atom.Script || a == atom.Style || a == atom.Title || a == atom.Template:
 		t.hidden = a
 	case a == atom.Pre:
 		t.line()

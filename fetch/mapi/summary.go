@@ -51,16 +51,15 @@ func Summarize(m *Message) Summary {
 }
 
 func clip(s string) string {
-	if len(s) > summaryText {
-		s = s[:summaryText]
-		for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
-			s = s[:len(s)-1]
-		}
-		if len(s) > 0 && s[len(s)-1] >= utf8.RuneSelf {
-			s = s[:len(s)-1] // the first byte of a cut rune, perhaps of a whole one: one less does not matter
-		}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= summaryText {
+		return s
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	n := summaryText
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 func clipAddresses(list []Address) []string {

@@ -1,7 +1,6 @@
 package fasttransfer
 
 import (
-	"errors"
 	"io"
 
 	"mailbrick/fetch/mapi"
@@ -39,7 +38,7 @@ type Spool interface {
 // Visitor says what Scan is to do with what it reads. The zero Visitor checks only.
 type Visitor struct {
 	Segment func(Segment) error // every byte of the blob exactly once, in order
-	Message *mapi.Message       // filled when not nil
+	Message *mapi.Message       // filled when not nil; as far as the blob could be read
 	Keep    int64               // longest value kept in Message (0: 1 MiB); of longer ones only the size
 	Spool   Spool               // when not nil longer values go there instead
 }
@@ -67,7 +66,7 @@ func (s State) String() string {
 type Report struct {
 	State  State
 	Reason string // empty when complete
-	Offset int64  // of the element in the blob that could not be read
+	Offset int64  // in the blob, of the element that could not be read
 	Size   int64  // of the blob
 
 	Properties  int // of all messages, recipients and attachments, without meta-properties
@@ -79,8 +78,57 @@ type Report struct {
 	Warnings []string // odd but understood, at most 16
 }
 
-// Scan reads a blob in one pass. The error is the reader's or the visitor's
-// own; bad bytes are a Report.
+const maxWarnings = 16
+
+func (r *Report) warn(text string) {
+	if len(r.Warnings) < maxWarnings {
+		r.Warnings = append(r.Warnings, text)
+	}
+}
+
+// Scan reads a blob in one pass, in memory that does not grow with its values
+// (but for those the visitor wants kept). The error is the reader's or the
+// visitor's own; bad bytes are a Report.
 func Scan(r io.Reader, v Visitor) (Report, error) {
-	return Report{}, errors.New("not written yet")
+	if v.Keep == 0 {
+		v.Keep = 1 << 20
+	}
+	s := scanner{in: newInput(r, v.Segment), next: firstLong, build: builder{keep: v.Keep, spool: v.Spool}}
+	if v.Message != nil {
+		s.build.on = true
+		s.stack = append(s.stack, frame{kind: inMessage, message: v.Message, bag: &v.Message.Properties})
+	} else {
+		s.stack = append(s.stack, frame{kind: inMessage})
+	}
+	err := s.run()
+	if s.in.fatal != nil {
+		return s.report, s.in.fatal
+	}
+	if s.build.err != nil {
+		return s.report, s.build.err
+	}
+	bad, _ := err.(*verdict)
+	return s.finish(bad)
+}
+
+// verdict is why a blob is not complete.
+type verdict struct {
+	state  State
+	reason string
+	offset int64
+}
+
+func (v *verdict) Error() string { return v.reason }
+
+// finish hands out the rest of the blob and settles the report.
+func (s *scanner) finish(bad *verdict) (Report, error) {
+	if bad != nil {
+		s.report.State, s.report.Reason, s.report.Offset = bad.state, bad.reason, bad.offset
+	}
+	s.in.drain(s.next)
+	s.report.Size = s.in.offset()
+	if bad != nil && s.in.notice() {
+		s.report.State, s.report.Reason = Truncated, "the server's notice of truncated data at the end"
+	}
+	return s.report, s.in.fatal
 }

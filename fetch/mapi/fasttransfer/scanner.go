@@ -1,0 +1,241 @@
+package fasttransfer
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"mailbrick/fetch/mapi"
+)
+
+// where is what an element may stand in.
+type where uint8
+
+const (
+	inMessage    where = iota
+	inWrapped          // message between StartMessage and EndMessage
+	inEmbedded         // message between StartEmbed and EndEmbed
+	inRecipient        // between StartRecip and EndToRecip
+	inAttachment       // between NewAttach and EndAttach
+)
+
+// frame is an open object. The pointers are nil when nothing is built.
+type frame struct {
+	kind       where
+	properties int
+	message    *mapi.Message
+	attachment int // index of the attachment in the message
+	bag        *mapi.Bag
+}
+
+type scanner struct {
+	in      *input
+	rec     records
+	report  Report
+	stack   []frame
+	build   builder
+	next    int   // number of the next long stream
+	element int64 // offset of the present element
+	atom    []byte
+	name    mapi.Name
+}
+
+func (s *scanner) top() *frame { return &s.stack[len(s.stack)-1] }
+
+func (s *scanner) run() error {
+	for {
+		if s.in.fatal != nil || s.build.err != nil {
+			return nil
+		}
+		s.element = s.in.offset()
+		b, err := s.take(4)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			return s.end()
+		}
+		if err := s.one(binary.LittleEndian.Uint32(b)); err != nil {
+			return err
+		}
+	}
+}
+
+// end judges a stream whose last element is whole.
+func (s *scanner) end() error {
+	switch {
+	case s.in.fatal != nil:
+		return nil
+	case s.rec.left > 0:
+		return s.cut("record", s.in.offset())
+	case s.rec.buffers == 0:
+		return &verdict{Truncated, "no transfer buffer", s.in.offset()}
+	case len(s.stack) > 1:
+		return &verdict{Truncated, "a recipient, attachment or message is not closed at the end", s.in.offset()}
+	}
+	if !s.rec.accepted {
+		s.report.warn("no record IsInterfaceOk")
+	}
+	return nil
+}
+
+// one reads an element of which word are the first four bytes.
+func (s *scanner) one(word uint32) error {
+	switch word {
+	case markerStartMessage, markerStartFAIMsg:
+		return s.push(inWrapped, inMessage, inMessage)
+	case markerStartEmbed:
+		return s.push(inEmbedded, inAttachment, inAttachment)
+	case markerStartRecip:
+		return s.push(inRecipient, inMessage, inEmbedded)
+	case markerNewAttach:
+		return s.push(inAttachment, inMessage, inEmbedded)
+	case markerEndMessage:
+		return s.pop(inWrapped)
+	case markerEndEmbed:
+		return s.pop(inEmbedded)
+	case markerEndToRecip:
+		return s.pop(inRecipient)
+	case markerEndAttach:
+		return s.pop(inAttachment)
+	case markerFXErrorInfo:
+		s.report.warn("the server could not read a part of the item (FXErrorInfo)")
+		return nil
+	}
+	if foreignMarker(word) {
+		return s.bad(fmt.Sprintf("marker %08X of a folder or synchronisation stream", word), s.element)
+	}
+	// On the wire the type comes first.
+	return s.property(mapi.Tag(word))
+}
+
+// push opens an object, which may stand in first to last.
+func (s *scanner) push(kind, first, last where) error {
+	top := s.top()
+	if top.kind < first || top.kind > last {
+		return s.bad("a marker stands where none may", s.element)
+	}
+	nest := 0
+	for i := range s.stack {
+		if s.stack[i].kind == inEmbedded {
+			nest++
+		}
+	}
+	if kind == inEmbedded && nest == maxNesting {
+		return s.bad(fmt.Sprintf("messages nest deeper than %d", maxNesting), s.element)
+	}
+	f := frame{kind: kind}
+	if s.build.on {
+		f = s.build.open(top, kind)
+	}
+	s.count(kind)
+	s.stack = append(s.stack, f)
+	return nil
+}
+
+func (s *scanner) count(kind where) {
+	switch kind {
+	case inRecipient:
+		s.report.Recipients++
+	case inAttachment:
+		s.report.Attachments++
+	case inEmbedded:
+		s.report.Embedded++
+	}
+}
+
+func (s *scanner) pop(kind where) error {
+	if s.top().kind != kind {
+		return s.bad("an end marker does not match", s.element)
+	}
+	s.stack = s.stack[:len(s.stack)-1]
+	return nil
+}
+
+// property reads propValue after type and id.
+func (s *scanner) property(tag mapi.Tag) error {
+	layout, width := tag.Type().Layout()
+	if layout == mapi.LayoutUnknown {
+		return s.bad(fmt.Sprintf("property %v of an unknown type", tag), s.element)
+	}
+	top := s.top()
+	if top.properties == maxProperties {
+		return s.bad(fmt.Sprintf("more than %d properties of one object", maxProperties), s.element)
+	}
+	named := tag.ID() >= mapi.FirstNamed && tag.ID() != 0xFFFF
+	if named {
+		if err := s.readName(); err != nil {
+			return err
+		}
+	}
+	isMeta := meta(uint32(tag))
+	s.build.begin(!isMeta)
+	if err := s.value(tag, layout, width); err != nil {
+		return err
+	}
+	if isMeta {
+		if tag == metaEcWarning {
+			s.report.warn("the server could not read a part of the item (EcWarning)")
+		}
+		return nil
+	}
+	top.properties++
+	s.report.Properties++
+	if named {
+		s.report.Named++
+	}
+	if s.build.on {
+		s.build.end(top, tag, s.nameOf(named))
+	}
+	return nil
+}
+
+func (s *scanner) nameOf(named bool) *mapi.Name {
+	if !named {
+		return nil
+	}
+	name := s.name
+	return &name
+}
+
+// readName reads namedPropInfo [MS-OXCFXICS] 2.2.4.1.
+func (s *scanner) readName() error {
+	b, err := s.need(17)
+	if err != nil {
+		return err
+	}
+	s.name = mapi.Name{Set: mapi.GUID(b[:16])}
+	switch kind := b[16]; kind {
+	case 0:
+		b, err := s.need(4)
+		if err != nil {
+			return err
+		}
+		s.name.LID = binary.LittleEndian.Uint32(b)
+		return nil
+	case 1:
+		return s.readNameText()
+	default:
+		return s.bad(fmt.Sprintf("name of unknown kind %d", kind), s.element)
+	}
+}
+
+func (s *scanner) readNameText() error {
+	var text []byte
+	for {
+		b, err := s.need(2)
+		if err != nil {
+			return err
+		}
+		if b[0]|b[1] == 0 {
+			break
+		}
+		if text = append(text, b...); len(text) >= maxName {
+			return s.bad(fmt.Sprintf("name longer than %d bytes", maxName), s.element)
+		}
+	}
+	if s.build.on {
+		p := mapi.Property{Tag: mapi.Tag(mapi.TypeUnicode), Data: text}
+		s.name.Text = p.Text(0)
+	}
+	return nil
+}
