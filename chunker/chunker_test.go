@@ -269,8 +269,8 @@ func TestParamsCheck(t *testing.T) {
 
 func FuzzCut(f *testing.F) {
 	f.Add([]byte{}, uint16(0), uint16(0))
-	f.Add(mixed(9000), uint16(0), uint16(0))
-	f.Add(randomBytes(1, 5000), uint16(77), uint16(1))
+	f.Add(mixed(1500), uint16(0), uint16(0))
+	f.Add(randomBytes(1, 900), uint16(77), uint16(1))
 	f.Fuzz(func(t *testing.T, data []byte, lengths, key uint16) {
 		lowest := 64 + int(lengths%512)
 		p := chunker.Params{Min: lowest, Avg: 2*lowest + 256, Max: 7*lowest + 256}

@@ -81,10 +81,10 @@ With the passphrase and the age tool the key is had without this program:
 
 	age -d key.age
 
-Reading refuses a work factor above 22 (ErrWorkFactor), which would take 4 GiB
-of memory and is only met in a file made to hurt, and a file above 64 KiB. The passphrase is used as given,
-byte for byte: no Unicode normalisation, no trimming; a caller that reads it from a person
-removes the line's end.
+Reading refuses a work factor above 22 (ErrWorkFactor), which would take more than
+4 GiB of memory and is only met in a file made to hurt, and a file above 64 KiB.
+The passphrase is used as given, byte for byte: no Unicode normalisation, no
+trimming; a caller that reads it from a person removes the line's end.
 
 # Errors
 
@@ -99,14 +99,13 @@ Who holds the bucket and not the key learns sizes, counts, names and times, and
 can delete and replay whole objects; the journal's chain answers that, not this
 package. They cannot read, change or forge a message.
 
-Who holds the key can do everything, also make one cipher text that opens under two
-keys (GCM does not commit to its key). No reader may therefore take "it opened"
-for "it is the same content as everybody else's": ids of content are
-checked on the plain text.
+Who holds the key can do everything, also make one cipher text that opens under
+two keys (GCM does not commit to its key). No reader may take "it opened" for "it
+is what others read there": ids of content are checked on the plain text.
 
-A passphrase is as strong as its entropy; scrypt with work factor 16 costs
-the guesser about 64 MiB and a tenth of a second each. Removing a key file does not
-take the key from those who have opened it.
+A passphrase is as strong as its entropy; scrypt with work factor 16 costs the
+guesser 64 MiB and about a tenth of a second for each guess. Removing a key file
+does not take the key from those who have opened it.
 
 Keys are not erased from memory: the Go runtime may have copied them. They do not
 print: String, GoString, Format and LogValue give a constant, and MarshalText
