@@ -1,2 +1,52 @@
-// Package archive is the store.
+// Package archive is the store: sessions that add items, versions of items, snapshots of mailboxes, and the way back to
+// any of them. It owns what lies in a bucket and the catalog that makes it fast to ask; it must never know Exchange,
+// MAPI or an index: an item is a name, a run of segments and a summary it does not read.
+//
+// # What an archive is
+//
+//	config          JSON: format version, id, whether it is encrypted
+//	keys/           the archive key: "passphrase" is an age file, "plain" is the key itself (an archive without encryption)
+//	packs/          chunks (package pack)
+//	journal/        what was added and removed, when and by whom (package journal)
+//
+// Beside them, on each machine that uses it, lies a catalog: what journal and packs say, laid out for questions in a
+// Pebble database. It follows the journal, holds nothing of its own and is rebuilt from the bucket when it is deleted.
+//
+// # From an item to chunks
+//
+// The caller cuts an item into segments: runs of bytes in the order of the blob, each of a numbered stream and a kind.
+// A stream is stored as one: whole when it has at most 64 KiB, else cut by content (package chunker, 16 KiB to 256 KiB,
+// with a gear table keyed by the archive). So framing that stands every so many bytes of an attachment does not hinder
+// finding the attachment again. A chunk's id is HMAC-SHA-256 of its bytes under a key of the archive, the first 16 bytes.
+//
+// What gives the bytes back is the recipe; it needs no parser. Version 1 ("varint" and "bytes" as in package wire):
+//
+//	1 byte    recipe version, 1
+//	1 byte    cutter version, 1
+//	varint    number of streams; then for each stream
+//	  1 byte    kind: 0 framing, 1 small, 2 text, 3 bulk
+//	  kind 0:   bytes: the stream itself
+//	  else:     varint number of chunks; then for each chunk 16 bytes id, varint length
+//	then, to the end, runs:
+//	  varint    how often the run stands
+//	  varint    number of takes in it, 1 or 2; then for each take
+//	    varint varint   number of a stream; how many of its next bytes follow
+//
+// A recipe above 2 KiB is stored as a chunk, and the version names that chunk. Each version has the SHA-256 of the blob;
+// reading checks it.
+//
+// # Visible and durable
+//
+// A session adds versions at the snapshot ordinal that follows its mailbox's last. Groups of what all sessions of a process
+// added land together: packs synced, then one journal record, then the catalog. A landed group is durable and may be gone on
+// from after a crash (cursors land with what was added before them); it is shown when the session's commit has landed. A
+// version is visible in the snapshots [From, To).
+//
+// # Recovery
+//
+//   - The catalog is lost or damaged: delete it; opening follows the journal from record 1.
+//   - A process was killed: nothing to do. Packs that no record names stay behind; Check counts them and they are no error.
+//   - A pack is damaged or missing: Check names it and the items that need it.
+//   - The bucket is older than the catalog knows (a copy was put back): opening refuses, ErrRollback. Delete the catalog to
+//     accept the older state.
 package archive

@@ -4,6 +4,8 @@ import (
 	"encoding/base32"
 	"fmt"
 	"time"
+
+	"mailbrick/archive/pack"
 )
 
 // ID names an item of one mailbox. It is the same for all versions of the item and after a rebuild: a keyed hash of the
@@ -48,8 +50,8 @@ type Version struct {
 	LastSeen  time.Time // time of the last one; the latest of the mailbox when it is still alive
 	Deleted   bool      // the item is not in the mailbox's latest snapshot
 
-	recipe []byte // inline recipe, or nil
-	chunk  chunkID
+	recipe        []byte // the recipe, or the id of the chunk that holds it
+	recipeIsChunk bool
 }
 
 // Folder is one state of a folder of a mailbox, visible in the snapshots [From, To).
@@ -86,4 +88,4 @@ type Ended struct {
 	At uint32
 }
 
-type chunkID [16]byte
+type chunkID = pack.ChunkID

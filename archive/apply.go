@@ -1,0 +1,336 @@
+package archive
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
+	"mailbrick/archive/wire"
+)
+
+// tableSource gives the table of a pack: from memory for packs just written, from the bucket when following.
+type tableSource func(ctx context.Context, name pack.Name) (*pack.Table, error)
+
+// apply makes the catalog say what a record says. It is the only way in, for this process's own records and for those
+// found in the bucket alike, so that a rebuilt catalog is the one that was lost. The record is durable already.
+func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSource) error {
+	a := &application{catalog: c, batch: c.db.NewIndexedBatch(), rec: rec, states: map[string]*mailboxState{}, packs: c.packs}
+	defer a.batch.Close()
+	for i := range rec.Body.Packs {
+		p := &rec.Body.Packs[i]
+		t, err := tables(ctx, p.Name)
+		if err != nil {
+			return fmt.Errorf("journal record %d: %w", rec.Number, err)
+		}
+		if err := a.pack(p, t); err != nil {
+			return err
+		}
+	}
+	for i := range rec.Body.Sections {
+		if err := a.section(&rec.Body.Sections[i]); err != nil {
+			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
+		}
+	}
+	return a.commit()
+}
+
+// application is one record on its way into the catalog. The catalog's own state changes when the batch is in.
+type application struct {
+	*catalog
+	batch  *pebble.Batch
+	rec    *journal.Record
+	states map[string]*mailboxState
+	packs  uint32
+}
+
+func (a *application) commit() error {
+	head := wire.AppendUvarint(nil, a.rec.Number)
+	head = append(head, a.rec.Hash[:]...)
+	head = wire.AppendUvarint(head, uint64(a.rec.Time.UnixMilli()))
+	head = wire.AppendUvarint(head, uint64(a.packs))
+	if err := a.set([]byte{keyMeta, 'h'}, head); err != nil {
+		return err
+	}
+	for name, st := range a.states {
+		key := key32(keyMailbox, st.number)
+		if err := a.setSealed(key, st.encode(name)); err != nil {
+			return err
+		}
+	}
+	if err := a.batch.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.head, a.catalog.packs = a.rec.Head, a.packs
+	for name, st := range a.states {
+		if int(st.number) == len(a.names) {
+			a.names = append(a.names, name)
+		}
+		a.mailboxes[name] = st
+	}
+	return nil
+}
+
+func (a *application) set(key, value []byte) error {
+	if err := a.batch.Set(key, value, nil); err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	return nil
+}
+
+// setSealed sets a value that says something of mail.
+func (a *application) setSealed(key, value []byte) error {
+	sealed, err := a.seal(key, value)
+	if err != nil {
+		return err
+	}
+	return a.set(key, sealed)
+}
+
+func (a *application) pack(p *journal.Pack, t *pack.Table) error {
+	if t.Size != p.Size || t.SHA256 != p.SHA256 {
+		return fmt.Errorf("%w: pack %x is not the one that journal record %d names", ErrDamaged, p.Name, a.rec.Number)
+	}
+	n := a.packs
+	a.packs++
+	row := append(append([]byte(nil), p.Name[:]...), p.Salt[:]...)
+	row = wire.AppendUvarint(row, uint64(p.Size))
+	row = wire.AppendUvarint(row, uint64(t.Chunks()))
+	if err := a.set(key32(keyPack, n), row); err != nil {
+		return err
+	}
+	if err := a.set(append([]byte{keyPackName}, p.Name[:]...), binary.BigEndian.AppendUint32(nil, n)); err != nil {
+		return err
+	}
+	for i, off := range t.FrameOffsets() {
+		f := t.Frames[i]
+		row := wire.AppendUvarint(nil, uint64(off))
+		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(f.Sealed)), uint64(f.Plain))
+		if err := a.set(binary.BigEndian.AppendUint32(key32(keyFrame, n), uint32(i)), row); err != nil {
+			return err
+		}
+	}
+	return t.Places(func(ch pack.Chunk, at pack.Place) error {
+		row := wire.AppendUvarint(wire.AppendUvarint(nil, uint64(n)), uint64(at.Frame))
+		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(at.Offset)), uint64(at.Length))
+		return a.set(append([]byte{keyChunk}, ch.ID[:]...), row)
+	})
+}
+
+// state is the mailbox's state as this record leaves it.
+func (a *application) state(mailbox string) *mailboxState {
+	if st := a.states[mailbox]; st != nil {
+		return st
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	st := &mailboxState{}
+	if old := a.mailboxes[mailbox]; old != nil {
+		*st = *old
+	} else {
+		st.number = uint32(len(a.names))
+		for _, other := range a.states {
+			if int(other.number) >= len(a.names) {
+				st.number++
+			}
+		}
+	}
+	a.states[mailbox] = st
+	return st
+}
+
+func (a *application) section(s *journal.Section) error {
+	st := a.state(s.Mailbox)
+	if s.Ordinal != st.ordinal+1 {
+		return fmt.Errorf("%w: snapshot %d follows snapshot %d of its mailbox", ErrDamaged, s.Ordinal, st.ordinal)
+	}
+	st.pending = true
+	for i := range s.Folders {
+		if err := a.folder(st, s.Ordinal, &s.Folders[i]); err != nil {
+			return err
+		}
+	}
+	for _, id := range s.FoldersGone {
+		if err := a.endRow(keyFolder, st.number, a.ids.folder(id), s.Ordinal); err != nil {
+			return err
+		}
+	}
+	for i := range s.Versions {
+		if err := a.version(st, s.Ordinal, &s.Versions[i]); err != nil {
+			return err
+		}
+	}
+	for _, id := range s.Gone {
+		if err := a.gone(st, s.Ordinal, id); err != nil {
+			return err
+		}
+	}
+	for _, cur := range s.Cursors {
+		if err := a.cursor(st, cur); err != nil {
+			return err
+		}
+	}
+	if s.Complete {
+		return a.complete(st, s)
+	}
+	return nil
+}
+
+func (a *application) complete(st *mailboxState, s *journal.Section) error {
+	st.ordinal, st.pending = s.Ordinal, false
+	st.last = Snapshot{Mailbox: s.Mailbox, Ordinal: s.Ordinal, Time: a.rec.Time, Position: a.rec.Number,
+		Items: st.items, Added: st.added, Changed: st.changed, Removed: st.removed}
+	st.added, st.changed, st.removed = 0, 0, 0
+	key := binary.BigEndian.AppendUint32(key32(keySnapshot, st.number), s.Ordinal)
+	return a.setSealed(key, appendSnapshot(nil, &st.last))
+}
+
+func (a *application) cursor(st *mailboxState, c journal.Cursor) error {
+	key := rowPrefix(keyCursor, st.number, a.ids.cursor(c.Key))
+	if c.Value == nil {
+		if err := a.batch.Delete(key, nil); err != nil {
+			return fmt.Errorf("catalog: %w", err)
+		}
+		return nil
+	}
+	return a.setSealed(key, wire.AppendBytes(wire.AppendBytes(nil, c.Key), c.Value))
+}
+
+func (a *application) folder(st *mailboxState, ordinal uint32, f *journal.Folder) error {
+	name := a.ids.folder(f.ID)
+	if err := a.endRow(keyFolder, st.number, name, ordinal); err != nil {
+		return err
+	}
+	row := wire.AppendUvarint(nil, uint64(Forever))
+	for _, text := range []string{f.ID, f.ParentID, f.Name, f.Class, f.Kind} {
+		row = wire.AppendBytes(row, text)
+	}
+	key := rowKey(keyFolder, st.number, name, ordinal)
+	return a.setSealed(key, row)
+}
+
+// version adds a version and ends the one before it.
+func (a *application) version(st *mailboxState, ordinal uint32, v *journal.Version) error {
+	last, err := lastRow(a.catalog, a.batch, keyVersion, st.number, v.ID)
+	if err != nil {
+		return err
+	}
+	switch alive := last != nil && last.to == Forever; {
+	case !alive:
+		st.items++
+		st.added++
+	case last.from < ordinal:
+		st.changed++
+	}
+	if err := a.end(last, ordinal); err != nil {
+		return err
+	}
+	key := rowKey(keyVersion, st.number, v.ID, ordinal)
+	return a.setSealed(key, v.Append(wire.AppendUvarint(nil, uint64(Forever))))
+}
+
+// gone ends an item's last version.
+func (a *application) gone(st *mailboxState, ordinal uint32, id ID) error {
+	last, err := lastRow(a.catalog, a.batch, keyVersion, st.number, id)
+	if err != nil || last == nil || last.to != Forever {
+		return err
+	}
+	st.items--
+	if err := a.end(last, ordinal); err != nil {
+		return err
+	}
+	if last.from < ordinal {
+		st.removed++
+		return nil
+	}
+	// It began and ended between two snapshots and was never seen.
+	return a.unseen(st, ordinal, id)
+}
+
+// unseen takes back what was counted for a version that no snapshot will show.
+func (a *application) unseen(st *mailboxState, ordinal uint32, id ID) error {
+	earlier := 0
+	err := scanBatch(a.batch, rowPrefix(keyVersion, st.number, id), func(key, _ []byte) error {
+		if binary.BigEndian.Uint32(key[len(key)-4:]) < ordinal {
+			earlier++
+		}
+		return nil
+	})
+	if earlier == 0 {
+		st.added--
+	} else if st.changed > 0 {
+		st.changed--
+		st.removed++
+	}
+	return err
+}
+
+func (a *application) endRow(space byte, mailbox uint32, name [16]byte, ordinal uint32) error {
+	last, err := lastRow(a.catalog, a.batch, space, mailbox, name)
+	if err != nil {
+		return err
+	}
+	return a.end(last, ordinal)
+}
+
+// end closes a row at an ordinal; one that began there is empty then, or is about to be replaced.
+func (a *application) end(r *row, ordinal uint32) error {
+	if r == nil || r.to != Forever {
+		return nil
+	}
+	return a.setSealed(r.key, append(wire.AppendUvarint(nil, uint64(ordinal)), r.rest...))
+}
+
+// row is a folder's or a version's state: visible in [from, to), the rest as the journal has it.
+type row struct {
+	key      []byte
+	from, to uint32
+	rest     []byte
+}
+
+func (c *catalog) openRow(key, value []byte) (*row, error) {
+	plain, err := c.unseal(key, value)
+	if err != nil {
+		return nil, err
+	}
+	r := wire.NewReader(plain)
+	out := &row{key: append([]byte(nil), key...), from: binary.BigEndian.Uint32(key[len(key)-4:]), to: r.Uint32()}
+	if r.Err() != nil {
+		return nil, fmt.Errorf("%w: catalog: %w", ErrDamaged, r.Err())
+	}
+	out.rest = plain[len(wire.AppendUvarint(nil, uint64(out.to))):]
+	return out, nil
+}
+
+// lastRow is the newest row of a name, nil when there is none.
+func lastRow(c *catalog, r pebble.Reader, space byte, mailbox uint32, name [16]byte) (*row, error) {
+	prefix := rowPrefix(space, mailbox, name)
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	defer it.Close()
+	if !it.Last() {
+		return nil, it.Error()
+	}
+	return c.openRow(it.Key(), it.Value())
+}
+
+func scanBatch(r pebble.Reader, prefix []byte, visit func(key, value []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := visit(it.Key(), it.Value()); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}

@@ -1,0 +1,358 @@
+package archive
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"mailbrick/archive/blob"
+	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
+	"mailbrick/archive/seal"
+	"mailbrick/chunker"
+)
+
+// FormatVersion is the version of everything in a bucket. 1: the first, not frozen yet.
+const FormatVersion = 1
+
+var (
+	// ErrNoArchive says that the bucket holds no archive.
+	ErrNoArchive = errors.New("no archive there")
+	// ErrNotArchive says that there is something that is no archive.
+	ErrNotArchive = errors.New("not an archive")
+	// ErrExists says that there is an archive, or something else, already.
+	ErrExists = errors.New("there is something already")
+	// ErrVersion says that a newer program made this.
+	ErrVersion = errors.New("format version not known")
+	// ErrDamaged says that stored bytes are not what was written.
+	ErrDamaged = errors.New("archive damaged")
+	// ErrRollback says that the bucket is older than what this machine has seen of it.
+	ErrRollback = errors.New("the archive is older than what this machine has seen of it")
+	// ErrInUse says that another process has the archive's catalog.
+	ErrInUse = errors.New("archive in use")
+	// ErrConflict says that another writer works on the same mailbox.
+	ErrConflict = errors.New("another writer works on this mailbox")
+	// ErrWrongKey says that the passphrase does not open the archive.
+	ErrWrongKey = seal.ErrWrongKey
+	// ErrNotFound says that there is no such mailbox, item or snapshot.
+	ErrNotFound = errors.New("not in the archive")
+)
+
+const (
+	configObject = "config"
+	keyObject    = "keys/passphrase"
+	plainObject  = "keys/plain" // the key in the clear: an archive without encryption
+	configLimit  = 64 << 10
+)
+
+// config is the object "config", JSON, so that people can read it.
+type config struct {
+	Format    int       `json:"format"`
+	ID        string    `json:"id"`
+	Created   time.Time `json:"created"`
+	Encrypted bool      `json:"encrypted"`
+}
+
+// Options say how an archive is opened. Only Bucket and Catalog have to be set.
+type Options struct {
+	Bucket     blob.Bucket
+	Catalog    string        // folder of this machine's catalog
+	Passphrase string        // opens an encrypted archive
+	Wait       time.Duration // how long to wait for another process to let the catalog go
+	WorkFactor int           // scrypt's, for Init; 0 is seal's default
+	Clock      func() time.Time
+	Random     io.Reader
+
+	fs       vfs.FS // crash tests put theirs here
+	groupMax int64  // bytes of a group; 0 is the default
+}
+
+func (o *Options) defaults() {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.fs == nil {
+		o.fs = vfs.Default
+	}
+	if o.groupMax == 0 {
+		o.groupMax = groupBytes
+	}
+}
+
+// Archive is an open archive. It is for concurrent use.
+type Archive struct {
+	opts    Options
+	config  config
+	key     seal.Key
+	journal *journal.Journal
+	packs   *pack.Reader
+	cutter  *chunker.Chunker
+	ids     idMaker
+	cat     *catalog
+	frames  *frameCache
+	group   *group
+}
+
+// Init makes an archive in an empty bucket. An empty passphrase makes one without encryption: its key lies beside it.
+func Init(ctx context.Context, o Options) error {
+	o.defaults()
+	for info, err := range o.Bucket.List(ctx, "") {
+		if err != nil {
+			return fmt.Errorf("look into the bucket: %w", err)
+		}
+		return fmt.Errorf("%w: %s", ErrExists, info.Name)
+	}
+	key, err := seal.NewKey(o.Random)
+	if err != nil {
+		return err
+	}
+	name, data := plainObject, key[:]
+	if o.Passphrase != "" {
+		factor := o.WorkFactor
+		if factor == 0 {
+			factor = seal.DefaultWorkFactor
+		}
+		name = keyObject
+		if data, err = seal.Wrap(key, o.Passphrase, factor); err != nil {
+			return err
+		}
+	}
+	if err := put(ctx, o.Bucket, name, data); err != nil {
+		return fmt.Errorf("write key: %w", err)
+	}
+	var id ID
+	if _, err := io.ReadFull(o.Random, id[:]); err != nil {
+		return fmt.Errorf("name the archive: %w", err)
+	}
+	c, err := json.MarshalIndent(config{FormatVersion, id.String(), o.Clock().UTC().Truncate(time.Second), o.Passphrase != ""}, "", "  ")
+	if err != nil {
+		return err
+	}
+	// The config comes last: without it there is no archive.
+	if err := put(ctx, o.Bucket, configObject, append(c, '\n')); err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	return nil
+}
+
+func put(ctx context.Context, b blob.Bucket, name string, data []byte) error {
+	w, err := b.Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Commit()
+}
+
+func fetch(ctx context.Context, b blob.Bucket, name string, limit int64) ([]byte, error) {
+	r, err := b.Open(ctx, name, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", name, limit)
+	}
+	return data, err
+}
+
+func readConfig(ctx context.Context, b blob.Bucket) (config, error) {
+	var c config
+	data, err := fetch(ctx, b, configObject, configLimit)
+	if errors.Is(err, blob.ErrNotExist) {
+		return c, ErrNoArchive
+	}
+	if err != nil {
+		return c, fmt.Errorf("read config: %w", err)
+	}
+	if err := json.Unmarshal(data, &c); err != nil || c.Format == 0 || c.ID == "" {
+		return c, fmt.Errorf("%w: its config is not Mailbrick's", ErrNotArchive)
+	}
+	if c.Format != FormatVersion {
+		return c, fmt.Errorf("%w: the archive has %d, this program knows %d", ErrVersion, c.Format, FormatVersion)
+	}
+	return c, nil
+}
+
+func readKey(ctx context.Context, b blob.Bucket, c config, passphrase string) (seal.Key, error) {
+	name := plainObject
+	if c.Encrypted {
+		name = keyObject
+	}
+	data, err := fetch(ctx, b, name, configLimit)
+	if err != nil {
+		return seal.Key{}, fmt.Errorf("%w: read key: %w", ErrDamaged, err)
+	}
+	if c.Encrypted {
+		return seal.Unwrap(data, passphrase)
+	}
+	if len(data) != len(seal.Key{}) {
+		return seal.Key{}, fmt.Errorf("%w: key has %d bytes", ErrDamaged, len(data))
+	}
+	return seal.Key(data), nil
+}
+
+// NeedsPassphrase tells whether an archive is encrypted; it fails where there is none.
+func NeedsPassphrase(ctx context.Context, b blob.Bucket) (bool, error) {
+	c, err := readConfig(ctx, b)
+	return c.Encrypted, err
+}
+
+// Open opens an archive and brings the catalog up to the journal's head.
+func Open(ctx context.Context, o Options) (*Archive, error) {
+	o.defaults()
+	c, err := readConfig(ctx, o.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readKey(ctx, o.Bucket, c, o.Passphrase)
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{opts: o, config: c, key: key, packs: pack.NewReader(o.Bucket, key), ids: newIDMaker(key),
+		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newFrameCache(32 << 20)}
+	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {
+		return nil, err
+	}
+	if a.cat, err = a.openCatalog(ctx); err != nil {
+		return nil, err
+	}
+	a.group = newGroup(a)
+	if err := a.follow(ctx); err != nil {
+		return nil, errors.Join(err, a.cat.close())
+	}
+	return a, nil
+}
+
+// Close keeps what unfinished sessions added as a checkpoint, unless an error stopped them, and lets the catalog go.
+func (a *Archive) Close() error {
+	err := a.group.finish(context.Background())
+	return errors.Join(err, a.cat.close())
+}
+
+func (a *Archive) openCatalog(ctx context.Context) (*catalog, error) {
+	lock, err := a.lockCatalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := catalogOptions{fs: a.opts.fs, dir: a.opts.fs.PathJoin(a.opts.Catalog, "db"), key: a.key, random: a.opts.Random}
+	c, err := openCatalog(o, lock)
+	if err == nil {
+		return c, nil
+	}
+	if errors.Is(err, errCatalogVersion) {
+		// Nothing is only in the catalog: one of another version is made anew from the bucket.
+		if err := o.fs.RemoveAll(o.dir); err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+		if c, err = openCatalog(o, lock); err == nil {
+			return c, nil
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("%w (`mailbrick rebuild --catalog` makes it anew)", err), lock.Close())
+}
+
+// lockCatalog takes the catalog for this process, waiting as long as Options.Wait for another to end.
+func (a *Archive) lockCatalog(ctx context.Context) (io.Closer, error) {
+	fs, dir := a.opts.fs, a.opts.Catalog
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make catalog folder: %w", err)
+	}
+	deadline := time.Now().Add(a.opts.Wait)
+	for {
+		lock, err := fs.Lock(fs.PathJoin(dir, "lock"))
+		if err == nil {
+			a.signHolder()
+			return lock, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w by %s: %w", ErrInUse, a.holder(), err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// signHolder leaves a note of who has the catalog, for whoever waits. It is talk, not a lock: failing to write it is no error.
+func (a *Archive) signHolder() {
+	if a.opts.fs == vfs.Default {
+		_ = os.WriteFile(filepath.Join(a.opts.Catalog, "holder"), []byte("process "+strconv.Itoa(os.Getpid())), 0o600)
+	}
+}
+
+func (a *Archive) holder() string {
+	if data, err := os.ReadFile(filepath.Join(a.opts.Catalog, "holder")); err == nil && len(data) > 0 && len(data) < 200 {
+		return string(data)
+	}
+	return "another process"
+}
+
+// follow applies the records that the catalog does not know yet, after checking that the one it knows last is still there.
+func (a *Archive) follow(ctx context.Context) error {
+	head := a.cat.headNow()
+	if head.Number > 0 {
+		rec, err := a.journal.Read(ctx, head.Number)
+		if errors.Is(err, blob.ErrNotExist) || err == nil && rec.Hash != head.Hash {
+			return fmt.Errorf("%w: record %d is missing or another one", ErrRollback, head.Number)
+		}
+		if err != nil {
+			return a.journalError(err)
+		}
+	}
+	for rec, err := range a.journal.Follow(ctx, head) {
+		if err != nil {
+			return a.journalError(err)
+		}
+		if err := a.cat.apply(ctx, rec, a.packs.Table); err != nil {
+			return a.journalError(err)
+		}
+	}
+	return nil
+}
+
+// journalError sorts what the lower packages say into this package's words.
+func (a *Archive) journalError(err error) error {
+	switch {
+	case errors.Is(err, journal.ErrVersion), errors.Is(err, pack.ErrVersion), errors.Is(err, journal.ErrUnknownEntry):
+		return fmt.Errorf("%w: %w", ErrVersion, err)
+	case errors.Is(err, journal.ErrDamaged), errors.Is(err, pack.ErrDamaged), errors.Is(err, blob.ErrNotExist):
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}
+
+func (c *catalog) headNow() journal.Head {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.head
+}
+
+// Head is the number of the journal's last record.
+func (a *Archive) Head() uint64 { return a.cat.headNow().Number }
+
+// program names this build in the journal.
+func program() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return "mailbrick " + info.Main.Version
+	}
+	return "mailbrick"
+}

@@ -1,0 +1,303 @@
+package archive
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"mailbrick/archive/journal"
+	"mailbrick/archive/seal"
+	"mailbrick/archive/wire"
+)
+
+// catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
+const catalogVersion = 1
+
+// Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
+const (
+	keyMeta     = 'a' // version | head: number, hash, time
+	keyMailbox  = 'm' // mailbox number → state
+	keySnapshot = 's' // mailbox number, ordinal → snapshot
+	keyFolder   = 'f' // mailbox number, keyed hash of the folder id, from → to, folder
+	keyVersion  = 'v' // mailbox number, item id, from → to, version
+	keyCursor   = 'u' // mailbox number, keyed hash of the key → key, value
+	keyPack     = 'p' // pack number → name, salt, size
+	keyPackName = 'n' // pack name → pack number
+	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
+	keyChunk    = 'c' // chunk id → pack number, frame, offset, length
+)
+
+// catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted.
+// Values that say anything of mail are sealed; places of chunks are not: the bucket says as much of them.
+type catalog struct {
+	db    *pebble.DB
+	lock  io.Closer
+	key   seal.Key
+	epoch uint32        // how often the catalog was opened; salt of this opening's sealer
+	nonce atomic.Uint64 // of the next value sealed in this epoch
+	seals sync.Map      // epoch → *seal.Sealer
+	ids   idMaker
+
+	mu        sync.RWMutex
+	head      journal.Head
+	mailboxes map[string]*mailboxState
+	names     []string // by number
+	packs     uint32   // packs numbered so far
+}
+
+// mailboxState is what is known of a mailbox, kept in memory for all of them.
+type mailboxState struct {
+	number   uint32
+	ordinal  uint32 // of the last complete snapshot, 0 before the first
+	items    int    // alive, counting what is not complete yet
+	pending  bool   // something was added after the last complete snapshot
+	added    int    // since the last complete snapshot
+	changed  int
+	removed  int
+	last     Snapshot
+	position uint64
+}
+
+// catalogOptions are where the catalog lies and with which key its values are sealed.
+type catalogOptions struct {
+	fs     vfs.FS
+	dir    string
+	key    seal.Key
+	random io.Reader
+}
+
+func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
+	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key)}
+	cache := pebble.NewCache(16 << 20)
+	defer cache.Unref()
+	opts := &pebble.Options{FS: o.fs, Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500,
+		FormatMajorVersion: pebble.FormatVirtualSSTables, Logger: quiet{}, L0CompactionThreshold: 4}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	db, err := pebble.Open(o.dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	c.db = db
+	if err := c.start(o.key, o.random); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return c, nil
+}
+
+// quiet keeps Pebble's talk out of the terminal; what matters comes back as an error.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf(format, args...)) // Pebble cannot go on: its files are damaged or the disk is
+}
+
+func (c *catalog) start(key seal.Key, random io.Reader) error {
+	c.key = key.Derive("catalog")
+	if _, err := io.ReadFull(random, c.salt[:]); err != nil {
+		return fmt.Errorf("salt the catalog: %w", err)
+	}
+	if err := c.loadMeta(); err != nil {
+		return err
+	}
+	return c.loadMailboxes()
+}
+
+var errCatalogVersion = errors.New("catalog of another version")
+
+func (c *catalog) loadMeta() error {
+	meta, err := c.get([]byte{keyMeta, 'v'})
+	if err != nil {
+		return err
+	}
+	if meta == nil {
+		return c.db.Set([]byte{keyMeta, 'v'}, wire.AppendUvarint(nil, catalogVersion), pebble.Sync)
+	}
+	r := wire.NewReader(meta)
+	if v := r.Uvarint(); r.Done() != nil || v != catalogVersion {
+		return fmt.Errorf("%w: %d, this program knows %d", errCatalogVersion, v, catalogVersion)
+	}
+	head, err := c.get([]byte{keyMeta, 'h'})
+	if err != nil || head == nil {
+		return err
+	}
+	h := wire.NewReader(head)
+	c.head = journal.Head{Number: h.Uvarint(), Hash: [32]byte(h.Fixed(32)), Time: time.UnixMilli(int64(h.Uvarint())).UTC()}
+	c.packs = h.Uint32()
+	return h.Done()
+}
+
+func (c *catalog) close() error {
+	return errors.Join(c.db.Close(), c.lock.Close())
+}
+
+// get reads a value; nil when there is none.
+func (c *catalog) get(key []byte) ([]byte, error) { return getFrom(c.db, key) }
+
+func getFrom(r pebble.Reader, key []byte) ([]byte, error) {
+	v, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	out := append(make([]byte, 0, len(v)), v...)
+	return out, closer.Close()
+}
+
+// sealHead is what stands before a sealed value: the opening's salt and 4 bytes of nonce.
+const sealHead = 12
+
+// seal seals a value under its key.
+func (c *catalog) seal(key, value []byte) ([]byte, error) {
+	n := c.nonce.Add(1)
+	if n >= seal.MaxMessages {
+		return nil, fmt.Errorf("catalog: %d values written in one go: close the archive and open it again", n)
+	}
+	s, err := c.sealer(c.salt)
+	if err != nil {
+		return nil, err
+	}
+	return s.Seal(binary.BigEndian.AppendUint32(append([]byte(nil), c.salt[:]...), uint32(n)), value, key, n), nil
+}
+
+func (c *catalog) unseal(key, value []byte) ([]byte, error) {
+	if len(value) < sealHead {
+		return nil, fmt.Errorf("%w: catalog value cut short", ErrDamaged)
+	}
+	s, err := c.sealer([8]byte(value))
+	if err != nil {
+		return nil, err
+	}
+	plain, err := s.Open(nil, value[sealHead:], key, uint64(binary.BigEndian.Uint32(value[8:])))
+	if err != nil {
+		return nil, fmt.Errorf("%w: catalog value: %w", ErrDamaged, err)
+	}
+	return plain, nil
+}
+
+func (c *catalog) sealer(salt [8]byte) (*seal.Sealer, error) {
+	if s, ok := c.seals.Load(salt); ok {
+		return s.(*seal.Sealer), nil
+	}
+	s, err := c.key.Sealer("catalog", salt[:])
+	if err != nil {
+		return nil, err
+	}
+	c.seals.Store(salt, s)
+	return s, nil
+}
+
+func (c *catalog) loadMailboxes() error {
+	return c.scan(context.Background(), []byte{keyMailbox}, func(key, value []byte) error {
+		plain, err := c.unseal(key, value)
+		if err != nil {
+			return err
+		}
+		st := &mailboxState{number: binary.BigEndian.Uint32(key[1:])}
+		name, err := st.decode(plain)
+		if err != nil {
+			return err
+		}
+		c.mailboxes[name] = st
+		c.names = append(c.names, name) // keys are in order of number
+		return nil
+	})
+}
+
+// scan visits the keys with a prefix, in order. Keys and values are valid during the call only.
+func (c *catalog) scan(ctx context.Context, prefix []byte, visit func(key, value []byte) error) error {
+	it, err := c.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		err := ctx.Err()
+		if err == nil {
+			err = visit(it.Key(), it.Value())
+		}
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+	}
+	if err := it.Close(); err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	return nil
+}
+
+// after is the first key behind all keys with the prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		end[i]++
+		if end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+func key32(space byte, n uint32) []byte { return binary.BigEndian.AppendUint32([]byte{space}, n) }
+
+// rowKey is the key of something of a mailbox that has a 16-byte name and begins at an ordinal.
+func rowKey(space byte, mailbox uint32, name [16]byte, from uint32) []byte {
+	return binary.BigEndian.AppendUint32(rowPrefix(space, mailbox, name), from)
+}
+
+func rowPrefix(space byte, mailbox uint32, name [16]byte) []byte {
+	return append(key32(space, mailbox), name[:]...)
+}
+
+func (s *mailboxState) encode(name string) []byte {
+	b := wire.AppendBytes(nil, name)
+	pending := 0
+	if s.pending {
+		pending = 1
+	}
+	for _, n := range []int{int(s.ordinal), s.items, pending, s.added, s.changed, s.removed} {
+		b = wire.AppendUvarint(b, uint64(n))
+	}
+	return appendSnapshot(b, &s.last)
+}
+
+func (s *mailboxState) decode(b []byte) (name string, err error) {
+	r := wire.NewReader(b)
+	name = r.String()
+	s.ordinal, s.items, s.pending = r.Uint32(), int(r.Uint32()), r.Uint32() == 1
+	s.added, s.changed, s.removed = int(r.Uint32()), int(r.Uint32()), int(r.Uint32())
+	s.last = readSnapshot(r)
+	s.last.Mailbox = name
+	if err := r.Done(); err != nil {
+		return name, fmt.Errorf("%w: catalog: mailbox: %w", ErrDamaged, err)
+	}
+	return name, nil
+}
+
+func appendSnapshot(b []byte, s *Snapshot) []byte {
+	b = wire.AppendUvarint(b, uint64(s.Ordinal))
+	b = wire.AppendUvarint(b, uint64(max(0, s.Time.UnixMilli())))
+	b = wire.AppendUvarint(b, s.Position)
+	for _, n := range []int{s.Items, s.Added, s.Changed, s.Removed} {
+		b = wire.AppendUvarint(b, uint64(n))
+	}
+	return b
+}
+
+func readSnapshot(r *wire.Reader) Snapshot {
+	return Snapshot{Ordinal: r.Uint32(), Time: time.UnixMilli(int64(r.Uvarint())).UTC(), Position: r.Uvarint(),
+		Items: int(r.Uint32()), Added: int(r.Uint32()), Changed: int(r.Uint32()), Removed: int(r.Uint32())}
+}

@@ -1,0 +1,303 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
+	"mailbrick/archive/wire"
+)
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	Packs, Chunks, Items, Records int
+	Orphans                       int // packs that no record names: of a run that was killed; no error
+	Errors                        []string
+}
+
+// CheckOptions say how deep Check goes.
+type CheckOptions struct {
+	ReadAll  bool                                 // read every byte and give every item back
+	Progress func(done, total int64, what string) // may be nil
+}
+
+// Check looks whether the archive is whole: the journal's chain, the packs it names, and that every version's chunks are
+// there. With ReadAll also every byte of every pack and every item, to its SHA-256. Damage goes into the report; the error is
+// for what kept Check from looking.
+func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
+	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}}
+	for _, step := range []func(context.Context) error{c.chain, c.present, c.contents, c.items} {
+		if err := step(ctx); err != nil {
+			return c.report, err
+		}
+	}
+	return c.report, nil
+}
+
+type checker struct {
+	a      *Archive
+	o      CheckOptions
+	report *CheckReport
+	packs  map[pack.Name]journal.Pack
+}
+
+func (c *checker) damage(err error) {
+	if len(c.report.Errors) < 10000 {
+		c.report.Errors = append(c.report.Errors, err.Error())
+	}
+}
+
+func (c *checker) progress(done, total int64, what string) {
+	if c.o.Progress != nil {
+		c.o.Progress(done, total, what)
+	}
+}
+
+// chain reads the journal from its first record.
+func (c *checker) chain(ctx context.Context) error {
+	last := journal.Head{}
+	for rec, err := range c.a.journal.Follow(ctx, journal.Head{}) {
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			c.damage(err)
+			return nil
+		}
+		c.report.Records++
+		last = rec.Head
+		for _, p := range rec.Body.Packs {
+			c.packs[p.Name] = p
+		}
+		c.progress(int64(c.report.Records), int64(c.a.Head()), "journal")
+	}
+	if head := c.a.cat.headNow(); last.Number < head.Number {
+		c.damage(fmt.Errorf("%w: journal ends at record %d, %d was the last", ErrDamaged, last.Number, head.Number))
+	}
+	return nil
+}
+
+// present compares the packs that the journal names with those in the bucket.
+func (c *checker) present(ctx context.Context) error {
+	there := map[pack.Name]int64{}
+	for info, err := range c.a.opts.Bucket.List(ctx, "packs/") {
+		if err != nil {
+			return fmt.Errorf("list packs: %w", err)
+		}
+		if name, ok := pack.ParseObject(info.Name); ok {
+			there[name] = info.Size
+		}
+	}
+	for name, p := range c.packs {
+		size, ok := there[name]
+		switch {
+		case !ok:
+			c.damage(fmt.Errorf("%w: pack %x is missing", ErrDamaged, name))
+		case size != p.Size:
+			c.damage(fmt.Errorf("%w: pack %x has %d bytes, it had %d", ErrDamaged, name, size, p.Size))
+		}
+		if !ok {
+			delete(c.packs, name)
+		}
+	}
+	for name := range there {
+		if _, ok := c.packs[name]; !ok {
+			c.report.Orphans++
+		}
+	}
+	return nil
+}
+
+// contents checks the packs' tables, and with ReadAll their digests and every chunk.
+func (c *checker) contents(ctx context.Context) error {
+	total := int64(len(c.packs))
+	for name, p := range c.packs {
+		c.report.Packs++
+		if err := c.pack(ctx, name, p); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			c.damage(err)
+		}
+		c.progress(int64(c.report.Packs), total, "packs")
+	}
+	return nil
+}
+
+func (c *checker) pack(ctx context.Context, name pack.Name, p journal.Pack) error {
+	t, err := c.a.packs.Table(ctx, name)
+	if err != nil {
+		return err
+	}
+	if t.SHA256 != p.SHA256 {
+		return fmt.Errorf("%w: pack %x is not the one that the journal names", ErrDamaged, name)
+	}
+	if !c.o.ReadAll {
+		c.report.Chunks += t.Chunks()
+		return nil
+	}
+	if _, err := c.a.packs.Digest(ctx, name); err != nil {
+		c.damage(err)
+	}
+	offsets := t.FrameOffsets()
+	for i, f := range t.Frames {
+		ref := pack.FrameRef{Pack: name, Salt: t.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain}
+		plain, err := c.a.packs.Frame(ctx, ref)
+		if err != nil {
+			c.damage(err)
+			continue
+		}
+		for _, ch := range f.Chunks {
+			c.report.Chunks++
+			if c.a.ids.chunk(plain[:ch.Length]) != ch.ID {
+				c.damage(fmt.Errorf("%w: chunk %x has other bytes", ErrDamaged, ch.ID))
+			}
+			plain = plain[ch.Length:]
+		}
+	}
+	return ctx.Err()
+}
+
+// items checks every version of every mailbox, those not complete yet included.
+func (c *checker) items(ctx context.Context) error {
+	c.a.cat.mu.RLock()
+	names := append([]string(nil), c.a.cat.names...)
+	c.a.cat.mu.RUnlock()
+	for _, name := range names {
+		l, err := c.a.newLister(ctx, name)
+		if err != nil {
+			return err
+		}
+		err = l.items(nil, func(rows []*row) error {
+			for _, r := range rows {
+				if err := c.item(ctx, name, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			if errors.Is(err, ErrDamaged) {
+				c.damage(fmt.Errorf("catalog (`mailbrick rebuild --catalog` makes it anew): %w", err))
+				continue
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) item(ctx context.Context, mailbox string, r *row) error {
+	jv, err := r.version()
+	if err != nil {
+		return err
+	}
+	v := versionOf(mailbox, jv)
+	c.report.Items++
+	c.progress(int64(c.report.Items), 0, "items")
+	if c.o.ReadAll {
+		err = c.readBack(ctx, v)
+	} else {
+		err = c.chunksThere(ctx, jv)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		c.damage(fmt.Errorf("item %s of %s: %w", v.ID, mailbox, err))
+	}
+	return nil
+}
+
+func (c *checker) readBack(ctx context.Context, v *Version) error {
+	in, err := c.a.OpenBlob(ctx, v)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = io.Copy(io.Discard, in)
+	return err
+}
+
+func (c *checker) chunksThere(ctx context.Context, v *journal.Version) error {
+	refs, err := c.a.references(ctx, v, &group{})
+	if err != nil {
+		return err
+	}
+	for _, id := range refs {
+		at, _, err := c.a.cat.place(id)
+		if err != nil {
+			return err
+		}
+		if _, ok := c.packs[at.Pack]; !ok {
+			return fmt.Errorf("%w: it lies in pack %x, which is missing", ErrDamaged, at.Pack)
+		}
+	}
+	return nil
+}
+
+// Stats are the sizes of an archive.
+type Stats struct {
+	Mailboxes, Items, Versions                int
+	ExportedBytes, DistinctBytes, StoredBytes int64 // blobs as exported; chunks once, before compression; in the bucket
+	CatalogBytes                              int64
+	Packs, Chunks                             int
+}
+
+// Stats measures the archive. It reads the catalog and lists the bucket.
+func (a *Archive) Stats(ctx context.Context) (Stats, error) {
+	var s Stats
+	for _, prefix := range []string{configObject, "keys/", "packs/", journal.Prefix} {
+		for info, err := range a.opts.Bucket.List(ctx, prefix) {
+			if err != nil {
+				return s, fmt.Errorf("list the bucket: %w", err)
+			}
+			s.StoredBytes += info.Size
+		}
+	}
+	for _, m := range a.Mailboxes() {
+		s.Mailboxes++
+		s.Items += m.Items
+	}
+	s.CatalogBytes = int64(a.cat.db.Metrics().DiskSpaceUsage())
+	return s, errors.Join(a.countVersions(ctx, &s), a.countChunks(ctx, &s))
+}
+
+func (a *Archive) countVersions(ctx context.Context, s *Stats) error {
+	return a.cat.scan(ctx, []byte{keyVersion}, func(key, value []byte) error {
+		r, err := a.cat.openRow(key, value)
+		if err != nil {
+			return err
+		}
+		v, err := r.version()
+		if err == nil {
+			s.Versions++
+			s.ExportedBytes += v.Size
+		}
+		return err
+	})
+}
+
+func (a *Archive) countChunks(ctx context.Context, s *Stats) error {
+	err := a.cat.scan(ctx, []byte{keyPack}, func(_, value []byte) error {
+		r := wire.NewReader(value)
+		r.Fixed(48)
+		r.Uvarint()
+		s.Packs++
+		s.Chunks += int(r.Uint32())
+		return r.Done()
+	})
+	if err != nil {
+		return err
+	}
+	return a.cat.scan(ctx, []byte{keyFrame}, func(_, value []byte) error {
+		r := wire.NewReader(value)
+		r.Uvarint()
+		r.Uvarint()
+		s.DistinctBytes += int64(r.Uint32())
+		return r.Done()
+	})
+}

@@ -1,0 +1,466 @@
+package archive
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"mailbrick/archive/journal"
+	"mailbrick/archive/wire"
+)
+
+func appendUint32(b []byte, n uint32) []byte { return binary.BigEndian.AppendUint32(b, n) }
+
+// state is a copy of a mailbox's state.
+func (c *catalog) state(mailbox string) (mailboxState, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	st, ok := c.mailboxes[mailbox]
+	if !ok {
+		return mailboxState{}, false
+	}
+	return *st, true
+}
+
+// cursor reads a cursor by its key in the catalog.
+func (c *catalog) cursor(key []byte) (name string, value []byte, err error) {
+	sealed, err := c.get(key)
+	if err != nil || sealed == nil {
+		return "", nil, err
+	}
+	return c.openCursor(key, sealed)
+}
+
+func (c *catalog) openCursor(key, sealed []byte) (name string, value []byte, err error) {
+	plain, err := c.unseal(key, sealed)
+	if err != nil {
+		return "", nil, err
+	}
+	r := wire.NewReader(plain)
+	name, value = r.String(), r.Bytes()
+	if err := r.Done(); err != nil {
+		return "", nil, fmt.Errorf("%w: catalog: cursor: %w", ErrDamaged, err)
+	}
+	return name, append([]byte{}, value...), nil
+}
+
+func (c *catalog) cursors(ctx context.Context, mailbox uint32, prefix string, into map[string][]byte) error {
+	return c.scan(ctx, key32(keyCursor, mailbox), func(key, sealed []byte) error {
+		name, value, err := c.openCursor(key, sealed)
+		if err == nil && strings.HasPrefix(name, prefix) {
+			into[name] = value
+		}
+		return err
+	})
+}
+
+// living is an item's version that has not ended; nil when there is none.
+func (c *catalog) living(mailbox uint32, id ID) (*journal.Version, error) {
+	last, err := lastRow(c, c.db, keyVersion, mailbox, id)
+	if err != nil || last == nil || last.to != Forever {
+		return nil, err
+	}
+	return last.version()
+}
+
+func (r *row) version() (*journal.Version, error) {
+	v := &journal.Version{}
+	in := wire.NewReader(r.rest)
+	v.Read(in)
+	if err := in.Done(); err != nil {
+		return nil, fmt.Errorf("%w: catalog: version: %w", ErrDamaged, err)
+	}
+	return v, nil
+}
+
+func (r *row) folder() (Folder, error) {
+	in := wire.NewReader(r.rest)
+	f := Folder{ID: in.String(), ParentID: in.String(), Name: in.String(), Class: in.String(), Kind: in.String(), From: r.from, To: r.to}
+	if err := in.Done(); err != nil {
+		return f, fmt.Errorf("%w: catalog: folder: %w", ErrDamaged, err)
+	}
+	return f, nil
+}
+
+// folders are the folders of a mailbox as they are at an ordinal, by id.
+func (c *catalog) folders(ctx context.Context, mailbox, at uint32) (map[string]Folder, error) {
+	out := map[string]Folder{}
+	err := c.scan(ctx, key32(keyFolder, mailbox), func(key, value []byte) error {
+		row, err := c.openRow(key, value)
+		if err != nil || row.from > at || at >= row.to {
+			return err
+		}
+		f, err := row.folder()
+		out[f.ID] = f
+		return err
+	})
+	return out, err
+}
+
+// Path is a folder's path from the mailbox's root: names joined by "/", a "/" within a name written "\/".
+func Path(folders map[string]Folder, id string) string {
+	var names []string
+	for range 256 { // deeper is a loop
+		f, ok := folders[id]
+		if !ok {
+			break
+		}
+		if f.Name != "" {
+			names = append(names, strings.ReplaceAll(f.Name, "/", `\/`))
+		}
+		id = f.ParentID
+	}
+	slices.Reverse(names)
+	return strings.Join(names, "/")
+}
+
+// Mailboxes are the mailboxes with at least one complete snapshot, by name, each with its latest.
+func (a *Archive) Mailboxes() []Snapshot {
+	a.cat.mu.RLock()
+	defer a.cat.mu.RUnlock()
+	var out []Snapshot
+	for _, st := range a.cat.mailboxes {
+		if st.ordinal > 0 {
+			out = append(out, st.last)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Mailbox < out[j].Mailbox })
+	return out
+}
+
+// Latest is a mailbox's latest complete snapshot.
+func (a *Archive) Latest(mailbox string) (Snapshot, error) {
+	st, ok := a.cat.state(strings.ToLower(mailbox))
+	if !ok || st.ordinal == 0 {
+		return Snapshot{}, fmt.Errorf("mailbox %s: %w", mailbox, ErrNotFound)
+	}
+	return st.last, nil
+}
+
+// Snapshots yields a mailbox's complete snapshots, oldest first.
+func (a *Archive) Snapshots(ctx context.Context, mailbox string) iter.Seq2[Snapshot, error] {
+	return func(yield func(Snapshot, error) bool) {
+		st, ok := a.cat.state(strings.ToLower(mailbox))
+		if !ok {
+			yield(Snapshot{}, fmt.Errorf("mailbox %s: %w", mailbox, ErrNotFound))
+			return
+		}
+		err := a.cat.scan(ctx, key32(keySnapshot, st.number), func(key, value []byte) error {
+			s, err := a.cat.openSnapshot(key, value)
+			if err != nil {
+				return err
+			}
+			s.Mailbox = st.last.Mailbox
+			if !yield(s, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			yield(Snapshot{}, err)
+		}
+	}
+}
+
+var errStop = errors.New("no more wanted")
+
+func (c *catalog) openSnapshot(key, value []byte) (Snapshot, error) {
+	plain, err := c.unseal(key, value)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	r := wire.NewReader(plain)
+	s := readSnapshot(r)
+	if err := r.Done(); err != nil {
+		return s, fmt.Errorf("%w: catalog: snapshot: %w", ErrDamaged, err)
+	}
+	return s, nil
+}
+
+// At is the mailbox's last complete snapshot at or before a moment.
+func (a *Archive) At(ctx context.Context, mailbox string, t time.Time) (Snapshot, error) {
+	var found Snapshot
+	for s, err := range a.Snapshots(ctx, mailbox) {
+		if err != nil {
+			return found, err
+		}
+		if s.Time.After(t) {
+			break
+		}
+		found = s
+	}
+	if found.Ordinal == 0 {
+		return found, fmt.Errorf("mailbox %s has no snapshot at or before %s: %w", mailbox, t.UTC().Format(time.RFC3339), ErrNotFound)
+	}
+	return found, nil
+}
+
+// Folders are a mailbox's folders as a snapshot shows them.
+func (a *Archive) Folders(ctx context.Context, s Snapshot) (map[string]Folder, error) {
+	st, ok := a.cat.state(s.Mailbox)
+	if !ok {
+		return nil, fmt.Errorf("mailbox %s: %w", s.Mailbox, ErrNotFound)
+	}
+	return a.cat.folders(ctx, st.number, s.Ordinal)
+}
+
+// Versions yields what a mailbox held at a snapshot, in order of id.
+func (a *Archive) Versions(ctx context.Context, s Snapshot) iter.Seq2[*Version, error] {
+	return func(yield func(*Version, error) bool) {
+		l, err := a.newLister(ctx, s.Mailbox)
+		if err == nil {
+			err = l.items(nil, func(rows []*row) error {
+				for _, r := range rows {
+					if r.from <= s.Ordinal && s.Ordinal < r.to {
+						return l.emit(rows, r, s.Ordinal, yield)
+					}
+				}
+				return nil
+			})
+		}
+		if err != nil && !errors.Is(err, errStop) {
+			yield(nil, err)
+		}
+	}
+}
+
+// History yields all versions of an item that a snapshot shows, oldest first.
+func (a *Archive) History(ctx context.Context, id ID) iter.Seq2[*Version, error] {
+	return func(yield func(*Version, error) bool) {
+		found := false
+		err := a.history(ctx, id, func(v *Version, err error) bool {
+			found = found || err == nil
+			return yield(v, err)
+		})
+		switch {
+		case errors.Is(err, errStop):
+		case err != nil:
+			yield(nil, err)
+		case !found:
+			yield(nil, fmt.Errorf("item %s: %w", id, ErrNotFound))
+		}
+	}
+}
+
+func (a *Archive) history(ctx context.Context, id ID, yield func(*Version, error) bool) error {
+	for _, m := range a.Mailboxes() {
+		l, err := a.newLister(ctx, m.Mailbox)
+		if err != nil {
+			return err
+		}
+		err = l.items(&id, func(rows []*row) error {
+			for _, r := range rows {
+				if r.from > l.st.ordinal || r.to <= r.from {
+					continue
+				}
+				if err := l.emit(rows, r, min(r.to-1, l.st.ordinal), yield); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Version is one version of an item by the snapshot it begins at.
+func (a *Archive) Version(ctx context.Context, mailbox string, id ID, from uint32) (*Version, error) {
+	l, err := a.newLister(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	var found *Version
+	err = l.items(&id, func(rows []*row) error {
+		for _, r := range rows {
+			if r.from == from {
+				return l.emit(rows, r, min(max(r.from, r.to-1), l.st.ordinal), func(v *Version, _ error) bool { found = v; return true })
+			}
+		}
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("item %s: %w", id, ErrNotFound)
+	}
+	return found, err
+}
+
+// Latest version of an item: the living one, or the last it had.
+func (a *Archive) Item(ctx context.Context, id ID) (*Version, error) {
+	var last *Version
+	for v, err := range a.History(ctx, id) {
+		if err != nil {
+			return nil, err
+		}
+		last = v
+	}
+	return last, nil
+}
+
+// lister turns rows of a mailbox into versions.
+type lister struct {
+	a       *Archive
+	ctx     context.Context // of the one listing it is made for
+	mailbox string
+	st      mailboxState
+	folders map[uint32]map[string]Folder
+	times   map[uint32]time.Time
+}
+
+func (a *Archive) newLister(ctx context.Context, mailbox string) (*lister, error) {
+	mailbox = strings.ToLower(mailbox)
+	st, ok := a.cat.state(mailbox)
+	if !ok {
+		return nil, fmt.Errorf("mailbox %s: %w", mailbox, ErrNotFound)
+	}
+	return &lister{a: a, ctx: ctx, mailbox: mailbox, st: st, folders: map[uint32]map[string]Folder{}, times: map[uint32]time.Time{}}, nil
+}
+
+// items visits the rows of each item together, oldest first; of one item when an id is given.
+func (l *lister) items(id *ID, visit func(rows []*row) error) error {
+	prefix := key32(keyVersion, l.st.number)
+	if id != nil {
+		prefix = append(prefix, id[:]...)
+	}
+	var rows []*row
+	err := l.a.cat.scan(l.ctx, prefix, func(key, value []byte) error {
+		r, err := l.a.cat.openRow(key, value)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 && r.id() != rows[0].id() {
+			if err := visit(rows); err != nil {
+				return err
+			}
+			rows = rows[:0]
+		}
+		rows = append(rows, r)
+		return nil
+	})
+	if err == nil && len(rows) > 0 {
+		err = visit(rows)
+	}
+	return err
+}
+
+func (r *row) id() ID { return ID(r.key[5:21]) }
+
+// emit makes a version of a row, as seen at an ordinal.
+func (l *lister) emit(rows []*row, r *row, at uint32, yield func(*Version, error) bool) error {
+	v, err := l.version(r, at)
+	if err != nil {
+		return err
+	}
+	newest := rows[len(rows)-1]
+	v.Deleted = newest.to <= l.st.ordinal
+	if !yield(v, nil) {
+		return errStop
+	}
+	return nil
+}
+
+func (l *lister) version(r *row, at uint32) (*Version, error) {
+	jv, err := r.version()
+	if err != nil {
+		return nil, err
+	}
+	v := versionOf(l.mailbox, jv)
+	v.From, v.To = r.from, r.to
+	folders := l.folders[at]
+	if folders == nil {
+		if folders, err = l.a.cat.folders(l.ctx, l.st.number, at); err != nil {
+			return nil, err
+		}
+		l.folders[at] = folders
+	}
+	v.Folder = Path(folders, v.FolderID)
+	if v.FirstSeen, err = l.time(v.From); err != nil {
+		return nil, err
+	}
+	v.LastSeen, err = l.time(max(v.From, min(v.To-1, l.st.ordinal)))
+	return v, err
+}
+
+// time is when a snapshot was committed; the zero time when it is not complete yet.
+func (l *lister) time(ordinal uint32) (time.Time, error) {
+	if t, ok := l.times[ordinal]; ok {
+		return t, nil
+	}
+	key := appendUint32(key32(keySnapshot, l.st.number), ordinal)
+	sealed, err := l.a.cat.get(key)
+	if err != nil || sealed == nil {
+		return time.Time{}, err
+	}
+	s, err := l.a.cat.openSnapshot(key, sealed)
+	l.times[ordinal] = s.Time
+	return s.Time, err
+}
+
+func versionOf(mailbox string, v *journal.Version) *Version {
+	return &Version{Mailbox: mailbox, ID: v.ID, ItemID: v.ItemID, ChangeKey: v.ChangeKey, FolderID: v.FolderID, To: Forever,
+		Size: v.Size, SHA256: v.SHA256, Associated: v.Associated, Unparsed: v.Unparsed, Summary: v.Summary,
+		recipe: v.Recipe, recipeIsChunk: v.RecipeIsChunk}
+}
+
+// Changes yields what the records after a position say, in order. What is not complete yet is among it: a reader that
+// keeps to snapshot ordinals does not show it.
+func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		folders := map[string]map[string]Folder{}
+		for n := after + 1; n <= a.Head(); n++ {
+			rec, err := a.journal.Read(ctx, n)
+			if err != nil {
+				yield(Change{}, a.journalError(err))
+				return
+			}
+			for i := range rec.Body.Sections {
+				if !a.changesOf(ctx, rec.Number, &rec.Body.Sections[i], folders, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, cache map[string]map[string]Folder, yield func(Change, error) bool) bool {
+	folders, err := a.foldersFor(ctx, s, cache)
+	if err != nil {
+		return yield(Change{}, err)
+	}
+	for i := range s.Versions {
+		v := versionOf(s.Mailbox, &s.Versions[i])
+		v.From, v.Folder = s.Ordinal, Path(folders, v.FolderID)
+		if !yield(Change{Position: n, Mailbox: s.Mailbox, Added: v}, nil) {
+			return false
+		}
+	}
+	for _, id := range s.Gone {
+		if !yield(Change{Position: n, Mailbox: s.Mailbox, Ended: &Ended{ID: id, At: s.Ordinal}}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *Archive) foldersFor(ctx context.Context, s *journal.Section, cache map[string]map[string]Folder) (map[string]Folder, error) {
+	key := fmt.Sprintf("%s\x00%d", s.Mailbox, s.Ordinal)
+	if f, ok := cache[key]; ok {
+		return f, nil
+	}
+	st, ok := a.cat.state(s.Mailbox)
+	if !ok {
+		return nil, fmt.Errorf("mailbox %s: %w", s.Mailbox, ErrNotFound)
+	}
+	f, err := a.cat.folders(ctx, st.number, s.Ordinal)
+	clear(cache)
+	cache[key] = f
+	return f, err
+}

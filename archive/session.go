@@ -1,0 +1,434 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailbrick/archive/journal"
+)
+
+// Item is an item as a source names it.
+type Item struct {
+	ItemID, ChangeKey, FolderID string
+	Associated                  bool
+	Unparsed                    string // why the blob could not be read
+	Summary                     []byte
+}
+
+// Session brings one mailbox up to date. What it adds is durable after a checkpoint has landed, so that a broken run can
+// go on, and is visible after Commit. It belongs to one goroutine; several sessions may run at once.
+type Session struct {
+	a       *Archive
+	mailbox string
+	ordinal uint32
+	number  uint32 // of the mailbox; known says whether it has one
+	known   bool
+	touched bool // something was added, by this session or by one that broke before it
+	closed  bool
+}
+
+// Begin opens a session for a mailbox. A mailbox has one session at a time.
+func (a *Archive) Begin(mailbox string) (*Session, error) {
+	mailbox = strings.ToLower(mailbox)
+	s := &Session{a: a, mailbox: mailbox, ordinal: 1}
+	g := a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return nil, g.err
+	}
+	if _, ok := g.sections[mailbox]; ok {
+		return nil, fmt.Errorf("%w: %s has a session already", ErrConflict, mailbox)
+	}
+	if st, ok := a.cat.state(mailbox); ok {
+		s.number, s.known, s.ordinal, s.touched = st.number, true, st.ordinal+1, st.pending
+	}
+	g.sessions++
+	return s, nil
+}
+
+// Mailbox is the session's mailbox, in lower case.
+func (s *Session) Mailbox() string { return s.mailbox }
+
+// refresh learns the mailbox's number once its first section has landed.
+func (s *Session) refresh() {
+	if !s.known {
+		if st, ok := s.a.cat.state(s.mailbox); ok {
+			s.number, s.known = st.number, true
+		}
+	}
+}
+
+// Cursor is what SetCursor last kept under a key; nil when there is nothing.
+func (s *Session) Cursor(key string) ([]byte, error) {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return s.cursor(key)
+}
+
+func (s *Session) cursor(key string) ([]byte, error) {
+	if sec := s.a.group.sections[s.mailbox]; sec != nil {
+		for i := len(sec.Cursors) - 1; i >= 0; i-- {
+			if sec.Cursors[i].Key == key {
+				return sec.Cursors[i].Value, nil
+			}
+		}
+	}
+	if s.refresh(); !s.known {
+		return nil, nil
+	}
+	_, value, err := s.a.cat.cursor(rowPrefix(keyCursor, s.number, s.a.ids.cursor(key)))
+	return value, err
+}
+
+// Cursors gives all keys that begin with a prefix, with their values.
+func (s *Session) Cursors(ctx context.Context, prefix string) (map[string][]byte, error) {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := map[string][]byte{}
+	if s.refresh(); s.known {
+		if err := s.a.cat.cursors(ctx, s.number, prefix, out); err != nil {
+			return nil, err
+		}
+	}
+	if sec := g.sections[s.mailbox]; sec != nil {
+		for _, c := range sec.Cursors {
+			switch {
+			case !strings.HasPrefix(c.Key, prefix):
+			case c.Value == nil:
+				delete(out, c.Key)
+			default:
+				out[c.Key] = c.Value
+			}
+		}
+	}
+	return out, nil
+}
+
+// SetCursor keeps a value under a key; nil removes it. It becomes durable together with everything added before it, never
+// earlier: that is what makes it safe to go on from.
+func (s *Session) SetCursor(key string, value []byte) error {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	old, err := s.cursor(key)
+	if err != nil || g.err != nil {
+		return errors.Join(err, g.err)
+	}
+	if string(old) == string(value) && (old == nil) == (value == nil) {
+		return nil
+	}
+	sec := s.section()
+	sec.Cursors = append(sec.Cursors, journal.Cursor{Key: key, Value: value})
+	g.rows += int64(len(key) + len(value) + 16)
+	return nil
+}
+
+func (s *Session) section() *section {
+	s.touched = true
+	return s.a.group.section(s.mailbox, s.ordinal)
+}
+
+// current is the item's living version, as the group or the catalog has it; nil when there is none.
+func (s *Session) current(id ID) (*journal.Version, error) {
+	if sec := s.a.group.sections[s.mailbox]; sec != nil {
+		if i, ok := sec.byID[id]; ok {
+			v := sec.Versions[i]
+			return &v, nil
+		}
+		if _, ok := sec.gone[id]; ok {
+			return nil, nil
+		}
+	}
+	if s.refresh(); !s.known {
+		return nil, nil
+	}
+	return s.a.cat.living(s.number, id)
+}
+
+// Known is the change key and the folder of an item that the archive has alive.
+func (s *Session) Known(itemID string) (changeKey, folderID string, ok bool, err error) {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v, err := s.current(s.a.ids.item(s.mailbox, itemID))
+	if err != nil || v == nil {
+		return "", "", false, err
+	}
+	return v.ChangeKey, v.FolderID, true, nil
+}
+
+// Put adds a version of an item with the content that was written.
+func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
+	v, err := content.finish(ctx)
+	if err != nil {
+		return err
+	}
+	v.ID = s.a.ids.item(s.mailbox, item.ItemID)
+	v.ItemID, v.ChangeKey, v.FolderID = item.ItemID, item.ChangeKey, item.FolderID
+	v.Associated, v.Unparsed, v.Summary = item.Associated, item.Unparsed, item.Summary
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return g.err
+	}
+	for _, id := range content.refs {
+		if err := g.depend(id); err != nil {
+			return g.fail(err)
+		}
+	}
+	s.add(v)
+	return nil
+}
+
+func (s *Session) add(v journal.Version) {
+	sec := s.section()
+	if i, ok := sec.byID[v.ID]; ok {
+		sec.Versions[i] = v
+	} else {
+		sec.byID[v.ID] = len(sec.Versions)
+		sec.Versions = append(sec.Versions, v)
+	}
+	delete(sec.gone, v.ID)
+	s.a.group.rows += int64(len(v.Recipe) + len(v.Summary) + len(v.ItemID) + len(v.ChangeKey) + len(v.FolderID) + 128)
+}
+
+// Amend adds a version that shares the blob of the living one: another change key, and the summary as change makes it.
+func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([]byte, error)) error {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return g.err
+	}
+	v, err := s.current(s.a.ids.item(s.mailbox, itemID))
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		return fmt.Errorf("amend an item: %w", ErrNotFound)
+	}
+	if v.Summary, err = change(v.Summary); err != nil {
+		return err
+	}
+	v.ChangeKey = changeKey
+	if err := g.dependVersion(s.a, v); err != nil {
+		return g.fail(err)
+	}
+	s.add(*v)
+	return nil
+}
+
+// dependVersion notes the packs of everything that a version's recipe names.
+func (g *group) dependVersion(a *Archive, v *journal.Version) error {
+	refs, err := a.references(context.Background(), v, g)
+	if err != nil {
+		return err
+	}
+	for _, id := range refs {
+		if err := g.depend(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove ends an item's living version. Removing what is not there is no error: the source may tell it twice.
+func (s *Session) Remove(itemID string) error {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return s.remove(s.a.ids.item(s.mailbox, itemID))
+}
+
+func (s *Session) remove(id ID) error {
+	g := s.a.group
+	if g.err != nil {
+		return g.err
+	}
+	v, err := s.current(id)
+	if err != nil || v == nil {
+		return err
+	}
+	sec := s.section()
+	if _, ok := sec.byID[id]; ok {
+		delete(sec.byID, id)
+		sec.drops++
+	}
+	sec.gone[id] = struct{}{} // the catalog passes over what it does not have
+	g.rows += int64(len(id)) + 4
+	return nil
+}
+
+// Checkpoint lets the group land if it is full. Call it between items, wherever the run could go on.
+func (s *Session) Checkpoint(ctx context.Context) error {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil || !g.full() {
+		return g.err
+	}
+	return g.land(ctx)
+}
+
+// Commit completes the snapshot and returns when it is durable. A run that found nothing new adds nothing, and the
+// snapshot is the one before, with nothing added, changed or removed.
+func (s *Session) Commit(ctx context.Context) (Snapshot, error) {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return Snapshot{}, g.err
+	}
+	if st, ok := s.a.cat.state(s.mailbox); ok && !s.touched && st.ordinal > 0 {
+		last := st.last
+		last.Added, last.Changed, last.Removed = 0, 0, 0
+		return last, nil
+	}
+	s.section().Complete = true
+	if err := s.await(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	st, _ := s.a.cat.state(s.mailbox)
+	s.touched, s.ordinal = false, st.ordinal+1
+	return st.last, nil
+}
+
+// await waits until the group has landed: when all open sessions wait, or another reason comes first.
+func (s *Session) await(ctx context.Context) error {
+	g := s.a.group
+	was := g.landings
+	g.waiting++
+	defer func() { g.waiting-- }()
+	if g.waiting >= g.sessions {
+		return g.land(ctx)
+	}
+	for g.landings == was && g.err == nil {
+		g.landed.Wait()
+	}
+	return g.err
+}
+
+// Close ends the session. What was not committed or checkpointed is dropped by nobody: the next session of the mailbox
+// goes on from the last checkpoint that landed.
+func (s *Session) Close(ctx context.Context) error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sessions--
+	if g.waiting > 0 && g.waiting >= g.sessions {
+		return g.land(ctx)
+	}
+	return nil
+}
+
+// Folders are the mailbox's folders as the session has them now, by id.
+func (s *Session) Folders(ctx context.Context) (map[string]Folder, error) {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := map[string]Folder{}
+	if s.refresh(); s.known {
+		var err error
+		if out, err = s.a.cat.folders(ctx, s.number, s.ordinal); err != nil {
+			return nil, err
+		}
+	}
+	if sec := g.sections[s.mailbox]; sec != nil {
+		for _, f := range sec.Folders {
+			out[f.ID] = Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Kind, From: s.ordinal, To: Forever}
+		}
+		for _, id := range sec.FoldersGone {
+			delete(out, id)
+		}
+	}
+	return out, nil
+}
+
+// PutFolder adds a folder or says how it is now.
+func (s *Session) PutFolder(f Folder) error {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return g.err
+	}
+	sec := s.section()
+	sec.FoldersGone = slices.DeleteFunc(sec.FoldersGone, func(id string) bool { return id == f.ID })
+	sec.Folders = append(sec.Folders, journal.Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Kind})
+	g.rows += int64(len(f.ID)+len(f.ParentID)+len(f.Name)) + 32
+	return nil
+}
+
+// RemoveFolder ends a folder and all items in it. It reads the mailbox's whole list: folders vanish rarely.
+func (s *Session) RemoveFolder(ctx context.Context, folderID string) error {
+	items, err := s.ItemsIn(ctx, folderID)
+	if err != nil {
+		return err
+	}
+	for _, itemID := range items {
+		if err := s.Remove(itemID); err != nil {
+			return err
+		}
+	}
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return g.err
+	}
+	sec := s.section()
+	sec.Folders = slices.DeleteFunc(sec.Folders, func(f journal.Folder) bool { return f.ID == folderID })
+	sec.FoldersGone = append(sec.FoldersGone, folderID)
+	return nil
+}
+
+// ItemsIn are the server's ids of the items alive in a folder. It reads the mailbox's whole list.
+func (s *Session) ItemsIn(ctx context.Context, folderID string) ([]string, error) {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []string
+	sec := g.sections[s.mailbox]
+	if s.refresh(); s.known {
+		l, err := s.a.newLister(ctx, s.mailbox)
+		if err != nil {
+			return nil, err
+		}
+		err = l.items(nil, func(rows []*row) error {
+			last := rows[len(rows)-1]
+			if sec != nil && (sec.has(last.id()) || sec.isGone(last.id())) || last.to != Forever {
+				return nil
+			}
+			v, err := last.version()
+			if err == nil && v.FolderID == folderID {
+				out = append(out, v.ItemID)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if sec != nil {
+		for i, v := range sec.Versions {
+			if at, ok := sec.byID[v.ID]; ok && at == i && v.FolderID == folderID {
+				out = append(out, v.ItemID)
+			}
+		}
+	}
+	return out, nil
+}
+
+func (s *section) has(id ID) bool    { _, ok := s.byID[id]; return ok }
+func (s *section) isGone(id ID) bool { _, ok := s.gone[id]; return ok }
