@@ -31,10 +31,10 @@ take space until somebody cleans up.
 	                                      without ".."
 	                                      not a device of Windows (con, nul, com1, ...)
 
-At most 1024 bytes. So a name is a path that means the same on every file system, with or without case, and is
-a key that means the same in every object store. Everything else is ErrName. A name
-must not be the folder of another ("a" beside "a/b"): a folder cannot hold
-both, and no bucket needs to check.
+At most 1024 bytes. So a name is a path that means the same on every file system,
+with or without case, and a key that means the same in every object store.
+Everything else is ErrName. A name must not be the folder of another ("a" beside
+"a/b"): a file system cannot hold both. No bucket needs to check.
 
 # Errors
 

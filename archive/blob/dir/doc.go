@@ -12,8 +12,8 @@ allowed in a name is never listed and never touched. So are the temporary files,
 	.<26 characters of base32>.tmp
 
 in the folder of the object they will be. The root and the folders are made when
-the first object needs them; opening, reading and listing make nothing, and a root that is not there is
-an empty bucket.
+the first object needs them; opening, reading and listing make nothing, and a
+root that is not there is an empty bucket.
 
 # Order of a commit
 
@@ -28,13 +28,17 @@ an empty bucket.
 
 The link is the moment of truth. Rename would put the object over another one,
 and a file created under its name and then written could be seen half done. A
-crash before 8 has been done leaves the whole object or none: whatever the file system kept
-of the folder, the bytes were synced before the name was made. When 7 fails the
-object is good and a second name of it stays, hidden.
+crash before the end of 8 leaves the whole object or none, whatever the file
+system kept of the folder: the bytes were synced before the name was made. When
+7 fails the object is good and a second name of it stays, hidden. Who loses at 6
+also does 8 before it says so: what it lost to is durable then.
 
-A folder that exists may have been made by another process that has not yet synced it
-(step 1), so each process syncs the way from the root down once itself before
-it relies on a folder.
+Between 6 and 8 others see an object that a crash may still take away. What they
+then commit in the same folder is durable only together with it.
+
+A folder that exists may have been made by a process that had no time to sync it
+(step 1), so each process syncs the way from the root down once before it relies
+on a folder.
 
 # What a crash leaves
 
@@ -50,8 +54,8 @@ Linux, macOS (where sync means F_FULLFSYNC) and Windows on NTFS. Folders are not
 synced on Windows, which has no such call: NTFS journals names, but whether the
 last of them survive loss of power is the volume's affair. A folder that answers
 EINVAL or ENOTSUP to a sync (some network file systems) counts the same. A file
-system without hard links (FAT, exFAT, some shares) cannot be a bucket: Commit says ErrLinks and leaves
-nothing behind.
+system without hard links (FAT, exFAT, some shares) cannot be a bucket: Commit
+says ErrLinks and leaves nothing behind.
 
 On Windows an object that is being read cannot be removed.
 */

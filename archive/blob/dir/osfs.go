@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 const (
@@ -58,7 +59,7 @@ func (root osFS) SyncDir(folder string) error {
 func (root osFS) Open(name string) (ReadFile, error) {
 	f, err := os.Open(root.path(name))
 	if err != nil {
-		return nil, err
+		return nil, absent(err)
 	}
 	info, err := f.Stat()
 	if err == nil {
@@ -74,9 +75,17 @@ func (root osFS) Open(name string) (ReadFile, error) {
 func (root osFS) Size(name string) (int64, error) {
 	info, err := os.Stat(root.path(name))
 	if err != nil {
-		return 0, err
+		return 0, absent(err)
 	}
 	return info.Size(), regular(name, info)
+}
+
+// absent counts what is below a file as not there.
+func absent(err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return mark(fs.ErrNotExist, err)
+	}
+	return err
 }
 
 func regular(name string, info fs.FileInfo) error {
@@ -89,7 +98,7 @@ func regular(name string, info fs.FileInfo) error {
 func (root osFS) List(folder string) ([]Entry, error) {
 	f, err := os.Open(root.path(folder))
 	if err != nil {
-		return nil, err
+		return nil, absent(err)
 	}
 	defer f.Close()
 	found, err := f.ReadDir(-1)
@@ -104,7 +113,7 @@ func (root osFS) List(folder string) ([]Entry, error) {
 		}
 		entries[i] = Entry{Name: e.Name(), Folder: isFolder}
 	}
-	return entries, err
+	return entries, absent(err)
 }
 
 func (root osFS) Remove(name string) error {

@@ -109,22 +109,28 @@ func (w *writer) Write(p []byte) (int, error) {
 // Commit is steps 4 to 8 of the package; their order is what makes the object
 // durable and whole.
 func (w *writer) Commit() error {
-	if w.err != nil {
-		return w.err
+	failed := w.err
+	if failed == nil {
+		failed = w.ctx.Err()
 	}
-	err := w.ctx.Err()
-	if err == nil {
-		err = w.file.Sync()
+	if failed != nil {
+		_ = w.Abort()
+		return failed
 	}
-	err = errors.Join(err, w.close())
+	w.err = w.done()
+	err := errors.Join(w.file.Sync(), w.close())
 	if err == nil {
 		err = w.link()
 	}
+	// The link is made or never will be; a name that stays is hidden.
 	_ = w.fs.Remove(w.temporary)
-	if err == nil {
-		err = w.fs.SyncDir(w.folder)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		// Also for who lost: what it lost to must be durable before it
+		// builds on that.
+		if failed := w.fs.SyncDir(w.folder); failed != nil {
+			err = failed
+		}
 	}
-	w.err = fmt.Errorf("%s: %w", w.name, blob.ErrDone)
 	return wrap("commit", w.name, err)
 }
 
@@ -141,8 +147,12 @@ func (w *writer) Abort() error {
 	if w.file == nil {
 		return nil
 	}
-	w.err = fmt.Errorf("%s: %w", w.name, blob.ErrDone)
+	w.err = w.done()
 	return wrap("abort", w.name, w.drop())
+}
+
+func (w *writer) done() error {
+	return fmt.Errorf("%s: %w", w.name, blob.ErrDone)
 }
 
 func (w *writer) close() error {
