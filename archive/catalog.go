@@ -42,9 +42,9 @@ type catalog struct {
 	db    *pebble.DB
 	lock  io.Closer
 	key   seal.Key
-	epoch uint32        // how often the catalog was opened; salt of this opening's sealer
-	nonce atomic.Uint64 // of the next value sealed in this epoch
-	seals sync.Map      // epoch → *seal.Sealer
+	salt  [8]byte       // random, of this opening: a catalog that was copied, lost or made anew never reuses a nonce
+	nonce atomic.Uint64 // of the next value sealed by this opening
+	seals sync.Map      // salt → *seal.Sealer
 	ids   idMaker
 
 	mu        sync.RWMutex
@@ -56,15 +56,14 @@ type catalog struct {
 
 // mailboxState is what is known of a mailbox, kept in memory for all of them.
 type mailboxState struct {
-	number   uint32
-	ordinal  uint32 // of the last complete snapshot, 0 before the first
-	items    int    // alive, counting what is not complete yet
-	pending  bool   // something was added after the last complete snapshot
-	added    int    // since the last complete snapshot
-	changed  int
-	removed  int
-	last     Snapshot
-	position uint64
+	number  uint32
+	ordinal uint32 // of the last complete snapshot, 0 before the first
+	items   int    // alive, counting what is not complete yet
+	pending bool   // something was added after the last complete snapshot
+	added   int    // since the last complete snapshot
+	changed int
+	removed int
+	last    Snapshot
 }
 
 // catalogOptions are where the catalog lies and with which key its values are sealed.

@@ -28,7 +28,7 @@
 // 16-byte name followed by "frame" as associated data. Its plain text is one byte of codec (0 stored, 1 zstd) and the
 // chunks, concatenated, in that codec.
 //
-// The table is sealed with nonce 2^63 and the name followed by "table". Its plain text is zstd of:
+// The table is sealed with nonce 2^32-1 and the name followed by "table". Its plain text is zstd of:
 //
 //	varint                number of frames; then for each frame
 //	  varint varint       sealed length; length of its chunks

@@ -20,7 +20,7 @@ const (
 	headerSize  = len(magic) + 4 + saltSize
 	trailerSize = 8 + 4 + 4 + sha256.Size + len(endMagic)
 	frameTarget = 128 << 10
-	tableNonce  = 1 << 63
+	tableNonce  = 1<<32 - 1
 	purpose     = "pack"
 )
 
