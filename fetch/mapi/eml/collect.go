@@ -1,0 +1,248 @@
+package eml
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"mailbrick/fetch/mapi"
+)
+
+// collector walks the MIME tree and sorts its leaves into bodies and attachments.
+type collector struct {
+	depth       int // messages around this one
+	plain, html *part
+	group       int // alternative that the body stands in
+	groups      int // alternatives met
+	attachments []mapi.Attachment
+}
+
+// root takes the message itself.
+func (c *collector) root(p part) {
+	if strings.HasPrefix(p.kind.kind, "text/") && !attached(&p) && p.kind.kind != "text/html" &&
+		p.kind.kind != "text/calendar" && !strings.Contains(p.kind.kind, "vcard") {
+		p.kind.kind = "text/plain" // enriched text and the like: better read than attached
+		c.plain = &p
+		return
+	}
+	if p.kind.kind == "text/html" && !attached(&p) {
+		c.html = &p
+		return
+	}
+	c.walk(p, place{})
+}
+
+// place is where in the tree a part stands.
+type place struct {
+	nest        int
+	alternative int // number of the multipart/alternative around it, 0: none
+}
+
+func attached(p *part) bool {
+	return parseMedia(p.header.get("content-disposition")).kind == "attachment"
+}
+
+func (c *collector) walk(p part, at place) {
+	if p.kind.top() == "multipart" && at.nest < maxMultiparts {
+		if children := p.children(); children != nil {
+			at.nest++
+			if p.kind.kind == "multipart/alternative" && at.alternative == 0 {
+				c.groups++
+				at.alternative = c.groups
+			}
+			for _, child := range children {
+				c.walk(child, at)
+			}
+			return
+		}
+		p.kind.kind = "text/plain" // no boundary or no parts: what is there is to be read
+	}
+	switch name := fileName(&p); {
+	case name == "" && !attached(&p) && c.body(&p, at):
+	case p.kind.kind == "message/rfc822" && c.depth < maxMessages:
+		c.embed(&p, name)
+	default:
+		c.attach(&p, name)
+	}
+}
+
+// body takes p for a body if it is one: the first text there is, and its other
+// form if that is an alternative to it. Other texts are attachments: the footer
+// of a list must not hide the mail.
+func (c *collector) body(p *part, at place) bool {
+	var slot **part
+	switch p.kind.kind {
+	case "text/plain":
+		slot = &c.plain
+	case "text/html":
+		slot = &c.html
+	default:
+		return false
+	}
+	begun := c.plain != nil || c.html != nil
+	if *slot != nil || begun && (at.alternative == 0 || at.alternative != c.group) {
+		return false
+	}
+	*slot, c.group = p, at.alternative
+	return true
+}
+
+// embed adds a message as an embedded message, or by value where it is none.
+func (c *collector) embed(p *part, name string) {
+	raw := p.decoded()
+	h, body := splitMessage(raw)
+	if len(h) == 0 {
+		c.attach(p, name)
+		return
+	}
+	m := message(raw, h, body, c.depth+1)
+	b := c.common(p, name, mapi.AttachEmbedded)
+	if name == "" {
+		b = append(b, mapi.NewText(mapi.PidTagDisplayName, m.Subject()))
+	}
+	c.attachments = append(c.attachments, mapi.Attachment{Properties: b, Embedded: m})
+}
+
+func (c *collector) attach(p *part, name string) {
+	if name == "" {
+		// As Exchange names them.
+		name = fmt.Sprintf("ATT%05d%s", len(c.attachments)+1, extension(p.kind.kind))
+	}
+	data := p.decoded()
+	b := c.common(p, name, mapi.AttachByValue)
+	if p.kind.params["charset"] != "" && p.kind.top() == "text" {
+		b = append(b, mapi.NewText(mapi.PidTagTextAttachmentCharset, p.kind.params["charset"]))
+	}
+	b = append(b,
+		mapi.NewInt32(mapi.PidTagAttachSize, int32(min(len(data), 1<<31-1))),
+		mapi.NewBinary(mapi.PidTagAttachData, data),
+	)
+	c.attachments = append(c.attachments, mapi.Attachment{Properties: b})
+}
+
+// common are the properties of every attachment.
+func (c *collector) common(p *part, name string, method int32) mapi.Bag {
+	b := mapi.Bag{
+		mapi.NewInt32(mapi.PidTagAttachNumber, int32(len(c.attachments))),
+		mapi.NewInt32(mapi.PidTagAttachMethod, method),
+		mapi.NewInt32(mapi.PidTagRenderingPosition, -1),
+	}
+	if name != "" {
+		b = append(b,
+			mapi.NewText(mapi.PidTagAttachLongFilename, name),
+			mapi.NewText(mapi.PidTagDisplayName, name),
+			mapi.NewText(mapi.PidTagAttachExtension, path.Ext(name)),
+		)
+	}
+	if method == mapi.AttachByValue {
+		b = append(b, mapi.NewText(mapi.PidTagAttachMimeTag, p.kind.kind))
+	}
+	if id := strings.Trim(p.header.get("content-id"), "<> \t"); id != "" {
+		b = append(b, mapi.NewText(mapi.PidTagAttachContentID, id))
+	}
+	if location := p.header.get("content-location"); location != "" {
+		b = append(b, mapi.NewText(mapi.PidTagAttachContentLocation, location))
+	}
+	return b
+}
+
+func fileName(p *part) string {
+	if name := parseMedia(p.header.get("content-disposition")).text("filename"); name != "" {
+		return name
+	}
+	return p.kind.text("name")
+}
+
+// extension gives a part without a name one that programs know.
+func extension(kind string) string {
+	switch kind {
+	case "text/plain":
+		return ".txt"
+	case "text/html":
+		return ".htm"
+	case "text/calendar":
+		return ".ics"
+	case "image/jpeg":
+		return ".jpg"
+	case "image/png":
+		return ".png"
+	case "image/gif":
+		return ".gif"
+	case "application/pdf":
+		return ".pdf"
+	case "message/rfc822":
+		return ".eml"
+	}
+	return ".dat"
+}
+
+// finish gives the attachments, those that the HTML shows hidden.
+func (c *collector) finish() []mapi.Attachment {
+	if c.html == nil {
+		return c.attachments
+	}
+	page := c.html.decoded()
+	for i := range c.attachments {
+		a := &c.attachments[i]
+		if a.Embedded == nil && shown(page, a.Properties) {
+			a.Properties = append(a.Properties,
+				mapi.NewInt32(mapi.PidTagAttachFlags, mapi.AttachRendered),
+				mapi.NewBool(mapi.PidTagAttachmentHidden, true))
+		}
+	}
+	return c.attachments
+}
+
+// shown says whether the page refers to an attachment by Content-ID or -Location.
+func shown(page []byte, b mapi.Bag) bool {
+	if id := b.Text(mapi.PidTagAttachContentID); id != "" {
+		if bytes.Contains(page, []byte("cid:"+id)) ||
+			bytes.Contains(page, []byte("cid:"+strings.ReplaceAll(id, "@", "%40"))) {
+			return true
+		}
+	}
+	location := b.Text(mapi.PidTagAttachContentLocation)
+	return location != "" && bytes.Contains(page, []byte(`"`+location+`"`))
+}
+
+// bodies are the body properties [MS-OXCMSG] 2.2.1.58.
+func (c *collector) bodies() mapi.Bag {
+	var b mapi.Bag
+	native, codePage := mapi.NativePlain, int32(65001)
+	if c.plain != nil {
+		name := c.plain.kind.params["charset"]
+		b = append(b, mapi.NewText(mapi.PidTagBody, crlf(decodeCharset(name, c.plain.decoded()))))
+		if cp := mapi.CodePageOf(name); cp != 0 {
+			codePage = int32(cp)
+		}
+	}
+	if c.html != nil {
+		var data []byte
+		data, codePage = htmlBody(c.html)
+		b = append(b, mapi.NewBinary(mapi.PidTagHTML, data))
+		native = mapi.NativeHTML
+	}
+	return append(b, mapi.NewInt32(mapi.PidTagNativeBody, native), mapi.NewInt32(mapi.PidTagInternetCodepage, codePage))
+}
+
+// htmlBody keeps the bytes of the page where they have an 8-bit code page.
+func htmlBody(p *part) ([]byte, int32) {
+	data := p.decoded()
+	name := p.kind.params["charset"]
+	if name == "" {
+		name = mapi.MetaCharset(data)
+	}
+	codePage := mapi.CodePageOf(name)
+	switch {
+	case codePage == 1200 || codePage == 1201 || codePage == 0 && name != "":
+		data, codePage = []byte(decodeCharset(name, data)), 65001
+	case codePage == 0 || codePage == 20127 || codePage == 65001:
+		codePage = 65001
+		if !utf8.Valid(data) {
+			codePage = 1252
+		}
+	}
+	return []byte(crlf(string(data))), int32(codePage)
+}

@@ -1,0 +1,128 @@
+package eml
+
+import (
+	"bytes"
+	"strings"
+)
+
+// field is a header field.
+type field struct {
+	name  string // lower case; "" for a line that is no field
+	lines string // as it stands, every line ending in CRLF
+}
+
+// value is what follows the colon, unfolded, not decoded.
+func (f field) value() string {
+	_, v, _ := strings.Cut(f.lines, ":")
+	v = strings.ReplaceAll(v, "\r\n\t", " ")
+	v = strings.ReplaceAll(v, "\r\n", "")
+	return strings.Trim(v, " \t")
+}
+
+type header []field
+
+// get is the value of the first field of that name.
+func (h header) get(name string) string {
+	for _, f := range h {
+		if f.name == name {
+			return f.value()
+		}
+	}
+	return ""
+}
+
+func (h header) has(name string) bool {
+	for _, f := range h {
+		if f.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// all joins the values of a list field that stands more than once.
+func (h header) all(name string) string {
+	var values []string
+	for _, f := range h {
+		if f.name == name {
+			values = append(values, f.value())
+		}
+	}
+	return strings.Join(values, ", ")
+}
+
+func (h header) text() string {
+	var b strings.Builder
+	for _, f := range h {
+		b.WriteString(f.lines)
+	}
+	return b.String()
+}
+
+// isMail says whether any field is one that mail has.
+func (h header) isMail() bool {
+	for _, f := range h {
+		if strings.HasPrefix(f.name, "x-") || strings.HasPrefix(f.name, "resent-") || strings.HasPrefix(f.name, "list-") {
+			return true
+		}
+		switch f.name {
+		case "from", "to", "cc", "bcc", "subject", "date", "message-id", "received", "return-path", "sender",
+			"reply-to", "mime-version", "content-type", "content-transfer-encoding", "delivered-to", "in-reply-to",
+			"references", "apparently-to", "newsgroups", "envelope-to", "status":
+			return true
+		}
+	}
+	return false
+}
+
+// splitHeader cuts raw into its header fields and what follows the empty line.
+// A line that is no field is kept as a field without a name where fields go on
+// after it; else the body begins there, its empty line forgotten.
+func splitHeader(raw []byte) (header, []byte) {
+	var h header
+	for len(raw) > 0 {
+		line, rest := cutLine(raw)
+		text := bytes.TrimRight(line, "\r\n")
+		switch {
+		case len(text) == 0:
+			return h, rest
+		case (text[0] == ' ' || text[0] == '\t') && len(h) > 0:
+			h[len(h)-1].lines += headerText(text) + "\r\n"
+		case fieldName(text) != "":
+			h = append(h, field{fieldName(text), headerText(text) + "\r\n"})
+		default:
+			next, _ := cutLine(rest)
+			if fieldName(next) == "" {
+				return h, raw
+			}
+			h = append(h, field{"", headerText(text) + "\r\n"})
+		}
+		raw = rest
+	}
+	return h, nil
+}
+
+// cutLine cuts after the first LF.
+func cutLine(b []byte) (line, rest []byte) {
+	i := bytes.IndexByte(b, '\n')
+	if i < 0 {
+		return b, nil
+	}
+	return b[:i+1], b[i+1:]
+}
+
+// fieldName is the name of the field that begins in line, "" when none does.
+// White space before the colon is allowed, as it once was [RFC 5322] 4.5.
+func fieldName(line []byte) string {
+	i := bytes.IndexByte(line, ':')
+	if i <= 0 || i > 256 {
+		return ""
+	}
+	name := bytes.TrimRight(line[:i], " \t")
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7F {
+			return ""
+		}
+	}
+	return strings.ToLower(string(name))
+}

@@ -1,0 +1,93 @@
+package eml
+
+import "bytes"
+
+// maxParts bounds the parts of one multipart; more are left out of the tree.
+const maxParts = 10000
+
+// part is a MIME entity: its header and its body as it stands.
+type part struct {
+	header header
+	kind   media
+	body   []byte
+}
+
+// newPart reads an entity. usual is the type of one that does not say.
+func newPart(h header, body []byte, usual string) part {
+	p := part{header: h, kind: parseMedia(h.get("content-type")), body: body}
+	if p.kind.kind == "" || p.kind.top() == p.kind.kind {
+		// No slash: not a type [RFC 2045] 5.2; text/plain but in a digest.
+		p.kind.kind = usual
+	}
+	return p
+}
+
+// decoded is the body without its transfer encoding.
+func (p *part) decoded() []byte {
+	return decodeTransfer(p.header.get("content-transfer-encoding"), p.body)
+}
+
+// children cuts a multipart body at its boundary; nil when there is none.
+func (p *part) children() []part {
+	boundary := p.kind.params["boundary"]
+	if boundary == "" {
+		return nil
+	}
+	usual := "text/plain"
+	if p.kind.kind == "multipart/digest" {
+		usual = "message/rfc822" // [RFC 2046] 5.1.5
+	}
+	var list []part
+	for _, raw := range cutMultipart(p.body, boundary) {
+		h, body := splitHeader(raw)
+		list = append(list, newPart(h, body, usual))
+	}
+	return list
+}
+
+// cutMultipart gives what stands between the delimiter lines. The line end
+// before a delimiter belongs to it [RFC 2046] 5.1.1. The last part may lack its end.
+func cutMultipart(body []byte, boundary string) [][]byte {
+	delimiter := []byte("--" + boundary)
+	var list [][]byte
+	begun := -1 // of the open part
+	for at := 0; ; {
+		i := bytes.Index(body[at:], delimiter)
+		if i < 0 {
+			break
+		}
+		i += at
+		at = i + len(delimiter)
+		if i > 0 && body[i-1] != '\n' {
+			continue
+		}
+		line, _ := cutLine(body[at:])
+		tail := bytes.TrimRight(line, "\r\n \t")
+		last := bytes.Equal(tail, []byte("--"))
+		if len(tail) > 0 && !last {
+			continue
+		}
+		if begun >= 0 {
+			list = append(list, body[begun:max(begun, lineStart(body, i))])
+		}
+		at += len(line)
+		if begun = at; last || len(list) == maxParts {
+			return list
+		}
+	}
+	if begun >= 0 && begun < len(body) {
+		list = append(list, body[begun:])
+	}
+	return list
+}
+
+// lineStart is i without the line end before it.
+func lineStart(body []byte, i int) int {
+	if i > 0 && body[i-1] == '\n' {
+		i--
+		if i > 0 && body[i-1] == '\r' {
+			i--
+		}
+	}
+	return i
+}

@@ -1,0 +1,139 @@
+package eml
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message/charset"
+
+	"mailbrick/fetch/mapi"
+)
+
+// decodeCharset reads b in a MIME charset. Without one, or with one that is not
+// known, UTF-8 is tried, then Windows-1252, which takes anything.
+func decodeCharset(name string, b []byte) string {
+	codePage := mapi.CodePageOf(name)
+	switch {
+	case codePage == 20127 || codePage == 65001 || codePage == 0 && name == "":
+		return guess(b)
+	case codePage != 0:
+		return mapi.DecodeCodePage(codePage, b)
+	}
+	if r, err := charset.Reader(name, bytes.NewReader(b)); err == nil {
+		if text, err := io.ReadAll(r); err == nil {
+			return string(text)
+		}
+	}
+	return guess(b)
+}
+
+func guess(b []byte) string {
+	switch {
+	case bytes.Contains(b, []byte("\x1b$")):
+		return mapi.DecodeCodePage(50220, b)
+	case utf8.Valid(b):
+		return string(b)
+	}
+	return mapi.DecodeCodePage(1252, b)
+}
+
+// headerText reads the raw bytes of a header line.
+func headerText(b []byte) string {
+	if utf8.Valid(b) {
+		return strings.ReplaceAll(string(b), "\x00", "")
+	}
+	return strings.ReplaceAll(mapi.DecodeCodePage(1252, b), "\x00", "")
+}
+
+// maxWord bounds the search for the end of an encoded word; RFC 2047 has 75.
+const maxWord = 2048
+
+// word is an encoded word [RFC 2047] 2.
+type word struct {
+	charset string
+	data    []byte
+}
+
+// cutWord reads the encoded word at the start of s; n is 0 when there is none.
+func cutWord(s string) (w word, n int) {
+	if !strings.HasPrefix(s, "=?") {
+		return word{}, 0
+	}
+	limit := s[:min(len(s), maxWord)]
+	name := strings.IndexByte(limit[2:], '?')
+	if name <= 0 {
+		return word{}, 0
+	}
+	enc := 2 + name + 1
+	if len(limit) < enc+2 || limit[enc+1] != '?' {
+		return word{}, 0
+	}
+	text := limit[enc+2:]
+	end := strings.Index(text, "?=")
+	if end < 0 {
+		return word{}, 0
+	}
+	w.charset, _, _ = strings.Cut(limit[2:2+name], "*") // a language may follow [RFC 2231] 5
+	switch limit[enc] {
+	case 'q', 'Q':
+		w.data = decodeQ(text[:end])
+	case 'b', 'B':
+		w.data = decodeB(text[:end])
+	default:
+		return word{}, 0
+	}
+	return w, enc + 2 + end + 2
+}
+
+func decodeQ(s string) []byte {
+	return decodeQuoted([]byte(strings.ReplaceAll(s, "_", " ")))
+}
+
+func decodeB(s string) []byte {
+	s = strings.TrimRight(s, "= ")
+	b, err := base64.RawStdEncoding.DecodeString(s)
+	if err != nil {
+		return decodeBase64([]byte(s))
+	}
+	return b
+}
+
+// decodeWords reads the encoded words in a header value. White space between
+// two of them goes; neighbours of one charset are read together, because
+// characters are cut between them, though they must not be.
+func decodeWords(s string) string {
+	var out strings.Builder
+	var open word // read, not yet written
+	flush := func() {
+		out.WriteString(decodeCharset(open.charset, open.data))
+		open = word{}
+	}
+	gap, look := 0, 0 // where unwritten text begins, where to look on
+	for {
+		at := strings.Index(s[look:], "=?")
+		if at < 0 {
+			break
+		}
+		at += look
+		w, n := cutWord(s[at:])
+		if n == 0 {
+			look = at + 2
+			continue
+		}
+		between := s[gap:at]
+		if open.charset == "" || strings.Trim(between, " \t\r\n") != "" {
+			flush()
+			out.WriteString(between)
+		} else if !strings.EqualFold(open.charset, w.charset) {
+			flush()
+		}
+		open.charset, open.data = w.charset, append(open.data, w.data...)
+		gap, look = at+n, at+n
+	}
+	flush()
+	out.WriteString(s[gap:])
+	return out.String()
+}
