@@ -13,7 +13,7 @@ import (
 
 const (
 	wholeMax   = 64 << 10 // a stream up to this length is one chunk
-	streamsMax = 1 << 16  // of one item; more are refused, and the source hands them over as one
+	streamsMax = 1 << 16  // of one item; what is of a higher number goes with the last
 )
 
 // Content takes the segments of one item's blob, in order, and stores them as they come: memory does not grow with the
@@ -42,9 +42,14 @@ func (c *Content) Size() int64 { return c.size }
 
 // Add takes the next bytes.
 func (c *Content) Add(seg Segment) error {
-	if err := c.grow(seg); err != nil {
-		return err
+	if seg.Stream < 0 {
+		return fmt.Errorf("stream %d: streams are numbered from 0", seg.Stream)
 	}
+	seg.Stream = min(seg.Stream, streamsMax-1)
+	if len(seg.Data) == 0 {
+		return nil
+	}
+	c.grow(seg)
 	c.digest.Write(seg.Data)
 	c.size += int64(len(seg.Data))
 	c.recipe.take(seg.Stream, len(seg.Data))
@@ -63,16 +68,12 @@ func (c *Content) Add(seg Segment) error {
 	return c.fill(seg.Stream, seg.Data)
 }
 
-func (c *Content) grow(seg Segment) error {
-	if seg.Stream < 0 || seg.Stream >= streamsMax {
-		return fmt.Errorf("stream %d: at most %d make an item", seg.Stream, streamsMax)
-	}
+func (c *Content) grow(seg Segment) {
 	for len(c.recipe.streams) <= seg.Stream {
 		c.recipe.streams = append(c.recipe.streams, stream{kind: seg.Kind})
 		c.bufs = append(c.bufs, nil)
 		c.cut = append(c.cut, false)
 	}
-	return nil
 }
 
 // fill gathers a stream's bytes until the cutter can tell where the next chunk ends.

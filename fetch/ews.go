@@ -1,0 +1,143 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"mailbrick/fetch/ews"
+)
+
+// EWS makes a source of a mailbox on Exchange Web Services. The client works on that mailbox.
+func EWS(client *ews.Client) Source { return &ewsSource{client} }
+
+type ewsSource struct{ client *ews.Client }
+
+// rootFolder is the top of what the user sees.
+const rootFolder = "msgfolderroot"
+
+// Folders takes two requests, and one more for every further 1,000 folders. The change mark is the time of the last
+// change with the number of deletions, the cheap question that ews.md §7 names.
+func (s *ewsSource) Folders(ctx context.Context) ([]Folder, error) {
+	top, err := s.client.GetFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
+	if err != nil {
+		return nil, ewsError(err)
+	}
+	below, err := s.client.FindFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
+	if err != nil {
+		return nil, ewsError(err)
+	}
+	var out []Folder
+	for i, f := range append(top, below...) {
+		if f.Search {
+			continue
+		}
+		folder := Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Distinguished}
+		if f.CommitTime != "" && f.Deleted != "" {
+			folder.Mark = f.CommitTime + " " + f.Deleted
+		}
+		if i == 0 {
+			folder.Name, folder.ParentID, folder.Kind = "", "", rootFolder
+		}
+		out = append(out, folder)
+	}
+	return out, nil
+}
+
+// pageSize is the most that Exchange gives at once.
+const pageSize = 512
+
+func (s *ewsSource) Changes(ctx context.Context, folderID, state string) (Page, error) {
+	p, err := s.client.SyncFolderItems(ctx, ews.FolderRef{ID: folderID}, state, pageSize)
+	if err != nil {
+		return Page{}, ewsError(err)
+	}
+	page := Page{State: p.State, Last: p.Last, Changes: make([]Change, 0, len(p.Changes))}
+	for _, c := range p.Changes {
+		change := Change{Ref: Ref{ItemID: c.Item.ID, ChangeKey: c.Item.ChangeKey, Size: c.Size, Associated: c.Associated}, Read: c.Read}
+		switch c.Kind {
+		case ews.Deleted:
+			change.Kind = Deleted
+		case ews.ReadFlag:
+			change.Kind = Flagged
+		}
+		page.Changes = append(page.Changes, change)
+	}
+	return page, nil
+}
+
+func (s *ewsSource) Export(ctx context.Context, items []Ref, each func(int, Ref, io.Reader, error) error) error {
+	refs := make([]ews.ItemRef, len(items))
+	for i, it := range items {
+		refs[i] = ews.ItemRef{ID: it.ItemID} // without the change key: the latest state is wanted, whatever it is by now
+	}
+	err := s.client.ExportItems(ctx, refs, func(n int, item ews.ItemRef, body io.Reader, err error) error {
+		if err != nil {
+			return each(n, items[n], nil, itemError(err))
+		}
+		got := items[n]
+		if item.ChangeKey != "" {
+			got.ChangeKey = item.ChangeKey
+		}
+		return each(n, got, &ewsBody{body}, nil)
+	})
+	return exportError(err)
+}
+
+// ewsBody gives the client's errors this package's meaning.
+type ewsBody struct{ r io.Reader }
+
+func (b *ewsBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = exportError(err)
+	}
+	return n, err
+}
+
+// exportError: an answer that is cut short, or a batch that was too much, may come through item by item.
+func exportError(err error) error {
+	var e *ews.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ews.ErrTruncated), errors.As(err, &e) && e.Class() == ews.Shrink:
+		return fmt.Errorf("%w: %w", ErrAgain, err)
+	}
+	return err
+}
+
+// itemError sorts the error of one item of an answer.
+func itemError(err error) error {
+	var e *ews.Error
+	if !errors.As(err, &e) {
+		return exportError(err)
+	}
+	switch {
+	case e.Code == "ErrorItemNotFound":
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case e.Class() == ews.Permanent || e.Class() == ews.Auth:
+		return err
+	case e.Class() == ews.Item || e.Class() == ews.Bug:
+		return fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	return fmt.Errorf("%w: %w", ErrAgain, err)
+}
+
+// ewsError sorts the error of a folder or of its changes.
+func ewsError(err error) error {
+	var e *ews.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case "ErrorInvalidSyncStateData":
+		return fmt.Errorf("%w: %w", ErrStateLost, err)
+	case "ErrorFolderNotFound", "ErrorSyncFolderNotFound", "ErrorItemNotFound":
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case "ErrorAccessDenied", "ErrorFolderCorrupt":
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	return err
+}

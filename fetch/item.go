@@ -1,0 +1,87 @@
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"mailbrick/archive"
+	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/fasttransfer"
+)
+
+// keepValue is the longest value that is kept in memory for the summary.
+const keepValue = 256 << 10
+
+// incoming is an item that was read to its end and not put yet.
+type incoming struct {
+	item    archive.Item
+	content *archive.Content
+}
+
+// read takes an item's blob off the source into the archive's chunks. Nothing names them before put.
+func (r *run) read(ctx context.Context, ref Ref, blob io.Reader) (*incoming, error) {
+	content := r.sink.NewContent(ctx)
+	msg := &mapi.Message{}
+	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{
+		Message: msg,
+		Keep:    keepValue,
+		Segment: func(s fasttransfer.Segment) error {
+			return content.Add(archive.Segment{Stream: s.Stream, Kind: kindOf(s.Kind), Data: s.Data})
+		},
+	})
+	if err == nil && report.State == fasttransfer.Truncated {
+		err = fmt.Errorf("%w: %s", ErrAgain, report.Reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	summary := mapi.Summarize(msg)
+	summary.Size = content.Size()
+	in := &incoming{content: content, item: archive.Item{ItemID: ref.ItemID, ChangeKey: ref.ChangeKey,
+		Associated: ref.Associated, Summary: summary.Encode()}}
+	if report.State == fasttransfer.Unparsed {
+		in.item.Unparsed = report.Reason
+	}
+	return in, nil
+}
+
+func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
+	in.item.FolderID = folderID
+	if err := r.sink.Put(ctx, in.item, in.content); err != nil {
+		return err
+	}
+	r.result.Exported++
+	r.result.ExportedBytes += in.content.Size()
+	if in.item.Unparsed != "" {
+		r.result.Unparsed++
+		r.o.Log.Warn("item kept unparsed", "reason", in.item.Unparsed)
+	}
+	r.o.Progress(Progress{Items: r.result.Exported, Bytes: r.result.ExportedBytes})
+	return r.forgive(in.item.ItemID)
+}
+
+// kindOf says in the store's words what the codec calls the parts of a stream.
+func kindOf(k fasttransfer.Kind) archive.Kind {
+	switch k {
+	case fasttransfer.Framing:
+		return archive.Framing
+	case fasttransfer.Skeleton:
+		return archive.Small
+	case fasttransfer.Headers, fasttransfer.Body, fasttransfer.HTML:
+		return archive.Text
+	}
+	return archive.Bulk
+}
+
+// setRead changes the read flag in a summary.
+func setRead(read bool) func([]byte) ([]byte, error) {
+	return func(b []byte) ([]byte, error) {
+		s, err := mapi.DecodeSummary(b)
+		if err != nil {
+			return nil, err
+		}
+		s.Read = read
+		return s.Encode(), nil
+	}
+}

@@ -1,0 +1,523 @@
+package fetch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"mailbrick/archive"
+)
+
+// Sink is the part of an archive's session that a run needs.
+type Sink interface {
+	Known(itemID string) (changeKey, folderID string, ok bool, err error)
+	NewContent(ctx context.Context) *archive.Content
+	Put(ctx context.Context, item archive.Item, content *archive.Content) error
+	Amend(itemID, changeKey string, change func(summary []byte) ([]byte, error)) error
+	Remove(itemID string) error
+	Folders(ctx context.Context) (map[string]archive.Folder, error)
+	PutFolder(f archive.Folder) error
+	RemoveFolder(ctx context.Context, folderID string) error
+	ItemsIn(ctx context.Context, folderID string) ([]string, error)
+	Cursor(key string) ([]byte, error)
+	Cursors(ctx context.Context, prefix string) (map[string][]byte, error)
+	SetCursor(key string, value []byte) error
+	Checkpoint(ctx context.Context) error
+	Commit(ctx context.Context) (archive.Snapshot, error)
+}
+
+// Options are a run's; the zero value works.
+type Options struct {
+	Include, Exclude []string // folder paths; a folder is with what lies below it, compared without case
+	BatchItems       int      // most items of one export
+	BatchBytes       int64    // most bytes of one export; a bigger item goes alone
+	Clock            func() time.Time
+	Log              *slog.Logger
+	Progress         func(Progress) // called now and then
+}
+
+func (o *Options) defaults() {
+	if o.BatchItems == 0 {
+		o.BatchItems = 50
+	}
+	if o.BatchBytes == 0 {
+		o.BatchBytes = 24 << 20
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Items int   // exported so far
+	Bytes int64 // of their blobs
+}
+
+// Failure is an item or folder that could not be had.
+type Failure struct {
+	ItemID, FolderID string
+	Cause            string
+	Attempts         int
+}
+
+// Result is what a run did.
+type Result struct {
+	Snapshot      archive.Snapshot
+	Complete      bool // everything in scope is in
+	Exported      int
+	ExportedBytes int64
+	Unparsed      int // blobs that could not be read, and are kept as they are
+	Failures      []Failure
+}
+
+// Run brings the sink's mailbox up to date with the source. The result is valid, as far as it came, with an error too.
+func Run(ctx context.Context, source Source, sink Sink, o Options) (Result, error) {
+	o.defaults()
+	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}}
+	err := r.run(ctx)
+	return r.result, err
+}
+
+type run struct {
+	source Source
+	sink   Sink
+	o      Options
+	failed map[string]failure // by item id: what could not be had, of earlier runs and of this one
+	result Result
+}
+
+// folderCursor is where the next run goes on in a folder.
+type folderCursor struct {
+	State string `json:"state"`
+	Mark  string `json:"mark"`
+}
+
+// failure is an item to try again.
+type failure struct {
+	Folder    string    `json:"folder"`
+	ChangeKey string    `json:"change_key"`
+	Size      int64     `json:"size,omitempty"`
+	Cause     string    `json:"cause"`
+	Attempts  int       `json:"attempts"`
+	Since     time.Time `json:"since"`
+}
+
+const (
+	folderKey = "folder/"
+	failedKey = "failed/"
+)
+
+func (r *run) run(ctx context.Context) error {
+	if err := r.loadFailures(ctx); err != nil {
+		return err
+	}
+	earlier := r.earlierFailures()
+	folders, err := r.syncFolders(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		if err := r.folder(ctx, f); err != nil {
+			return err
+		}
+	}
+	if err := r.retry(ctx, earlier); err != nil {
+		return err
+	}
+	r.reportFailures()
+	r.result.Snapshot, err = r.sink.Commit(ctx)
+	r.result.Complete = err == nil && len(r.result.Failures) == 0
+	return err
+}
+
+func (r *run) loadFailures(ctx context.Context) error {
+	rows, err := r.sink.Cursors(ctx, failedKey)
+	if err != nil {
+		return err
+	}
+	for key, value := range rows {
+		var f failure
+		if err := json.Unmarshal(value, &f); err != nil {
+			return fmt.Errorf("cursor of a failed item: %w", err)
+		}
+		r.failed[strings.TrimPrefix(key, failedKey)] = f
+	}
+	return nil
+}
+
+// syncFolders brings the folders up to date and gives those in scope.
+func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
+	listed, err := r.source.Folders(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list folders: %w", err)
+	}
+	known, err := r.sink.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for _, f := range listed {
+		there[f.ID] = true
+		now := archive.Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Kind}
+		was := known[f.ID]
+		was.From, was.To = 0, 0
+		if was != now {
+			if err := r.sink.PutFolder(now); err != nil {
+				return nil, err
+			}
+		}
+		known[f.ID] = now
+	}
+	for id := range known {
+		if !there[id] {
+			if err := r.removeFolder(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r.inScope(listed, known), nil
+}
+
+func (r *run) removeFolder(ctx context.Context, id string) error {
+	for item, f := range r.failed {
+		if f.Folder == id {
+			if err := r.forgive(item); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.sink.RemoveFolder(ctx, id); err != nil {
+		return err
+	}
+	return r.sink.SetCursor(folderKey+id, nil)
+}
+
+func (r *run) inScope(listed []Folder, known map[string]archive.Folder) []Folder {
+	return slices.DeleteFunc(listed, func(f Folder) bool {
+		path := archive.Path(known, f.ID)
+		return len(r.o.Include) > 0 && !within(path, r.o.Include) || within(path, r.o.Exclude)
+	})
+}
+
+// within tells whether a path is one of the folders or lies below one.
+func within(path string, folders []string) bool {
+	path = strings.ToLower(path)
+	return slices.ContainsFunc(folders, func(f string) bool {
+		f = strings.ToLower(strings.Trim(f, "/"))
+		return path == f || strings.HasPrefix(path, f+"/")
+	})
+}
+
+// folder brings one folder up to date.
+func (r *run) folder(ctx context.Context, f Folder) error {
+	cur, err := r.folderCursor(f.ID)
+	if err != nil {
+		return err
+	}
+	if f.Mark != "" && cur.Mark == f.Mark {
+		return nil
+	}
+	err = r.changes(ctx, f, cur)
+	if errors.Is(err, ErrStateLost) {
+		err = r.relist(ctx, f)
+	}
+	if errors.Is(err, ErrGone) {
+		return nil // it went while the run was at work; the next listing will say so
+	}
+	if errors.Is(err, ErrFolder) {
+		r.o.Log.Warn("folder skipped", "cause", err)
+		r.result.Failures = append(r.result.Failures, Failure{FolderID: f.ID, Cause: err.Error(), Attempts: 1})
+		return nil
+	}
+	return err
+}
+
+func (r *run) folderCursor(id string) (folderCursor, error) {
+	var cur folderCursor
+	value, err := r.sink.Cursor(folderKey + id)
+	if err != nil || value == nil {
+		return cur, err
+	}
+	if err := json.Unmarshal(value, &cur); err != nil {
+		return cur, fmt.Errorf("cursor of a folder: %w", err)
+	}
+	return cur, nil
+}
+
+// changes follows a folder from a cursor to its end. The mark was read before the changes are: what comes in between
+// changes it again.
+func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
+	for {
+		page, err := r.source.Changes(ctx, f.ID, cur.State)
+		if err != nil {
+			return err
+		}
+		if err := r.page(ctx, f.ID, page.Changes); err != nil {
+			return err
+		}
+		cur = folderCursor{State: page.State}
+		if page.Last {
+			cur.Mark = f.Mark
+		}
+		if err := r.setFolderCursor(f.ID, cur); err != nil {
+			return err
+		}
+		if err := r.sink.Checkpoint(ctx); err != nil {
+			return err
+		}
+		if page.Last {
+			return nil
+		}
+	}
+}
+
+func (r *run) setFolderCursor(id string, cur folderCursor) error {
+	value, err := json.Marshal(cur)
+	if err != nil {
+		return err
+	}
+	return r.sink.SetCursor(folderKey+id, value)
+}
+
+// relist lists a whole folder whose state was lost, leaves out what is known, and removes what is no longer listed.
+func (r *run) relist(ctx context.Context, f Folder) error {
+	gone := map[string]bool{}
+	items, err := r.sink.ItemsIn(ctx, f.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range items {
+		gone[id] = true
+	}
+	state := ""
+	for {
+		page, err := r.source.Changes(ctx, f.ID, state)
+		if err != nil {
+			return err
+		}
+		for _, c := range page.Changes {
+			delete(gone, c.ItemID)
+		}
+		if err := r.page(ctx, f.ID, page.Changes); err != nil {
+			return err
+		}
+		if state = page.State; page.Last {
+			break
+		}
+	}
+	for id := range gone {
+		if err := r.sink.Remove(id); err != nil {
+			return err
+		}
+	}
+	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark})
+}
+
+// page takes in a page of changes.
+func (r *run) page(ctx context.Context, folderID string, changes []Change) error {
+	var wanted []Ref
+	for _, c := range changes {
+		ref, want, err := r.change(c)
+		if err != nil {
+			return err
+		}
+		if want {
+			wanted = append(wanted, ref)
+		}
+	}
+	return r.fetch(ctx, folderID, wanted)
+}
+
+// change takes in a change that needs no export, and tells which need one.
+func (r *run) change(c Change) (ref Ref, want bool, err error) {
+	if c.Kind == Deleted {
+		if err := r.forgive(c.ItemID); err != nil {
+			return ref, false, err
+		}
+		return ref, false, r.sink.Remove(c.ItemID)
+	}
+	changeKey, _, known, err := r.sink.Known(c.ItemID)
+	if err != nil || known && changeKey == c.ChangeKey {
+		return ref, false, err
+	}
+	if c.Kind == Flagged && known {
+		return ref, false, r.sink.Amend(c.ItemID, c.ChangeKey, setRead(c.Read))
+	}
+	return c.Ref, true, nil
+}
+
+// fetch exports items in batches.
+func (r *run) fetch(ctx context.Context, folderID string, items []Ref) error {
+	for len(items) > 0 {
+		n := r.batch(items)
+		again, err := r.export(ctx, folderID, items[:n])
+		if err != nil {
+			return err
+		}
+		if err := r.alone(ctx, folderID, again); err != nil {
+			return err
+		}
+		if err := r.sink.Checkpoint(ctx); err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+// batch tells how many of the items go into one export.
+func (r *run) batch(items []Ref) int {
+	var bytes int64
+	for n, it := range items {
+		if bytes += it.Size; n > 0 && (bytes > r.o.BatchBytes || n == r.o.BatchItems) {
+			return n
+		}
+	}
+	return len(items)
+}
+
+// aloneTries is how often an item that did not come through is asked for by itself before it is left to the next run.
+const aloneTries = 3
+
+// alone asks for items that did not come through in a batch, one by one.
+func (r *run) alone(ctx context.Context, folderID string, items []unsettled) error {
+	for _, it := range items {
+		for try := 1; ; try++ {
+			left, err := r.export(ctx, folderID, []Ref{it.ref})
+			if err != nil {
+				return err
+			}
+			if len(left) == 0 {
+				break
+			}
+			if it = left[0]; try == aloneTries {
+				if err := r.fail(folderID, it.ref, it.cause); err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// unsettled is an item that may come through when asked for again.
+type unsettled struct {
+	ref   Ref
+	cause error
+}
+
+// export reads one batch and puts what came through. It gives back what did not.
+func (r *run) export(ctx context.Context, folderID string, items []Ref) (again []unsettled, err error) {
+	var came []*incoming
+	err = r.source.Export(ctx, items, func(n int, exported Ref, blob io.Reader, err error) error {
+		if err == nil {
+			var in *incoming
+			if in, err = r.read(ctx, exported, blob); err == nil {
+				came = append(came, in)
+				return nil
+			}
+		}
+		left, err := r.sort(folderID, items[n], err)
+		again = append(again, left...)
+		return err
+	})
+	if errors.Is(err, ErrAgain) {
+		// The answer as a whole is not to be trusted: nothing of it is kept.
+		again = again[:0]
+		for _, ref := range items {
+			again = append(again, unsettled{ref, err})
+		}
+		return again, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range came {
+		if err := r.put(ctx, folderID, in); err != nil {
+			return nil, err
+		}
+	}
+	return again, nil
+}
+
+// sort decides what an item's error means: ask again, forget it, record it, or stop.
+func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
+	switch {
+	case errors.Is(err, ErrAgain):
+		return []unsettled{{ref, err}}, nil
+	case errors.Is(err, ErrGone):
+		return nil, r.forgive(ref.ItemID)
+	case errors.Is(err, ErrItem):
+		return nil, r.fail(folderID, ref, err)
+	}
+	return nil, err
+}
+
+// fail records an item for the next run.
+func (r *run) fail(folderID string, ref Ref, cause error) error {
+	f, ok := r.failed[ref.ItemID]
+	if !ok {
+		f.Since = r.o.Clock().UTC().Truncate(time.Second)
+	}
+	f.Folder, f.ChangeKey, f.Size, f.Cause = folderID, ref.ChangeKey, ref.Size, cause.Error()
+	f.Attempts++
+	r.failed[ref.ItemID] = f
+	r.o.Log.Warn("item failed", "cause", cause, "attempts", f.Attempts)
+	value, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	return r.sink.SetCursor(failedKey+ref.ItemID, value)
+}
+
+// forgive forgets that an item failed.
+func (r *run) forgive(itemID string) error {
+	if _, ok := r.failed[itemID]; !ok {
+		return nil
+	}
+	delete(r.failed, itemID)
+	return r.sink.SetCursor(failedKey+itemID, nil)
+}
+
+// earlierFailures are the items that failed before this run, by folder.
+func (r *run) earlierFailures() map[string][]Ref {
+	out := map[string][]Ref{}
+	for id, f := range r.failed {
+		out[f.Folder] = append(out[f.Folder], Ref{ItemID: id, ChangeKey: f.ChangeKey, Size: f.Size})
+	}
+	return out
+}
+
+// retry asks again for what failed in earlier runs and has neither come nor gone in this one.
+func (r *run) retry(ctx context.Context, earlier map[string][]Ref) error {
+	for folderID, items := range earlier {
+		items = slices.DeleteFunc(items, func(ref Ref) bool {
+			f, ok := r.failed[ref.ItemID]
+			return !ok || f.ChangeKey != ref.ChangeKey
+		})
+		if err := r.fetch(ctx, folderID, items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) reportFailures() {
+	for id, f := range r.failed {
+		r.result.Failures = append(r.result.Failures, Failure{ItemID: id, FolderID: f.Folder, Cause: f.Cause, Attempts: f.Attempts})
+	}
+}
