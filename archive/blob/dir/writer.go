@@ -109,11 +109,11 @@ func (w *writer) Write(p []byte) (int, error) {
 // Commit is steps 4 to 8 of the package; their order is what makes the object
 // durable and whole.
 func (w *writer) Commit() error {
-	failed := w.err
-	if failed == nil {
-		failed = w.ctx.Err()
+	if w.err == nil {
+		w.err = w.ctx.Err()
 	}
-	if failed != nil {
+	if w.err != nil {
+		failed := w.err
 		_ = w.Abort()
 		return failed
 	}
