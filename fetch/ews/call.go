@@ -1,0 +1,206 @@
+package ews
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/beevik/etree"
+)
+
+// operation is one EWS operation: what to send, how to read the answer, how to try again. Every call goes through it.
+type operation struct {
+	name    string // of the request element; the answer's is this and "Response"
+	build   func(e *etree.Element, v schema, mark func(i int) string)
+	read    func(a *answer) error // called anew for each try
+	uploads []Upload
+	splits  bool // the caller can ask for less at a time
+	once    bool // sending it twice would do it twice
+
+	delivered bool // the caller was given something: too late to try again
+	unsure    bool // the server may have done it, but did not say
+}
+
+const (
+	maxAnswer       = 512 << 20
+	maxExportAnswer = 4 << 30
+)
+
+// limit of the answer's length, unpacked.
+func (op *operation) limit() int64 {
+	if op.name == "ExportItems" {
+		return maxExportAnswer
+	}
+	return maxAnswer
+}
+
+// stopError is an error of the caller's own function, to be handed back as it is.
+type stopError struct{ err error }
+
+func (e *stopError) Error() string { return e.err.Error() }
+
+const (
+	maxBackOff = 24 * time.Hour  // of what a server may ask for
+	maxWait    = 5 * time.Minute // of waits of our own making
+	fewTries   = 3               // for what may be the item's fault
+)
+
+// call sends an operation until it has an answer, the error is one that trying again does not help, or patience ends.
+func (c *Client) call(ctx context.Context, op *operation) error {
+	t := &tries{c: c, op: op, since: c.opts.Clock()}
+	for {
+		if c.denied.Load() {
+			return &Error{Operation: op.name, Status: http.StatusUnauthorized, cause: ErrCredentials}
+		}
+		if tooLong, err := c.pause.wait(ctx, t.left()); err != nil {
+			return err
+		} else if tooLong > 0 {
+			return &Error{Operation: op.name, BackOff: tooLong, class: BackOff, Text: "waiting for the server"}
+		}
+		v := schema(c.schema.Load())
+		err := c.exchange(ctx, op, v)
+		if err == nil {
+			c.accepted.Store(true)
+			return nil
+		}
+		wait, again := t.after(err, v)
+		if !again {
+			return err
+		}
+		if wait > 0 {
+			if err := c.opts.Sleep(ctx, wait); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// shrinking makes a call whose size the client may choose, and halves the size down to least while the server finds it
+// too much.
+func (c *Client) shrinking(ctx context.Context, size *int, least int, op *operation) error {
+	for {
+		op.splits = *size > least
+		err := c.call(ctx, op)
+		var e *Error
+		if !op.splits || !errors.As(err, &e) || e.Class() != Shrink {
+			return err
+		}
+		*size = max(*size/2, least)
+	}
+}
+
+// tries keeps count for one call.
+type tries struct {
+	c      *Client
+	op     *operation
+	since  time.Time
+	passed int // passing errors met
+	busy   int // back-offs met
+	denied bool
+}
+
+// left is what remains of the patience.
+func (t *tries) left() time.Duration {
+	return t.c.opts.Patience - t.c.opts.Clock().Sub(t.since)
+}
+
+// after decides what follows an error. A back-off holds for all callers, whether this one tries again or not.
+func (t *tries) after(err error, v schema) (wait time.Duration, again bool) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return 0, false
+	}
+	class, known := e.rule()
+	if class == Shrink && e.Code == "ErrorTimeoutExpired" && !t.op.splits {
+		class = Transient
+	}
+	again = !t.op.delivered && !(t.op.once && t.op.unsure)
+	switch class {
+	case BackOff:
+		d := t.c.backOff(e, t.busy)
+		t.busy++
+		return 0, again && d <= t.left()
+	case Transient:
+		return t.passing(e, known, again)
+	case Version:
+		return 0, again && t.c.stepDown(v)
+	case Auth:
+		return t.refused(e, again)
+	}
+	return 0, false
+}
+
+func (t *tries) passing(e *Error, known, again bool) (time.Duration, bool) {
+	t.passed++
+	limit := t.c.opts.MaxAttempts
+	if !known || e.deciding() == "ErrorInternalServerError" {
+		limit = min(limit, fewTries)
+	}
+	wait := max(t.c.growing(floorOf(Transient, e.deciding()), t.passed-1), e.BackOff)
+	if again && t.passed < limit && wait <= t.left() {
+		return wait, true
+	}
+	e.final = true
+	return 0, false
+}
+
+// refused asks once more after a 401, which servers also say under load. An account that was never let in is not tried
+// again at all, so that a wrong password does not lock it.
+func (t *tries) refused(e *Error, again bool) (time.Duration, bool) {
+	if e.Status == http.StatusUnauthorized && again && !t.denied {
+		t.denied = true
+		return t.c.growing(floorOf(Auth, ""), 0), true
+	}
+	if e.cause == nil {
+		e.cause = ErrCredentials
+	}
+	if !t.c.accepted.Load() {
+		t.c.denied.Store(true)
+	}
+	return 0, false
+}
+
+// backOff begins the pause that an error asks for, for all who share the client.
+func (c *Client) backOff(e *Error, before int) time.Duration {
+	d := max(e.BackOff, c.growing(floorOf(BackOff, e.deciding()), before))
+	c.pause.extend(d)
+	return d
+}
+
+// growing doubles a wait with each failure and spreads it.
+func (c *Client) growing(floor time.Duration, before int) time.Duration {
+	d := floor << min(before, 20)
+	if d > maxWait || d < floor {
+		d = maxWait
+	}
+	return d + c.jitter(d/2)
+}
+
+// stepDown goes to the next lower version, unless somebody has since v was sent.
+func (c *Client) stepDown(v schema) bool {
+	if v < schemaLast {
+		c.schema.CompareAndSwap(int32(v), int32(v+1))
+	}
+	return schema(c.schema.Load()) > v
+}
+
+// refused says whether an error means that the server did nothing of what it was asked.
+func refused(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Status {
+	case http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
+		return false // somebody in between lost the answer
+	case http.StatusRequestEntityTooLarge, http.StatusNotFound:
+		return true
+	}
+	switch e.deciding() {
+	case "ErrorRequestStreamTooBig", "ErrorDataSizeLimitExceeded", "ErrorMessageSizeExceeded":
+		return true
+	}
+	class, known := e.rule()
+	return known && class != Transient && class != Shrink
+}

@@ -1,0 +1,198 @@
+package ews
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say where and who; only URL is needed, everything else has a default.
+type Options struct {
+	URL            string       // https://host/EWS/Exchange.asmx; the path may be left out
+	User, Password string       // Basic authentication; none if User is empty
+	HTTP           *http.Client // for a transport that authenticates, a proxy, roots; redirects are never followed
+	Impersonate    string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
+	UserAgent      string       // "Mailbrick"
+
+	MaxAttempts int           // sendings of one request that meets passing errors: 5
+	Patience    time.Duration // how long one call waits in all, back-offs included: 1 h
+	Stall       time.Duration // a connection that moves nothing for so long is given up: 5 min
+
+	Clock func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+	Rand  io.Reader // request ids and jitter
+}
+
+func (o Options) withDefaults() Options {
+	if o.UserAgent == "" {
+		o.UserAgent = "Mailbrick"
+	}
+	if o.MaxAttempts <= 0 {
+		o.MaxAttempts = 5
+	}
+	if o.Patience <= 0 {
+		o.Patience = time.Hour
+	}
+	if o.Stall <= 0 {
+		o.Stall = 5 * time.Minute
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return o
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Client talks to one endpoint as one account about one mailbox. It may be used by many goroutines; a back-off that one
+// of them meets holds for all.
+type Client struct {
+	opts   Options
+	url    string
+	http   *http.Client
+	anchor string
+	pause  *pause
+
+	schema   atomic.Int32 // the rung of versions that the server takes
+	accepted atomic.Bool  // the server has answered properly before
+	denied   atomic.Bool  // it refused the credentials and has never taken them: not asked again
+
+	requests, bytesIn, bytesOut atomic.Int64
+
+	randMu sync.Mutex // guards opts.Rand
+}
+
+// New checks the options; it sends nothing.
+func New(o Options) (*Client, error) {
+	o = o.withDefaults()
+	u, err := endpoint(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range []string{o.User, o.Impersonate, o.UserAgent} {
+		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7F }) {
+			return nil, refusal("a user, address or user agent with control characters", nil, "")
+		}
+	}
+	c := &Client{opts: o, url: u, http: httpClient(o.HTTP), anchor: o.Impersonate}
+	c.pause = &pause{now: o.Clock, sleep: o.Sleep}
+	if c.anchor == "" && strings.Contains(o.User, "@") {
+		c.anchor = o.User
+	}
+	return c, nil
+}
+
+// endpoint checks the URL and gives it in full.
+func endpoint(o Options) (string, error) {
+	u, err := url.Parse(strings.TrimSpace(o.URL))
+	switch {
+	case err != nil: // its text holds the URL, which may hold a password
+		return "", refusal("the URL cannot be read", nil, "give it as https://host/EWS/Exchange.asmx")
+	case u.User != nil:
+		return "", refusal("the URL holds a user or a password", nil, "give user and password apart from the URL")
+	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return "", refusal("the URL is not one of http or https", nil, "give it as https://host/EWS/Exchange.asmx")
+	case u.Scheme == "http" && o.User != "" && !loopback(u.Hostname()):
+		return "", refusal("", ErrInsecure, "use https; plain http is for this machine only")
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/EWS/Exchange.asmx"
+	}
+	u.Fragment = ""
+	return u.String(), nil
+}
+
+func refusal(text string, cause error, hint string) error {
+	return &Error{Operation: "ews", Text: text, class: Bug, cause: cause, hint: hint}
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// httpClient makes a client that stops at redirects: followed, they would carry the credentials elsewhere.
+func httpClient(given *http.Client) *http.Client {
+	var c http.Client
+	if given != nil {
+		c = *given
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if c.Transport != nil {
+		return &c
+	}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = t.Clone()
+		t.DisableCompression = true // the client asks for gzip and reads it itself, with a guard
+		t.MaxIdleConnsPerHost = 16
+		t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
+		c.Transport = t
+	}
+	return &c
+}
+
+// Stats is what the client has done so far.
+type Stats struct {
+	Requests          int
+	Throttled         time.Duration // time during which back-offs allowed no request
+	BytesIn, BytesOut int64         // of bodies, as they went over the wire
+}
+
+func (c *Client) Stats() Stats {
+	return Stats{
+		Requests: int(c.requests.Load()), Throttled: c.pause.throttled(),
+		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
+	}
+}
+
+// Close lets go of connections that are not in use.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func (c *Client) random(b []byte) {
+	c.randMu.Lock()
+	defer c.randMu.Unlock()
+	// A source that fails leaves zeros: ids for the server's log and the spread of waits are not worth failing for.
+	_, _ = io.ReadFull(c.opts.Rand, b)
+}
+
+// newGUID makes a random one. RFC 9562, 5.4.
+func (c *Client) newGUID() string {
+	var b [16]byte
+	c.random(b[:])
+	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// jitter gives something from 0 to d, so that clients which failed together do not come back together.
+func (c *Client) jitter(d time.Duration) time.Duration {
+	var b [4]byte
+	c.random(b[:])
+	return time.Duration(float64(d) * float64(binary.LittleEndian.Uint32(b[:])) / (1 << 32))
+}
