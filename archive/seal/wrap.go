@@ -112,8 +112,7 @@ func openFile(file []byte, passphrase string) (string, error) {
 	return string(lines), nil
 }
 
-// cause sorts an error of age by what the caller can do about it. Its text is
-// kept out: only the two kinds of it mean something to a person.
+// cause sorts an error of age by what the caller can do about it.
 func cause(err error) error {
 	switch {
 	case errors.Is(err, ErrWorkFactor):
