@@ -14,6 +14,8 @@ import (
 type collector struct {
 	depth       int // messages around this one
 	plain, html *part
+	page        []byte // of html
+	codePage    int32  // of page
 	group       int // alternative that the body stands in
 	groups      int // alternatives met
 	attachments []mapi.Attachment
@@ -178,15 +180,15 @@ func extension(kind string) string {
 	return ".dat"
 }
 
-// finish gives the attachments, those that the HTML shows hidden.
+// finish settles the HTML body and gives the attachments, those that it shows hidden.
 func (c *collector) finish() []mapi.Attachment {
 	if c.html == nil {
 		return c.attachments
 	}
-	page := c.html.decoded()
+	c.page, c.codePage = htmlBody(c.html)
 	for i := range c.attachments {
 		a := &c.attachments[i]
-		if a.Embedded == nil && shown(page, a.Properties) {
+		if a.Embedded == nil && shown(c.page, a.Properties) {
 			a.Properties = append(a.Properties,
 				mapi.NewInt32(mapi.PidTagAttachFlags, mapi.AttachRendered),
 				mapi.NewBool(mapi.PidTagAttachmentHidden, true))
@@ -207,7 +209,7 @@ func shown(page []byte, b mapi.Bag) bool {
 	return location != "" && bytes.Contains(page, []byte(`"`+location+`"`))
 }
 
-// bodies are the body properties [MS-OXCMSG] 2.2.1.58.
+// bodies are the body properties, after finish [MS-OXCMSG] 2.2.1.58.
 func (c *collector) bodies() mapi.Bag {
 	var b mapi.Bag
 	native, codePage := mapi.NativePlain, int32(65001)
@@ -219,10 +221,8 @@ func (c *collector) bodies() mapi.Bag {
 		}
 	}
 	if c.html != nil {
-		var data []byte
-		data, codePage = htmlBody(c.html)
-		b = append(b, mapi.NewBinary(mapi.PidTagHTML, data))
-		native = mapi.NativeHTML
+		b = append(b, mapi.NewBinary(mapi.PidTagHTML, c.page))
+		native, codePage = mapi.NativeHTML, c.codePage
 	}
 	return append(b, mapi.NewInt32(mapi.PidTagNativeBody, native), mapi.NewInt32(mapi.PidTagInternetCodepage, codePage))
 }

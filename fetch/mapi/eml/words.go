@@ -34,18 +34,40 @@ func guess(b []byte) string {
 	switch {
 	case bytes.Contains(b, []byte("\x1b$")):
 		return mapi.DecodeCodePage(50220, b)
-	case utf8.Valid(b):
-		return string(b)
+	case mostlyUTF8(b):
+		return strings.ToValidUTF8(string(b), "\uFFFD")
 	}
 	return mapi.DecodeCodePage(1252, b)
 }
 
-// headerText reads the raw bytes of a header line.
-func headerText(b []byte) string {
+// mostlyUTF8 takes a text for UTF-8 though a character or two is cut.
+func mostlyUTF8(b []byte) bool {
 	if utf8.Valid(b) {
-		return strings.ReplaceAll(string(b), "\x00", "")
+		return true
 	}
-	return strings.ReplaceAll(mapi.DecodeCodePage(1252, b), "\x00", "")
+	good, bad := 0, 0
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			bad++
+		case n > 1:
+			good++
+		}
+		b = b[n:]
+	}
+	return good > 8*bad
+}
+
+// headerText reads the raw bytes of a header line without its end.
+func headerText(b []byte) string {
+	if bytes.IndexByte(b, 0) >= 0 || bytes.IndexByte(b, '\r') >= 0 {
+		b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte{0}, nil), []byte{'\r'}, nil)
+	}
+	if mostlyUTF8(b) {
+		return strings.ToValidUTF8(string(b), "\uFFFD")
+	}
+	return mapi.DecodeCodePage(1252, b)
 }
 
 // maxWord bounds the search for the end of an encoded word; RFC 2047 has 75.
