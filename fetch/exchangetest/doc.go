@@ -1,0 +1,71 @@
+// Package exchangetest is an Exchange server in memory: an http.Handler that
+// speaks Exchange Web Services (SOAP 1.1, POST /EWS/Exchange.asmx) for trials
+// and tests. It loads mailboxes from trees of .eml files, changes them by EWS,
+// exports and takes items as genuine FastTransfer streams, and fails to order.
+//
+// It owns the server's side of the protocol: mailboxes, folders, ids, change
+// keys, synchronization states, schema checks, faults. It must never know a
+// client of the project (it imports none), so that a mistake is not made twice;
+// it refuses what Exchange refuses. The streams are the project's own
+// (packages fasttransfer and eml); there is no codec here.
+//
+// # What is modelled
+//
+// One mailbox is a tree of folders below "root", which has the tree people see
+// (msgfolderroot) and, outside of it, the search folders and the recoverable
+// items. A mailbox counts its changes: every change of an item or folder takes
+// the next number. The number makes the change key, orders the folder's log of
+// changes, and is what a synchronization state points at.
+//
+//	DeleteItem HardDelete          gone (single item recovery is off)
+//	DeleteItem SoftDelete          moves to recoverableitemsdeletions
+//	DeleteItem MoveToDeletedItems  moves to deleteditems
+//	MoveItem                       a delete and a create under a new id
+//	UploadItems                    keeps the stream but for PidTagLastModificationTime
+//	UpdateItem                     changes the properties in the stream
+//
+// A folder's PidTagLocalCommitTimeMax (0x670A) is later after every item
+// created or changed, by a millisecond at least; PidTagDeletedCountTotal
+// (0x670B) grows with every item deleted or moved away. A client that wants to
+// know whether a folder changed needs both.
+//
+// # Ids
+//
+// Ids are canonical base64 (case matters) of, integers little endian:
+//
+//	offset  size  field
+//	0       2     00 03
+//	2       2     36, length of the next field
+//	4       36    the mailbox's GUID as text
+//	40      2     length of the entry id: 46 for a folder, 70 for an item
+//	42      46|70 entry id [MS-OXCDATA] 2.2.4.1, 2.2.4.2: flags (4, zero), provider
+//	              (16), type (2: 1 folder, 7 message), replica (16), folder (6, big
+//	              endian), 0 (2); for an item again replica, message (6), 0 (2)
+//	+       1     0
+//
+// A change key is base64 of kind:u32 (1 folder, 9 message, 15 appointment, 17
+// contact, 18 list, 19 task), 22:u32, replica GUID (16), change number (6, big
+// endian). The short form, the kind alone ("CQAAAA=="), is a key that says nothing.
+//
+// The GUID comes from the address, and counters run in the order of loading, so
+// a server started anew on the same trees gives the same ids and accepts the
+// states it gave before, as long as nothing had been changed in between.
+//
+// # Synchronization states
+//
+// A state is base64 of
+//
+//	offset  size  field
+//	0       4     "MBS1"
+//	4       1     scope: 1 items, 2 items with associated ones, 3 hierarchy, 4 hierarchy of the mailbox
+//	5       16    mailbox GUID
+//	21      8     folder
+//	29      8     number of the last change told
+//	37      8     the log's chain value at that change
+//	45      8     FNV-1a of all before, over a constant of this package
+//	53      n     zeros, one for sixteen changes: states grow
+//
+// The chain value is an FNV-1a over all changes of the log up to that one, so a
+// state of another history (another server, another folder) is refused with
+// ErrorInvalidSyncStateData like a damaged one.
+package exchangetest

@@ -1,0 +1,144 @@
+package exchangetest
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Path is where the service answers, in any case of letters.
+const Path = "/EWS/Exchange.asmx"
+
+// ServeHTTP answers one request of EWS.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", "Microsoft-IIS/10.0")
+	w.Header().Set("request-id", rand.Text())
+	if r.Header.Get("return-client-request-id") == "true" {
+		w.Header().Set("client-request-id", r.Header.Get("client-request-id"))
+	}
+	if !strings.EqualFold(r.URL.Path, Path) {
+		http.NotFound(w, r)
+		return
+	}
+	user, ok := s.authenticate(r)
+	if !ok {
+		// To a GET as well: clients look for the endpoint by it.
+		w.Header().Set("WWW-Authenticate", `Basic realm="exchangetest"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	switch r.Method {
+	case http.MethodPost:
+		s.post(w, r, user)
+	case http.MethodGet, http.MethodHead:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "<html><head><title>Service</title></head><body>You have created a service.</body></html>\n")
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+}
+
+// authenticate takes user, user@domain and DOMAIN\user.
+func (s *Server) authenticate(r *http.Request) (string, bool) {
+	user, password, ok := r.BasicAuth()
+	if _, name, found := strings.Cut(user, `\`); found {
+		user = name
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	want, known := s.accounts[strings.ToLower(user)]
+	return user, subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1 && ok && known
+}
+
+func (s *Server) post(w http.ResponseWriter, r *http.Request, user string) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "text/xml" {
+		w.WriteHeader(http.StatusUnsupportedMediaType)
+		return
+	}
+	if r.ContentLength > s.options.MaxRequestBytes {
+		tooLarge(w)
+		return
+	}
+	raw, data, err := readBody(http.MaxBytesReader(w, r.Body, s.options.MaxRequestBytes), s.files)
+	var limit *http.MaxBytesError
+	switch {
+	case errors.As(err, &limit):
+		tooLarge(w)
+		return
+	case err != nil:
+		s.options.Log.Error("request not read", "cause", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	c := &call{server: s, w: w, ctx: r.Context(), user: user, raw: raw, data: data}
+	defer c.release()
+	s.serve(c)
+}
+
+// tooLarge is what IIS says to a body above its limit; the connection is not used again.
+func tooLarge(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(http.StatusRequestEntityTooLarge)
+}
+
+// serve does the call from its bytes to its answer.
+func (s *Server) serve(c *call) {
+	f := c.parse()
+	s.count(c.address(), c.operation())
+	due := s.faults.strike(c.name, c.address())
+	for _, d := range due {
+		if d.whole() {
+			c.log("fault to order", "action", d.Action)
+			c.wholeFault(d)
+			return
+		}
+	}
+	if f == nil {
+		f = c.check()
+	}
+	if f != nil {
+		c.log("refused", "code", f.code)
+		c.writeFault(f)
+		return
+	}
+	c.due = due
+	c.answer()
+}
+
+// wholeFault sends a failure that was ordered instead of the answer.
+func (c *call) wholeFault(d Fault) {
+	switch d.Action {
+	case ActionFault:
+		c.writeFault(d.failure())
+	case ActionStatus:
+		if d.RetryAfterSeconds > 0 {
+			c.w.Header().Set("Retry-After", strconv.Itoa(d.RetryAfterSeconds))
+		}
+		if d.Status == http.StatusUnauthorized {
+			c.w.Header().Set("WWW-Authenticate", `Basic realm="exchangetest"`)
+		}
+		c.w.WriteHeader(d.Status)
+	case ActionHTML:
+		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if d.Status > 0 {
+			c.w.WriteHeader(d.Status)
+		}
+		fmt.Fprint(c.w, "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form>Sign in</form></body></html>\n")
+	}
+}
+
+// log says what became of a call; the mailbox by its GUID only.
+func (c *call) log(message string, args ...any) {
+	guid := ""
+	if c.mailbox != nil {
+		guid = c.mailbox.GUID()
+	}
+	c.server.options.Log.Info(message, append([]any{"operation", c.operation(), "mailbox", guid}, args...)...)
+}

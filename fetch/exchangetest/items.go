@@ -1,0 +1,119 @@
+package exchangetest
+
+import (
+	"github.com/beevik/etree"
+)
+
+func (c *call) getItem(unit *etree.Element) (content, *failure) {
+	s, f := readShape(child(c.body, "ItemShape"))
+	if f != nil {
+		return nil, f
+	}
+	if s.fields["item:MimeContent"] {
+		s.mime = true
+	}
+	if s.mime {
+		s.fields["item:MimeContent"] = true
+	}
+	v, f := c.view(unit)
+	if f != nil {
+		return nil, f
+	}
+	data, f := loadItem(v, s, all)
+	if f != nil {
+		return nil, f
+	}
+	return func(x *xmlWriter) error {
+		x.start("m:Items")
+		if err := data.write(x, all); err != nil {
+			return err
+		}
+		x.end()
+		return nil
+	}, nil
+}
+
+// view looks up an item for reading.
+func (c *call) view(unit *etree.Element) (itemView, *failure) {
+	c.mailbox.mu.RLock()
+	defer c.mailbox.mu.RUnlock()
+	it, _, f := c.itemOf(unit)
+	if f != nil {
+		return itemView{}, f
+	}
+	return c.mailbox.viewItem(it), nil
+}
+
+// itemContent is what writing operations answer: the item's id.
+func itemContent(v itemView) content {
+	return func(x *xmlWriter) error {
+		x.start("m:Items")
+		if err := (itemData{itemView: v, shape: shape{base: "IdOnly"}}).write(x, listing); err != nil {
+			return err
+		}
+		x.end()
+		return nil
+	}
+}
+
+func noItems(x *xmlWriter) error {
+	x.empty("m:Items")
+	return nil
+}
+
+func (c *call) moveItem(unit *etree.Element) (content, *failure) {
+	m := c.mailbox
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to, f := c.folderOf(child(c.body, "ToFolderId"), "ErrorToFolderNotFound")
+	if f != nil {
+		return nil, f
+	}
+	if to.search {
+		return nil, fail("ErrorInvalidFolderTypeForOperation")
+	}
+	it, _, f := c.itemOf(unit)
+	if f != nil {
+		return nil, f
+	}
+	moved := m.moveItem(it, to)
+	if e := child(c.body, "ReturnNewItemIds"); e != nil && !isTrue(e.Text()) {
+		return noItems, nil
+	}
+	return itemContent(m.viewItem(moved)), nil
+}
+
+func (c *call) deleteItem(unit *etree.Element) (content, *failure) {
+	m := c.mailbox
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	it, _, f := c.itemOf(unit)
+	if f != nil {
+		return nil, f
+	}
+	switch element := itemElement(it.rev.class); {
+	case element == "t:CalendarItem" && attr(c.body, "SendMeetingCancellations") == "":
+		return nil, fail("ErrorSendMeetingCancellationsRequired")
+	case element == "t:Task" && attr(c.body, "AffectedTaskOccurrences") == "":
+		return nil, fail("ErrorAffectedTaskOccurrencesRequired")
+	}
+	switch kind := attr(c.body, "DeleteType"); {
+	case kind == "MoveToDeletedItems":
+		m.moveItem(it, m.special["deleteditems"])
+	case kind == "SoftDelete" && !it.folder.recoverable():
+		m.moveItem(it, m.special["recoverableitemsdeletions"])
+	default:
+		m.removeItem(it)
+	}
+	return nothing, nil
+}
+
+// recoverable says whether the folder is one of the recoverable items.
+func (f *folder) recoverable() bool {
+	for ; f != nil; f = f.parent {
+		if f.special == "recoverableitemsroot" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package exchangetest
+
+import (
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options: the zero value works.
+type Options struct {
+	Clock           func() time.Time // nil: the system's
+	Log             *slog.Logger     // nil: nowhere. Never a subject, address or body
+	Faults          []Fault
+	MaxRequestBytes int64  // of a request's body; 0: 256 MiB
+	CacheBytes      int64  // of streams made from files; 0: 64 MiB
+	TempDir         string // for items above 1 MiB; "": the system's
+	WrapData        int    // columns after which exported data breaks into lines; 0: never
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxRequestBytes == 0 {
+		o.MaxRequestBytes = 256 << 20
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	return o
+}
+
+// Server is an Exchange with its mailboxes; an http.Handler.
+type Server struct {
+	options    Options
+	schema     schema
+	operations map[string]operation
+	files      *spools
+	cache      *streamCache
+	faults     faultTable
+
+	mu        sync.RWMutex // guards all below
+	accounts  map[string]string
+	mailboxes map[string]*Mailbox // by address in lower case
+	requests  map[string]map[string]int
+}
+
+// New makes a server without accounts and mailboxes.
+func New(o Options) *Server {
+	o = o.withDefaults()
+	s := &Server{
+		options: o, schema: requestSchema(), operations: operations(),
+		files: &spools{parent: o.TempDir}, cache: newStreamCache(o.CacheBytes),
+		accounts: map[string]string{}, mailboxes: map[string]*Mailbox{}, requests: map[string]map[string]int{},
+	}
+	s.faults.order(o.Faults)
+	return s
+}
+
+// Close removes temporary files. No request may run any more.
+func (s *Server) Close() error { return s.files.close() }
+
+// AddAccount lets a user in. Every account may open every mailbox by
+// impersonation, and the one it is named for (address or local part) without.
+func (s *Server) AddAccount(user, password string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[strings.ToLower(user)] = password
+}
+
+// AddMailbox gives the mailbox of that address, a new one with the default folders if there is none.
+func (s *Server) AddMailbox(addr string) *Mailbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := strings.ToLower(addr)
+	if s.mailboxes[key] == nil {
+		s.mailboxes[key] = newMailbox(addr, s.options.Clock)
+	}
+	return s.mailboxes[key]
+}
+
+// AddFaults orders more faults; they count requests from now on.
+func (s *Server) AddFaults(list ...Fault) { s.faults.order(list) }
+
+func (s *Server) mailbox(addr string) *Mailbox {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mailboxes[strings.ToLower(strings.TrimSpace(addr))]
+}
+
+// own is the mailbox an account is named for.
+func (s *Server) own(user string) *Mailbox {
+	if m := s.mailbox(user); m != nil {
+		return m
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, m := range s.mailboxes {
+		if local, _, _ := strings.Cut(m.address, "@"); strings.EqualFold(local, user) {
+			return m
+		}
+	}
+	return nil
+}
+
+func (s *Server) count(mailbox, operation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := strings.ToLower(mailbox)
+	if s.requests[key] == nil {
+		s.requests[key] = map[string]int{}
+	}
+	s.requests[key][operation]++
+}
+
+// Requests is how many requests came for a mailbox, faulted ones too; "" is those for no mailbox.
+func (s *Server) Requests(mailbox string) int {
+	total := 0
+	for _, n := range s.RequestsByOperation(mailbox) {
+		total += n
+	}
+	return total
+}
+
+// RequestsByOperation is Requests by operation.
+func (s *Server) RequestsByOperation(mailbox string) map[string]int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return maps.Clone(s.requests[strings.ToLower(mailbox)])
+}
+
+func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }
