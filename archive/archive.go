@@ -356,3 +356,15 @@ func program() string {
 	}
 	return "mailbrick"
 }
+
+// DropCatalog deletes a machine's catalog; the next Open makes it anew. It refuses while a process uses it.
+func DropCatalog(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	lock, err := vfs.Default.Lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return fmt.Errorf("delete the catalog: %w: %w", ErrInUse, err)
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(dir, "db")), lock.Close())
+}

@@ -12,8 +12,8 @@
 //
 // # Format, version 1
 //
-// Record n is the object journal/GGGGGG/NNNNNNNNNNNN: N the number in twelve decimal digits, G the number / 10,000 in six.
-// Numbers begin at 1. Integers are little-endian; "varint" and "bytes" are the fields of package wire.
+// Record n is the object journal/NNNNNNNNNNNN: the number in twelve decimal digits. Numbers begin at 1. All records lie in
+// one folder, so that making one durable makes those before it durable too. Integers are little-endian; "varint" and "bytes" are the fields of package wire.
 //
 //	offset  size  field
 //	0       4     magic "MBJR"

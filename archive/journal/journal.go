@@ -81,7 +81,7 @@ func Open(bucket blob.Bucket, key seal.Key, o Options) (*Journal, error) {
 const Prefix = "journal/"
 
 // Object is the name of record n in a bucket.
-func Object(n uint64) string { return fmt.Sprintf("%s%06d/%012d", Prefix, n/10000, n) }
+func Object(n uint64) string { return fmt.Sprintf("%s%012d", Prefix, n) }
 
 // Append creates the record after head. ErrTaken tells that another writer was first; everything else is as it was then.
 // When it returns nil the record is durable.
