@@ -16,8 +16,8 @@ type collector struct {
 	plain, html *part
 	page        []byte // of html
 	codePage    int32  // of page
-	group       int // alternative that the body stands in
-	groups      int // alternatives met
+	group       int    // alternative that the body stands in
+	groups      int    // alternatives met
 	attachments []mapi.Attachment
 }
 

@@ -106,7 +106,6 @@ func (s *scanner) bytes(n int64, kind Kind) error {
 	stream := 1
 	if n >= longValue {
 		stream = s.next
-		s.next++
 	} else {
 		kind = Skeleton
 	}
@@ -124,6 +123,7 @@ func (s *scanner) bytes(n int64, kind Kind) error {
 		}
 		k := min(n, s.rec.left, int64(s.in.buffered()))
 		s.build.add(s.in.consume(int(k), stream, kind))
+		s.next = max(s.next, stream+1) // a number is used up by its first byte
 		s.rec.left -= k
 		n -= k
 		if s.build.err != nil {
