@@ -19,12 +19,7 @@ func IsUnspaced(r rune) bool {
 
 // hasWord tells whether there is anything in s to look for.
 func hasWord(s string) bool {
-	for _, r := range s {
-		if IsWord(r) {
-			return true
-		}
-	}
-	return false
+	return letters([]rune(s)) > 0
 }
 
 // letters counts the characters of words in s; one of an unspaced script says as much as three.
@@ -34,7 +29,7 @@ func letters(s []rune) int {
 		switch {
 		case IsUnspaced(r):
 			n += 3
-		case IsWord(r):
+		case IsWord(r) && !unicode.IsMark(r): // a mark alone is no word
 			n++
 		}
 	}

@@ -1,0 +1,113 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	bleve "github.com/blevesearch/bleve_index_api"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// wordIndex is the Bleve side: documents by words, and the position up to which they are complete.
+type wordIndex struct {
+	scorch *scorch.Scorch
+	queue  *bleve.AnalysisQueue
+	check  time.Duration // how often to look whether a batch can still end
+}
+
+// openWords opens the folder or makes it.
+func openWords(dir string, wait time.Duration) (*wordIndex, error) {
+	queue := bleve.NewAnalysisQueue(runtime.GOMAXPROCS(0))
+	s, err := scorch.NewScorch("mailbrick", map[string]any{"path": dir, "bolt_timeout": wait.String()}, queue)
+	if err == nil {
+		err = s.Open()
+	}
+	if err != nil {
+		queue.Close()
+		if errors.Is(err, bbolterrors.ErrTimeout) {
+			return nil, ErrInUse
+		}
+		return nil, err
+	}
+	return &wordIndex{scorch: s.(*scorch.Scorch), queue: queue, check: 2 * time.Second}, nil
+}
+
+func (w *wordIndex) close() error {
+	err := w.scorch.Close()
+	w.queue.Close()
+	return err
+}
+
+func (w *wordIndex) reader() (bleve.IndexReader, error) { return w.scorch.Reader() }
+
+// position is up to where the documents are complete.
+func (w *wordIndex) position() (uint64, error) {
+	r, err := w.reader()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	b, err := r.GetInternal([]byte(keyPosition))
+	if err != nil {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, fmt.Errorf("%w: the word index has no position", ErrDamaged)
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// commit writes documents and the position in one batch and returns when both are durable.
+func (w *wordIndex) commit(docs map[docID]*document, to uint64) error {
+	batch := bleve.NewBatch()
+	for _, d := range docs {
+		batch.Update(d)
+	}
+	batch.SetInternal([]byte(keyPosition), binary.BigEndian.AppendUint64(nil, to))
+	return w.wait(batch)
+}
+
+// wait runs a batch. Should a background loop of the word index have died, the batch would wait for it for ever; the
+// count of errors tells.
+func (w *wordIndex) wait(batch *bleve.Batch) error {
+	before := w.errors()
+	done := make(chan error, 1)
+	go func() {
+		defer recovered(func(err error) { done <- err })
+		done <- w.scorch.Batch(batch)
+	}()
+	tick := time.NewTicker(w.check)
+	defer tick.Stop()
+	for failing := false; ; {
+		select {
+		case err := <-done:
+			if err != nil && !errors.Is(err, syscall.ENOSPC) {
+				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			return err
+		case <-tick.C:
+			if failing {
+				return fmt.Errorf("%w: the word index stopped working", ErrDamaged)
+			}
+			failing = w.errors() != before
+		}
+	}
+}
+
+// errors counts what went wrong in the background.
+func (w *wordIndex) errors() uint64 {
+	n, _ := w.scorch.StatsMap()["TotOnErrors"].(uint64)
+	return n
+}
+
+// recovered turns a panic of the libraries below into an error; it must be deferred itself.
+func recovered(report func(error)) {
+	if r := recover(); r != nil {
+		report(fmt.Errorf("%w: %v", ErrDamaged, r))
+	}
+}

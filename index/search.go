@@ -1,0 +1,332 @@
+package index
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	bleve "github.com/blevesearch/bleve_index_api"
+	"go.etcd.io/bbolt"
+
+	"mailbrick/archive"
+	"mailbrick/index/kql"
+)
+
+// Sort is an order of hits.
+type Sort uint8
+
+// Orders of hits. Hits that are equal in it come by From, the latest first, then by ID.
+const (
+	NewestReceived Sort = iota
+	OldestReceived
+	NewestSent
+	OldestSent
+	Largest
+	Smallest
+)
+
+// Query is a search.
+type Query struct {
+	Text string   // KQL; empty with Node nil: everything
+	Node kql.Node // wins over Text
+
+	Mailboxes   []string          // only these; all of View, or of the index, when empty
+	View        map[string]uint32 // the snapshot of each mailbox to look at; a mailbox that is not here is not searched
+	AllVersions bool              // all versions of all snapshots, whatever View says
+	Associated  bool              // hidden items of folders too
+
+	Distinct bool // one hit for each distinct message, the first in the order
+	Sort     Sort
+	Limit    int // 0 for none
+}
+
+// Hit is a version of an item.
+type Hit struct {
+	Mailbox  string
+	ID       archive.ID
+	From     uint32
+	Received time.Time // zero when it has none
+}
+
+// Search gives the hits of a query. They hold for the position of the index when it is called; a mistake in the query
+// is a *kql.Error.
+func (x *Index) Search(ctx context.Context, q Query) iter.Seq2[Hit, error] {
+	return func(yield func(Hit, error) bool) {
+		hits, err := x.search(ctx, q)
+		if err != nil {
+			yield(Hit{}, err)
+			return
+		}
+		for _, h := range hits {
+			hit := Hit{Mailbox: x.rows.names.name(h.mailbox), ID: h.id, From: h.from}
+			if h.received != never {
+				hit.Received = time.UnixMicro(h.received).UTC()
+			}
+			if !yield(hit, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Count is how many hits Search gives, Limit aside.
+func (x *Index) Count(ctx context.Context, q Query) (n int, err error) {
+	defer recovered(func(e error) { n, err = 0, e })
+	err = x.each(ctx, q, func(list []hit) { n += len(list) })
+	return n, err
+}
+
+// Parse reads the text of a query by the index's clock and zone, for its warnings and its full form.
+func (x *Index) Parse(text string) (kql.Query, error) {
+	return kql.Parse(text, kql.Options{Clock: x.options.Clock, Zone: x.options.Zone})
+}
+
+// hit is what is kept of a row that holds until all are sorted.
+type hit struct {
+	key      int64 // what is sorted by, rising
+	received int64
+	mailbox  uint32
+	from     uint32
+	id       archive.ID
+}
+
+func (x *Index) search(ctx context.Context, q Query) (hits []hit, err error) {
+	defer recovered(func(e error) { hits, err = nil, e })
+	err = x.each(ctx, q, func(list []hit) { hits = append(hits, list...) })
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(hits, compareHits)
+	if q.Limit > 0 && len(hits) > q.Limit {
+		hits = hits[:q.Limit]
+	}
+	return hits, nil
+}
+
+func compareHits(a, b hit) int {
+	if c := cmp.Compare(a.key, b.key); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(b.from, a.from); c != 0 {
+		return c
+	}
+	if c := bytes.Compare(a.id[:], b.id[:]); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.mailbox, b.mailbox)
+}
+
+// newHit takes from a row what is kept. Dates that are not known come last in either order.
+func newHit(r *row, by Sort) hit {
+	h := hit{received: r.received, mailbox: r.mailbox, from: r.from, id: r.id}
+	switch by {
+	case NewestReceived:
+		h.key = -max(r.received, never+1)
+	case OldestReceived:
+		h.key = lastIfNever(r.received)
+	case NewestSent:
+		h.key = -max(r.sent, never+1)
+	case OldestSent:
+		h.key = lastIfNever(r.sent)
+	case Largest:
+		h.key = -r.size
+	case Smallest:
+		h.key = r.size
+	}
+	return h
+}
+
+func lastIfNever(t int64) int64 {
+	if t == never {
+		return -(never + 1)
+	}
+	return t
+}
+
+// each calls found with the hits of each document.
+func (x *Index) each(ctx context.Context, q Query, found func([]hit)) error {
+	if q.Node == nil && strings.TrimSpace(q.Text) != "" {
+		parsed, err := x.Parse(q.Text)
+		if err != nil {
+			return err
+		}
+		q.Node = parsed.Root
+	}
+	// Rows first: what they tell of is in the word index since before.
+	return x.rows.db.View(func(tx *bbolt.Tx) error {
+		reader, err := x.words.reader()
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		s := &searcher{ctx: ctx, query: q, rows: tx.Bucket([]byte(bucketRows)).Cursor(), visible: x.visible(q), found: found}
+		return s.run(x, &lookup{ctx: ctx, reader: reader})
+	})
+}
+
+// everyOrdinal stands for all snapshots in searcher.visible: no snapshot has it, for a version that is open ends at it.
+const everyOrdinal = archive.Forever
+
+// visible gives the mailboxes to look at, by number, with their ordinals.
+func (x *Index) visible(q Query) map[uint32]uint32 {
+	wanted := func(string) bool { return true }
+	if len(q.Mailboxes) > 0 {
+		wanted = func(m string) bool { return slices.Contains(q.Mailboxes, m) }
+	}
+	visible := map[uint32]uint32{}
+	for number := range x.rows.names.matching(nameMailbox, wanted) {
+		ordinal, ok := q.View[x.rows.names.name(number)]
+		if q.AllVersions {
+			ordinal, ok = everyOrdinal, true
+		}
+		if ok {
+			visible[number] = ordinal
+		}
+	}
+	return visible
+}
+
+// searcher is one search.
+type searcher struct {
+	ctx     context.Context
+	query   Query
+	rows    *bbolt.Cursor
+	visible map[uint32]uint32
+	found   func([]hit)
+
+	condition condition // nil: everything
+	hits      []hit     // of one document
+}
+
+func (s *searcher) run(x *Index, l *lookup) (err error) {
+	if s.query.Node == nil {
+		return s.scan()
+	}
+	if s.condition, err = x.compile(l, s.query.Node); err != nil {
+		return err
+	}
+	docs := s.condition.within()
+	if docs == nil && !asksContent(s.query.Node) {
+		return s.scan()
+	}
+	if docs == nil {
+		if docs, err = l.everything(); err != nil {
+			return err
+		}
+	}
+	return s.documents(l.reader, docs)
+}
+
+// asksContent tells whether a document's number matters to a tree.
+func asksContent(n kql.Node) bool {
+	switch n := n.(type) {
+	case *kql.And:
+		return slices.ContainsFunc(n.Nodes, asksContent)
+	case *kql.Or:
+		return slices.ContainsFunc(n.Nodes, asksContent)
+	case *kql.Not:
+		return asksContent(n.Node)
+	case *kql.Time:
+		return n.Property != kql.Received
+	}
+	return isContent(n)
+}
+
+// candidate is a document by name and number.
+type candidate struct {
+	id     docID
+	number uint64
+}
+
+// documents looks at the occurrences of a set of documents, in the order of their rows.
+func (s *searcher) documents(reader bleve.IndexReader, docs *bitset) error {
+	list := make([]candidate, 0, docs.count())
+	for number := range docs.all() {
+		id, err := reader.ExternalID(bleve.NewIndexInternalID(nil, number))
+		if err != nil {
+			return err
+		}
+		if len(id) != len(docID{}) {
+			return fmt.Errorf("%w: a document named by %d bytes", ErrDamaged, len(id))
+		}
+		list = append(list, candidate{docID([]byte(id)), number})
+	}
+	slices.SortFunc(list, func(a, b candidate) int { return bytes.Compare(a.id[:], b.id[:]) })
+	for i := range list {
+		if err := s.document(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// document looks at the occurrences of one document.
+func (s *searcher) document(d *candidate) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	var r row
+	for k, v := s.rows.Seek(d.id[:]); bytes.HasPrefix(k, d.id[:]); k, v = s.rows.Next() {
+		if err := r.decode(k, v); err != nil {
+			return err
+		}
+		s.consider(d.number, &r)
+	}
+	s.finish()
+	return nil
+}
+
+// scan looks at all occurrences.
+func (s *searcher) scan() error {
+	var r row
+	var last docID
+	n := 0
+	for k, v := s.rows.First(); k != nil; k, v = s.rows.Next() {
+		if err := r.decode(k, v); err != nil {
+			return err
+		}
+		if r.doc != last {
+			s.finish()
+			last = r.doc
+		}
+		s.consider(0, &r)
+		if n++; n%4096 == 0 && s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+	}
+	s.finish()
+	return nil
+}
+
+// consider keeps an occurrence that can be seen and holds.
+func (s *searcher) consider(doc uint64, r *row) {
+	at, ok := s.visible[r.mailbox]
+	if !ok || at != everyOrdinal && (at < r.from || at >= r.to) {
+		return
+	}
+	if r.flags&flagAssociated != 0 && !s.query.Associated || r.to <= r.from {
+		return
+	}
+	if s.condition != nil && !s.condition.holds(doc, r) {
+		return
+	}
+	s.hits = append(s.hits, newHit(r, s.query.Sort))
+}
+
+// finish hands out what a document has.
+func (s *searcher) finish() {
+	if len(s.hits) == 0 {
+		return
+	}
+	if s.query.Distinct {
+		s.hits[0] = slices.MinFunc(s.hits, compareHits)
+		s.hits = s.hits[:1]
+	}
+	s.found(s.hits)
+	s.hits = s.hits[:0]
+}
