@@ -68,9 +68,10 @@ func (a *application) commit() error {
 	defer a.mu.Unlock()
 	a.head, a.catalog.packs = a.rec.Head, a.packs
 	for name, st := range a.states {
-		if int(st.number) == len(a.names) {
-			a.names = append(a.names, name)
+		for int(st.number) >= len(a.names) {
+			a.names = append(a.names, "")
 		}
+		a.names[st.number] = name
 		a.mailboxes[name] = st
 	}
 	return nil

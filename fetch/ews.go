@@ -49,7 +49,7 @@ func (s *ewsSource) Folders(ctx context.Context) ([]Folder, error) {
 const pageSize = 512
 
 func (s *ewsSource) Changes(ctx context.Context, folderID, state string) (Page, error) {
-	p, err := s.client.SyncFolderItems(ctx, ews.FolderRef{ID: folderID}, state, pageSize)
+	p, err := s.client.SyncFolderItems(ctx, folderID, state, pageSize)
 	if err != nil {
 		return Page{}, ewsError(err)
 	}

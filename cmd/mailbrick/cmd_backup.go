@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"mailbrick/archive"
+	"mailbrick/archive/blob"
+	"mailbrick/fetch"
+	"mailbrick/fetch/ews"
+)
+
+type backupOptions struct {
+	*common
+	server           *server
+	mailboxes        []string
+	include, exclude []string
+	parallel         int
+	noIndex          bool
+	each             func(backupLine) error // takes the lines instead of stdout; may be nil
+}
+
+func newBackupCommand() *cli.Command {
+	flags := append(serverFlags(),
+		&cli.StringSliceFlag{Name: "mailbox", Aliases: []string{"m"}, Usage: "back up `ADDRESS`; again for more"},
+		&cli.StringFlag{Name: "mailboxes", Usage: "back up the addresses in `FILE`, one a line"},
+		&cli.StringSliceFlag{Name: "include", Usage: "only `FOLDER` and what lies below it; again for more"},
+		&cli.StringSliceFlag{Name: "exclude", Usage: "not `FOLDER` and what lies below it; again for more"},
+		&cli.IntFlag{Name: "parallel", Value: 4, Usage: "mailboxes at once"},
+		&cli.BoolFlag{Name: "no-index", Usage: "leave the search index to the next command that needs it"})
+	return &cli.Command{
+		Name:      "backup",
+		Usage:     "bring mailboxes up to date",
+		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...",
+		Description: "Fetches what is new or changed since the last run, at full fidelity, and commits a snapshot of each mailbox.\n" +
+			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n\n" +
+			"Example:\n  mailbrick backup --archive /srv/mail --ews https://mail.example.com/EWS/Exchange.asmx --user svc-backup \\\n" +
+			"      --user-password-file /etc/mailbrick/svc --impersonate --mailboxes mailboxes.txt",
+		Flags: commonFlags(flags...),
+		Action: func(c *cli.Context) error {
+			o, err := backupOptionsOf(c)
+			if err != nil {
+				return err
+			}
+			return runBackup(c.Context, o)
+		},
+	}
+}
+
+func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
+	o := &backupOptions{common: commonOf(c), include: c.StringSlice("include"), exclude: c.StringSlice("exclude"),
+		parallel: c.Int("parallel"), noIndex: c.Bool("no-index")}
+	var err error
+	if o.mailboxes, err = mailboxList(c.StringSlice("mailbox"), c.String("mailboxes")); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Args().Present():
+		return nil, usagef("backup takes no arguments: %q", c.Args().First())
+	case len(o.mailboxes) == 0:
+		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
+	case o.parallel < 1 || o.parallel > 64:
+		return nil, usagef("--parallel %d: 1 to 64", o.parallel)
+	}
+	o.server, err = serverOf(c, o.common)
+	return o, err
+}
+
+// backupLine is what a backup did for a mailbox.
+type backupLine struct {
+	Mailbox       string  `json:"mailbox"`
+	Snapshot      uint32  `json:"snapshot"`
+	Complete      bool    `json:"complete"`
+	Items         int     `json:"items"`
+	Added         int     `json:"added"`
+	Changed       int     `json:"changed"`
+	Removed       int     `json:"removed"`
+	Failed        int     `json:"failed"`
+	Unparsed      int     `json:"unparsed"`
+	Requests      int     `json:"requests"`
+	ThrottledMS   int64   `json:"throttled_ms"`
+	ExportedBytes int64   `json:"exported_bytes"`
+	StoredBytes   int64   `json:"stored_bytes"`
+	Seconds       float64 `json:"seconds"`
+	Error         string  `json:"error,omitempty"`
+}
+
+func runBackup(ctx context.Context, o *backupOptions) (err error) {
+	bucket, err := o.bucket()
+	if err != nil {
+		return err
+	}
+	meter := &meter{Bucket: bucket}
+	a, err := o.open(ctx, meter)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := meter.begin(ctx); err != nil {
+		return err
+	}
+	b := &backup{backupOptions: o, a: a, meter: meter, bar: o.progress("backup", 0, "items")}
+	runErr := b.all(ctx)
+	b.bar.done()
+	if runErr == nil && !o.noIndex {
+		runErr = o.withIndex(ctx, a, nil)
+	}
+	if runErr != nil {
+		return runErr
+	}
+	switch {
+	case b.ruined == len(o.mailboxes):
+		return fmt.Errorf("no mailbox could be backed up: %w", b.last)
+	case b.ruined > 0 || b.partly:
+		return errPartly
+	}
+	return nil
+}
+
+// backup is a run over all mailboxes.
+type backup struct {
+	*backupOptions
+	a     *archive.Archive
+	meter *meter
+	bar   *progress
+
+	mu     sync.Mutex // guards the rest, and the order of lines on stdout
+	ruined int        // mailboxes that failed as a whole
+	partly bool       // some items or folders failed
+	last   error
+}
+
+// all backs up the mailboxes, some at a time. A mailbox that fails does not stop the others, unless the archive itself fails.
+func (b *backup) all(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(b.parallel)
+	for _, name := range b.mailboxes {
+		g.Go(func() error { return b.one(ctx, name) })
+	}
+	return g.Wait()
+}
+
+func (b *backup) one(ctx context.Context, name string) error {
+	start := time.Now()
+	line := backupLine{Mailbox: name}
+	client, err := b.server.client(name)
+	if err == nil {
+		defer client.Close()
+		err = b.fetch(ctx, name, client, &line)
+		stats := client.Stats()
+		line.Requests, line.ThrottledMS = stats.Requests, stats.Throttled.Milliseconds()
+	}
+	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
+	line.StoredBytes = b.meter.stored()
+	var u *usage
+	if err != nil && (ctx.Err() != nil || errors.As(err, &u) || !ofMailbox(err)) {
+		return err
+	}
+	return b.tell(line, err)
+}
+
+// ofMailbox tells whether an error is the mailbox's or the server's for it; any other is the archive's and ends the run.
+func ofMailbox(err error) bool {
+	var e *ews.Error
+	return errors.As(err, &e) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
+		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder)
+}
+
+func (b *backup) fetch(ctx context.Context, name string, client *ews.Client, line *backupLine) (err error) {
+	s, err := b.a.Begin(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	var seen fetch.Progress
+	r, err := fetch.Run(ctx, fetch.EWS(client), s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name),
+		Progress: func(p fetch.Progress) {
+			b.bar.add(int64(p.Items-seen.Items), "")
+			seen = p
+		}})
+	line.Snapshot, line.Complete = r.Snapshot.Ordinal, r.Complete
+	line.Items, line.Added, line.Changed, line.Removed = r.Snapshot.Items, r.Snapshot.Added, r.Snapshot.Changed, r.Snapshot.Removed
+	line.Failed, line.Unparsed, line.ExportedBytes = len(r.Failures), r.Unparsed, r.ExportedBytes
+	for _, f := range r.Failures {
+		what := "item " + f.ItemID
+		if f.ItemID == "" {
+			what = "folder " + f.FolderID
+		}
+		b.say("%s: failed: %s: %s", name, what, f.Cause)
+	}
+	return err
+}
+
+// logger speaks on the talk stream when the user wants more. Mailboxes are named as the user named them; nothing of mail is said.
+func (b *backup) logger(mailbox string) *slog.Logger {
+	if !b.verbose {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(b.talk, nil)).With("mailbox", mailbox)
+}
+
+// tell prints a mailbox's line.
+func (b *backup) tell(line backupLine, err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		line.Error, line.Complete = err.Error(), false
+		b.ruined++
+		b.last = err
+		b.say("%s: failed: %s", line.Mailbox, err)
+	}
+	if line.Failed > 0 {
+		b.partly = true
+	}
+	if b.each != nil {
+		return b.each(line)
+	}
+	if b.json {
+		return b.print(line)
+	}
+	if err != nil {
+		return nil
+	}
+	_, werr := fmt.Fprintf(b.out, "%s: snapshot %d: %d items, %d added, %d changed, %d removed, %d failed; %d requests, %s exported, %.1f s\n",
+		line.Mailbox, line.Snapshot, line.Items, line.Added, line.Changed, line.Removed, line.Failed, line.Requests, bytes(line.ExportedBytes), line.Seconds)
+	return werr
+}
+
+// meter is a bucket that knows how many bytes it holds without listing itself again.
+type meter struct {
+	blob.Bucket
+	mu sync.Mutex // guards n
+	n  int64
+}
+
+// begin counts what is there. A bucket folder may hold a catalog and an index beside the archive; they are not the bucket's.
+func (m *meter) begin(ctx context.Context) error {
+	for _, prefix := range []string{"config", "keys/", "packs/", "journal/"} {
+		for info, err := range m.List(ctx, prefix) {
+			if err != nil {
+				return fmt.Errorf("measure the archive: %w", err)
+			}
+			m.add(info.Size)
+		}
+	}
+	return nil
+}
+
+func (m *meter) add(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.n += n
+}
+
+func (m *meter) stored() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.n
+}
+
+func (m *meter) Create(ctx context.Context, name string) (blob.Writer, error) {
+	w, err := m.Bucket.Create(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &meteredWriter{Writer: w, m: m}, nil
+}
+
+type meteredWriter struct {
+	blob.Writer
+	m *meter
+	n int64
+}
+
+func (w *meteredWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.n += int64(n)
+	return n, err
+}
+
+func (w *meteredWriter) Commit() error {
+	err := w.Writer.Commit()
+	if err == nil {
+		w.m.add(w.n)
+	}
+	return err
+}

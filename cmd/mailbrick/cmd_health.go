@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"mailbrick/archive"
+	"mailbrick/index"
+)
+
+func newVerifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "check that the archive is whole",
+		UsageText: "mailbrick verify [--read-all]",
+		Description: "Checks the journal's chain, the packs it names and that every item's parts are there. --read-all reads every byte\n" +
+			"and gives every item back to its SHA-256. Damage is listed, and the exit code is 1.\n\nExample:\n  mailbrick verify --read-all",
+		Flags: commonFlags(&cli.BoolFlag{Name: "read-all", Usage: "read every byte and every item"}),
+		Action: func(c *cli.Context) error {
+			o := commonOf(c)
+			return o.withArchive(c.Context, func(a *archive.Archive) error { return runVerify(c.Context, o, a, c.Bool("read-all")) })
+		},
+	}
+}
+
+// errDamageFound makes verify end with exit code 1 after it has listed what it found.
+var errDamageFound = fmt.Errorf("damage was found: %w", archive.ErrDamaged)
+
+func runVerify(ctx context.Context, o *common, a *archive.Archive, readAll bool) error {
+	bar := o.progress("verify", 0, "steps")
+	r, err := a.Check(ctx, archive.CheckOptions{ReadAll: readAll, Progress: func(done, total int64, what string) {
+		bar.set(done)
+	}})
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = o.print(struct {
+			Packs   int      `json:"checked_packs"`
+			Chunks  int      `json:"checked_chunks"`
+			Items   int      `json:"checked_items"`
+			Orphans int      `json:"orphan_packs"`
+			Errors  []string `json:"errors"`
+		}{r.Packs, r.Chunks, r.Items, r.Orphans, list(r.Errors)})
+	} else {
+		for _, e := range r.Errors {
+			fmt.Fprintln(o.out, e)
+		}
+		_, err = fmt.Fprintf(o.out, "%d journal records, %d packs, %d chunks, %d item versions checked; %d errors\n", r.Records, r.Packs, r.Chunks, r.Items, len(r.Errors))
+	}
+	if r.Orphans > 0 {
+		o.say("%d packs are of runs that were broken off; they do no harm", r.Orphans)
+	}
+	if err == nil && len(r.Errors) > 0 {
+		err = errDamageFound
+	}
+	return err
+}
+
+func newRebuildCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "rebuild",
+		Usage:     "make the catalog or the index anew from the archive",
+		UsageText: "mailbrick rebuild [--catalog] [--index]",
+		Description: "Catalog and index are derived: they are deleted here and made again from packs and journal. Without a flag both are.\n\n" +
+			"Example:\n  mailbrick rebuild --index",
+		Flags: commonFlags(
+			&cli.BoolFlag{Name: "catalog", Usage: "the catalog"},
+			&cli.BoolFlag{Name: "index", Usage: "the search index"}),
+		Action: func(c *cli.Context) error {
+			catalog, index := c.Bool("catalog"), c.Bool("index")
+			if !catalog && !index {
+				catalog, index = true, true
+			}
+			return runRebuild(c.Context, commonOf(c), catalog, index)
+		},
+	}
+}
+
+func runRebuild(ctx context.Context, o *common, catalog, index bool) error {
+	bucket, err := o.bucket()
+	if err != nil {
+		return err
+	}
+	if _, err := archive.NeedsPassphrase(ctx, bucket); err != nil {
+		return fmt.Errorf("%s: %w", o.archive, err) // nothing is deleted where there is no archive
+	}
+	if catalog {
+		if err := archive.DropCatalog(filepath.Join(o.archive, "catalog")); err != nil {
+			return err
+		}
+	}
+	return o.withArchive(ctx, func(a *archive.Archive) error {
+		if !index {
+			return nil
+		}
+		if err := os.RemoveAll(o.indexDir()); err != nil {
+			return fmt.Errorf("delete the index: %w", err)
+		}
+		return o.withIndex(ctx, a, nil)
+	})
+}
+
+func newStatsCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "stats",
+		Usage:       "tell how large the archive is",
+		UsageText:   "mailbrick stats",
+		Description: "Example:\n  mailbrick stats --json",
+		Flags:       commonFlags(),
+		Action: func(c *cli.Context) error {
+			o := commonOf(c)
+			return o.withArchive(c.Context, func(a *archive.Archive) error { return runStats(c.Context, o, a) })
+		},
+	}
+}
+
+type statsLine struct {
+	Mailboxes     int    `json:"mailboxes"`
+	Items         int    `json:"items"`
+	Versions      int    `json:"versions"`
+	ExportedBytes int64  `json:"exported_bytes"`
+	DistinctBytes int64  `json:"distinct_bytes"`
+	StoredBytes   int64  `json:"stored_bytes"`
+	CatalogBytes  int64  `json:"catalog_bytes"`
+	Packs         int    `json:"packs"`
+	Chunks        int    `json:"chunks"`
+	IndexBytes    int64  `json:"index_bytes"`
+	IndexBehind   uint64 `json:"index_behind"`
+}
+
+func runStats(ctx context.Context, o *common, a *archive.Archive) error {
+	s, err := a.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	line := statsLine{s.Mailboxes, s.Items, s.Versions, s.ExportedBytes, s.DistinctBytes, s.StoredBytes, s.CatalogBytes, s.Packs, s.Chunks, 0, a.Head()}
+	if err := o.indexStats(a, &line); err != nil {
+		return err
+	}
+	if o.json {
+		return o.print(line)
+	}
+	ratio := 0.0
+	if s.StoredBytes > 0 {
+		ratio = float64(s.ExportedBytes) / float64(s.StoredBytes)
+	}
+	_, err = fmt.Fprintf(o.out, "%d mailboxes, %d items, %d versions\nexported %s, stored %s (%.1f to 1) in %d packs of %d chunks\ncatalog %s, index %s, %d records behind\n",
+		line.Mailboxes, line.Items, line.Versions, bytes(line.ExportedBytes), bytes(line.StoredBytes), ratio, line.Packs, line.Chunks,
+		bytes(line.CatalogBytes), bytes(line.IndexBytes), line.IndexBehind)
+	return err
+}
+
+// indexStats measures the index, if there is one.
+func (o *common) indexStats(a *archive.Archive, line *statsLine) (err error) {
+	if _, err := os.Stat(o.indexDir()); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	x, err := index.Open(o.indexDir(), index.Options{})
+	if err != nil {
+		return fmt.Errorf("open index: %w", err)
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if line.IndexBytes, err = x.Size(); err != nil {
+		return err
+	}
+	line.IndexBehind, err = x.Behind(a.Head())
+	return err
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"mailbrick/archive"
+)
+
+func newInitCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "init",
+		Usage:       "make an archive",
+		UsageText:   "mailbrick init --archive DIR [--password-file F]",
+		Description: "Makes an encrypted archive in an empty or new folder. Keep the password: without it nobody opens the archive.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
+		Flags: commonFlags(&cli.BoolFlag{Name: "insecure-no-encryption",
+			Usage: "make an archive that everybody who has its files can read"}),
+		Action: func(c *cli.Context) error { return runInit(c.Context, commonOf(c), c.Bool("insecure-no-encryption")) },
+	}
+}
+
+func runInit(ctx context.Context, o *common, insecure bool) error {
+	bucket, err := o.bucket()
+	if err != nil {
+		return err
+	}
+	opts := archive.Options{Bucket: bucket}
+	if !insecure {
+		if opts.Passphrase, err = o.password(true); err != nil {
+			return err
+		}
+	}
+	if err := archive.Init(ctx, opts); err != nil {
+		return fmt.Errorf("make archive %s: %w", o.archive, err)
+	}
+	if o.json {
+		return o.print(map[string]any{"archive": o.archive, "encrypted": !insecure})
+	}
+	o.say("made archive %s", o.archive)
+	return nil
+}

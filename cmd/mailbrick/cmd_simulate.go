@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mailbrick/fetch/exchangetest"
+)
+
+type simulateOptions struct {
+	*common
+	listen    string
+	users     []string
+	mailboxes []string
+	faults    string
+}
+
+func newSimulateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "simulate",
+		Usage:     "run a simulated Exchange on this machine, for trials and tests",
+		UsageText: "mailbrick simulate --listen ADDR --user U:P --mailbox ADDRESS=DIR...",
+		Description: "Serves mailboxes over Exchange Web Services until it is interrupted. Each is loaded from a tree of .eml files, folders\n" +
+			"as folders. Prints one line of JSON when it is ready. It is for loopback: it keeps everything in memory.\n\n" +
+			"Example:\n  mailbrick simulate --listen 127.0.0.1:8080 --user backup:secret --mailbox ann@example.com=testdata/mail/ann",
+		Flags: append(talkFlags(),
+			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDR` to listen on; port 0 takes a free one"},
+			&cli.StringSliceFlag{Name: "user", Usage: "an account, `NAME:PASSWORD`; again for more"},
+			&cli.StringSliceFlag{Name: "mailbox", Usage: "a mailbox, `ADDRESS=DIR`; again for more"},
+			&cli.StringFlag{Name: "faults", Usage: "faults to order, a JSON `FILE`"},
+			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off"}),
+		Action: func(c *cli.Context) error {
+			if t := c.String("throttle"); t != "off" {
+				return usagef("--throttle %s is not supported yet: off is", t)
+			}
+			return runSimulate(c.Context, &simulateOptions{common: commonOf(c), listen: c.String("listen"),
+				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults")})
+		},
+	}
+}
+
+func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
+	s, err := o.server()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	l, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("simulate: %w", err)
+	}
+	if err := o.print(struct {
+		EWS string `json:"ews"`
+	}{ewsURL(l)}); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return serve(ctx, l, s)
+}
+
+func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + "/EWS/Exchange.asmx" }
+
+// serve answers until the context ends.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	err := server.Close()
+	<-done // ErrServerClosed, as asked for
+	return err
+}
+
+func (o *simulateOptions) server() (*exchangetest.Server, error) {
+	opts := exchangetest.Options{}
+	if o.verbose {
+		opts.Log = slog.New(slog.NewTextHandler(o.talk, nil))
+	}
+	if o.faults != "" {
+		data, err := os.ReadFile(o.faults)
+		if err != nil {
+			return nil, usagef("--faults: %s", err)
+		}
+		if err := json.Unmarshal(data, &opts.Faults); err != nil {
+			return nil, usagef("--faults %s: %s", o.faults, err)
+		}
+	}
+	s := exchangetest.New(opts)
+	for _, u := range o.users {
+		name, password, ok := strings.Cut(u, ":")
+		if !ok || name == "" {
+			return nil, errors.Join(usagef("--user wants NAME:PASSWORD"), s.Close())
+		}
+		s.AddAccount(name, password)
+	}
+	for _, m := range o.mailboxes {
+		if err := o.load(s, m); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+func (o *simulateOptions) load(s *exchangetest.Server, mailbox string) error {
+	addr, dir, ok := strings.Cut(mailbox, "=")
+	if !ok || addr == "" || dir == "" {
+		return usagef("--mailbox %q: ADDRESS=DIR is wanted", mailbox)
+	}
+	if err := s.Load(addr, dir); err != nil {
+		return fmt.Errorf("load mailbox %s: %w", addr, err)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"mailbrick/archive"
+	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/dir"
+	"mailbrick/index"
+)
+
+// common are the flags that every verb has.
+type common struct {
+	archive, passwordFile string
+	wait                  time.Duration
+	json, quiet, verbose  bool
+	in                    io.Reader
+	out, talk             io.Writer
+}
+
+func talkFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "print one JSON object a line"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "say more"},
+	}
+}
+
+func commonFlags(more ...cli.Flag) []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "archive", Aliases: []string{"a"}, EnvVars: []string{"MAILBRICK_ARCHIVE"}, Usage: "the archive's folder `DIR`"},
+		&cli.StringFlag{Name: "password-file", EnvVars: []string{"MAILBRICK_PASSWORD_FILE"}, Usage: "read the archive's password from `FILE` (or set MAILBRICK_PASSWORD)"},
+		&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for an archive in use"},
+	}
+	return append(append(flags, talkFlags()...), more...)
+}
+
+func commonOf(c *cli.Context) *common {
+	return &common{archive: c.String("archive"), passwordFile: c.String("password-file"), wait: c.Duration("wait"),
+		json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
+		in: c.App.Reader, out: c.App.Writer, talk: c.App.ErrWriter}
+}
+
+// say talks to the person at the terminal.
+func (o *common) say(format string, args ...any) {
+	if !o.quiet {
+		fmt.Fprintf(o.talk, "mailbrick: "+format+"\n", args...)
+	}
+}
+
+// print writes an object as a line of JSON.
+func (o *common) print(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(o.out, "%s\n", line)
+	return err
+}
+
+func (o *common) bucket() (blob.Bucket, error) {
+	switch {
+	case o.archive == "":
+		return nil, usagef("no archive named: give --archive DIR or set MAILBRICK_ARCHIVE")
+	case strings.HasPrefix(o.archive, "s3://"):
+		return nil, usagef("archives in S3 are not supported yet: name a folder")
+	}
+	return dir.Open(o.archive)
+}
+
+// password reads the archive's password from a file, the environment or the terminal; confirm asks there twice.
+func (o *common) password(confirm bool) (string, error) {
+	if o.passwordFile != "" {
+		return readSecret(o.passwordFile)
+	}
+	if p := os.Getenv("MAILBRICK_PASSWORD"); p != "" {
+		return p, nil
+	}
+	p, err := o.ask("password of the archive: ")
+	if err != nil || !confirm {
+		return p, err
+	}
+	again, err := o.ask("once more: ")
+	if err == nil && p != again {
+		err = errors.New("the two passwords differ")
+	}
+	return p, err
+}
+
+func readSecret(file string) (string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", fmt.Errorf("read password: %s is empty", file)
+	}
+	return line, nil
+}
+
+func (o *common) ask(prompt string) (string, error) {
+	f, ok := o.in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", usagef("no password: give --password-file F or set MAILBRICK_PASSWORD")
+	}
+	fmt.Fprint(o.talk, prompt)
+	p, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(o.talk)
+	if err == nil && len(p) == 0 {
+		err = usagef("an empty password opens nothing")
+	}
+	return string(p), err
+}
+
+// open opens the archive.
+func (o *common) open(ctx context.Context, bucket blob.Bucket) (*archive.Archive, error) {
+	encrypted, err := archive.NeedsPassphrase(ctx, bucket)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.archive, err)
+	}
+	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait}
+	if encrypted {
+		if opts.Passphrase, err = o.password(false); err != nil {
+			return nil, err
+		}
+	}
+	a, err := archive.Open(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open archive %s: %w", o.archive, err)
+	}
+	return a, nil
+}
+
+// withArchive opens the archive, does the work and closes it.
+func (o *common) withArchive(ctx context.Context, work func(a *archive.Archive) error) (err error) {
+	bucket, err := o.bucket()
+	if err != nil {
+		return err
+	}
+	a, err := o.open(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return work(a)
+}
+
+func (o *common) indexDir() string { return filepath.Join(o.archive, "index") }
+
+// withIndex opens the index, brings it up to the archive's head, does the work and closes it.
+func (o *common) withIndex(ctx context.Context, a *archive.Archive, work func(x *index.Index) error) (err error) {
+	x, err := index.Open(o.indexDir(), index.Options{})
+	if errors.Is(err, index.ErrVersion) {
+		// Nothing is only in the index: one of another version is made anew.
+		if err = os.RemoveAll(o.indexDir()); err == nil {
+			x, err = index.Open(o.indexDir(), index.Options{})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open index: %w", err)
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := o.follow(ctx, a, x); err != nil {
+		return err
+	}
+	if work == nil {
+		return nil
+	}
+	return work(x)
+}
+
+func (o *common) follow(ctx context.Context, a *archive.Archive, x *index.Index) error {
+	behind, err := x.Behind(a.Head())
+	if err != nil || behind == 0 {
+		return err
+	}
+	bar := o.progress("index", int64(behind), "records")
+	defer bar.done()
+	head := a.Head()
+	if err := x.Follow(ctx, a, func(done uint64) { bar.set(int64(behind) - int64(head-min(done, head))) }); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	return nil
+}
+
+// parseTime reads a moment: RFC 3339, a date with or without a time (UTC). A date alone means its end.
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return t, usagef("%q is no moment: write 2026-03-01T12:00:00Z, or 2026-03-01 for the end of that day (UTC)", s)
+	}
+	return t.Add(24*time.Hour - time.Nanosecond), nil
+}
+
+// readLines reads words from standard input, one a line.
+func readLines(in io.Reader) ([]string, error) {
+	var out []string
+	s := bufio.NewScanner(in)
+	for s.Scan() {
+		if line := strings.TrimSpace(s.Text()); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out, s.Err()
+}

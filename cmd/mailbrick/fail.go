@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"mailbrick/archive"
+	"mailbrick/archive/blob"
+	"mailbrick/fetch/ews"
+	"mailbrick/index"
+	"mailbrick/index/kql"
+)
+
+const (
+	exitFailed    = 1
+	exitUsage     = 2
+	exitPartly    = 3
+	exitNoArchive = 10
+	exitInUse     = 11
+	exitWrongKey  = 12
+
+	exitCodes = "0 done; 1 failed; 2 usage; 3 done, with failed items or mailboxes (listed); 10 no archive there; " +
+		"11 in use by another writer; 12 wrong key."
+)
+
+// errPartly says that the work is done but for what was listed.
+var errPartly = errors.New("done, but not everything: what failed is listed above")
+
+// verdict is what a kind of error means to a person: the exit code and what to do.
+type verdict struct {
+	is   error
+	code int
+	hint string
+}
+
+// verdicts are looked through from the top: the first that fits speaks.
+var verdicts = [...]verdict{
+	{errPartly, exitPartly, "run the same command again: it takes up what failed"},
+	{context.Canceled, exitFailed, "interrupted; what had come in is kept, and the next run goes on from there"},
+	{archive.ErrNoArchive, exitNoArchive, "make one with `mailbrick init`, or name another with --archive or MAILBRICK_ARCHIVE"},
+	{archive.ErrNotArchive, exitNoArchive, "name the folder of an archive with --archive or MAILBRICK_ARCHIVE"},
+	{archive.ErrExists, exitFailed, "an archive is made in an empty folder or a new one"},
+	{archive.ErrInUse, exitInUse, "wait for the other process to end, or give --wait a longer time"},
+	{archive.ErrConflict, exitInUse, "another machine writes this mailbox; let one of them do it"},
+	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD"},
+	{archive.ErrVersion, exitFailed, "a newer Mailbrick wrote this; use that one"},
+	{archive.ErrRollback, exitFailed, "if an older copy was put back on purpose: `mailbrick rebuild --catalog --index` accepts it"},
+	{archive.ErrDamaged, exitFailed, "`mailbrick verify --read-all` lists all damage; copies of packs/ and journal/ files can be put back as they are"},
+	{archive.ErrNotFound, exitFailed, "`mailbrick mailboxes`, `snapshots` and `ls` show what is there"},
+	{blob.ErrFull, exitFailed, "make room and run the same command again; nothing that was committed is lost"},
+	{index.ErrDamaged, exitFailed, "`mailbrick rebuild --index` makes the index anew"},
+	{ews.ErrCredentials, exitFailed, "check --user and --user-password-file; some servers want DOMAIN\\user or the address"},
+	{ews.ErrNotExchange, exitFailed, "check the URL: it usually ends in /EWS/Exchange.asmx"},
+	{ews.ErrInsecure, exitFailed, "use https; plain http is for this machine's own addresses only"},
+}
+
+// explain gives the exit code and the hint of an error.
+func explain(err error) (code int, hint string) {
+	var u *usage
+	if errors.As(err, &u) {
+		return exitUsage, "`mailbrick VERB --help` shows an example"
+	}
+	var q *kql.Error
+	if errors.As(err, &q) {
+		return exitUsage, q.Hint
+	}
+	for _, v := range verdicts {
+		if errors.Is(err, v.is) {
+			return v.code, v.hint
+		}
+	}
+	var e *ews.Error
+	if errors.As(err, &e) {
+		return exitFailed, e.Hint()
+	}
+	return exitFailed, ""
+}
+
+// report tells an error to a person or a program and gives the exit code.
+func report(talk io.Writer, asJSON bool, err error) int {
+	if err == nil {
+		return 0
+	}
+	code, hint := explain(err)
+	if asJSON {
+		line, _ := json.Marshal(struct { // three plain fields always marshal
+			Error string `json:"error"`
+			Hint  string `json:"hint"`
+			Code  int    `json:"code"`
+		}{err.Error(), hint, code})
+		fmt.Fprintf(talk, "%s\n", line)
+		return code
+	}
+	fmt.Fprintf(talk, "mailbrick: %s\n", err)
+	if hint != "" {
+		fmt.Fprintf(talk, "hint: %s\n", hint)
+	}
+	return code
+}

@@ -1,0 +1,73 @@
+// Command mailbrick archives Exchange mailboxes item by item, makes them searchable and puts any item back. It joins the
+// rooms; what each does is said in their package docs, what each verb promises in its --help.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
+	app := newApp(in, out, talk)
+	err := app.RunContext(ctx, flagsFirst(app, args))
+	return report(talk, wantsJSON(args), err)
+}
+
+func newApp(in io.Reader, out, talk io.Writer) *cli.App {
+	app := &cli.App{
+		Name:                      "mailbrick",
+		Usage:                     "archive Exchange mailboxes, search them, put any item back",
+		UsageText:                 "mailbrick VERB [flags] [arguments]",
+		Description:               "Try it without a server: mailbrick demo\n\nExit codes: " + exitCodes,
+		Reader:                    in,
+		Writer:                    out,
+		ErrWriter:                 talk,
+		HideHelpCommand:           true,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true, // a value with a comma is one value
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              usageError,
+		CommandNotFound:           nil,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("there is no verb %q", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: []*cli.Command{
+			newInitCommand(), newBackupCommand(),
+			newMailboxesCommand(), newSnapshotsCommand(), newLsCommand(), newVersionsCommand(),
+			newShowCommand(), newCatCommand(), newSearchCommand(),
+			newExportCommand(), newRestoreCommand(),
+			newVerifyCommand(), newRebuildCommand(), newStatsCommand(),
+			newSimulateCommand(), newDemoCommand(),
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+		c.Description += "\n\nExit codes: " + exitCodes
+	}
+	return app
+}
+
+func usageError(_ *cli.Context, err error, _ bool) error { return &usage{err} }
+
+// usage is a command line that makes no sense.
+type usage struct{ error }
+
+func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/urfave/cli/v2"
+
+	"mailbrick/archive"
+	"mailbrick/index"
+)
+
+// selection names items: by id, by query, by mailbox, or by ids on standard input ("-").
+type selection struct {
+	words   []string
+	query   string
+	mailbox string
+	folder  string
+	at      string
+}
+
+func selectionFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "query", Usage: "the items that `QUERY` finds"},
+		&cli.StringFlag{Name: "mailbox", Aliases: []string{"m"}, Usage: "the items of mailbox `ADDRESS`"},
+		&cli.StringFlag{Name: "folder", Usage: "of the mailbox, only `PATH` and what lies below it"},
+		&cli.StringFlag{Name: "at", Usage: "as it was at `T`"},
+	}
+}
+
+func selectionOf(c *cli.Context, o *common) (*selection, error) {
+	s := &selection{words: c.Args().Slice(), query: c.String("query"), mailbox: c.String("mailbox"), folder: c.String("folder"), at: c.String("at")}
+	if len(s.words) == 1 && s.words[0] == "-" {
+		var err error
+		if s.words, err = readLines(o.in); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(s.words) > 0 && (s.query != "" || s.mailbox != ""):
+		return nil, usagef("give item ids, or --query, or --mailbox, not several")
+	case len(s.words) == 0 && s.query == "" && s.mailbox == "":
+		return nil, usagef("no items: give ids, --query Q, --mailbox ADDRESS, or - for ids on standard input")
+	case s.folder != "" && s.mailbox == "":
+		return nil, usagef("--folder goes with --mailbox")
+	case len(s.words) > 0 && s.at != "":
+		return nil, usagef("--at goes with --mailbox or --query; name a version of an item as ID@VERSION")
+	}
+	return s, nil
+}
+
+// items finds what is selected and hands it to work.
+func (s *selection) items(ctx context.Context, o *common, a *archive.Archive, work func(iter.Seq2[*archive.Version, error]) error) error {
+	switch {
+	case s.query != "":
+		return s.found(ctx, o, a, work)
+	case s.mailbox != "":
+		snap, err := snapshotOf(ctx, a, s.mailbox, s.at)
+		if err != nil {
+			return err
+		}
+		return work(inFolder(a.Versions(ctx, snap), s.folder))
+	}
+	return work(func(yield func(*archive.Version, error) bool) {
+		for _, w := range s.words {
+			if !yield(itemOf(ctx, a, w)) {
+				return
+			}
+		}
+	})
+}
+
+// found are the items of a query, in all mailboxes or in one.
+func (s *selection) found(ctx context.Context, o *common, a *archive.Archive, work func(iter.Seq2[*archive.Version, error]) error) error {
+	return o.withIndex(ctx, a, func(x *index.Index) error {
+		so := &searchOptions{common: o, query: s.query, at: s.at}
+		if s.mailbox != "" {
+			so.mailboxes = []string{s.mailbox}
+		}
+		q, err := so.plan(ctx, a)
+		if err != nil {
+			return err
+		}
+		return work(inFolder(versionsOf(ctx, a, x.Search(ctx, q)), s.folder))
+	})
+}
+
+// versionsOf reads from the archive what a search found.
+func versionsOf(ctx context.Context, a *archive.Archive, hits iter.Seq2[index.Hit, error]) iter.Seq2[*archive.Version, error] {
+	return func(yield func(*archive.Version, error) bool) {
+		for h, err := range hits {
+			var v *archive.Version
+			if err == nil {
+				v, err = a.Version(ctx, h.Mailbox, h.ID, h.From)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, archive.ErrNotFound) }

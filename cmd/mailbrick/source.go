@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mailbrick/fetch/ews"
+)
+
+// server is where mailboxes are, and who asks.
+type server struct {
+	url, user, password string
+	impersonate         bool
+}
+
+func serverFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "ews", Usage: "Exchange Web Services at `URL` (https://host/EWS/Exchange.asmx)"},
+		&cli.StringFlag{Name: "user", Usage: "sign in as `USER`"},
+		&cli.StringFlag{Name: "user-password-file", Usage: "read the user's password from `FILE`"},
+		&cli.StringFlag{Name: "auth", Value: "basic", Usage: "how to sign in: basic"},
+		&cli.BoolFlag{Name: "impersonate", Usage: "open each mailbox by impersonation (the user has the ApplicationImpersonation role)"},
+	}
+}
+
+func serverOf(c *cli.Context, o *common) (*server, error) {
+	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate")}
+	switch {
+	case s.url == "":
+		return nil, usagef("no source: give --ews URL")
+	case s.url == "autodiscover":
+		return nil, usagef("--ews autodiscover is not supported yet: give the URL")
+	case c.String("auth") != "basic":
+		return nil, usagef("--auth %s is not supported yet: basic is", c.String("auth"))
+	case s.user == "":
+		return nil, usagef("no user: give --user and --user-password-file")
+	}
+	var err error
+	if file := c.String("user-password-file"); file != "" {
+		s.password, err = readSecret(file)
+	} else {
+		s.password, err = o.ask("password of the user: ")
+	}
+	return s, err
+}
+
+// client is a client for one mailbox.
+func (s *server) client(mailbox string) (*ews.Client, error) {
+	o := ews.Options{URL: s.url, User: s.user, Password: s.password}
+	if s.impersonate {
+		o.Impersonate = mailbox
+	} else if !strings.EqualFold(mailbox, s.user) && strings.Contains(s.user, "@") {
+		return nil, usagef("%s is not %s's own mailbox: give --impersonate", mailbox, s.user)
+	}
+	return ews.New(o)
+}
+
+// mailboxList joins the mailboxes named one by one and in a file, each once, in order.
+func mailboxList(names []string, file string) ([]string, error) {
+	if file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usagef("--mailboxes: %s", err)
+		}
+		defer f.Close()
+		lines, err := readLines(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			if !strings.HasPrefix(l, "#") {
+				names = append(names, l)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	var out []string
+	for _, n := range names {
+		n = strings.ToLower(strings.TrimSpace(n))
+		if n != "" && !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
