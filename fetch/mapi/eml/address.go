@@ -21,8 +21,9 @@ func parseAddresses(s string) []mapi.Address {
 type addressParser struct {
 	rest    string
 	list    []mapi.Address
-	phrase  strings.Builder // text outside angles and comments
+	phrase  strings.Builder // text outside angles and comments, since the angle if there was one
 	comment string
+	name    string // text before the angle
 	angle   string
 	angled  bool
 
@@ -131,7 +132,12 @@ func (p *addressParser) bracketed() bool {
 		p.noAngle = true
 		return false
 	}
-	p.angle, p.angled = p.rest[1:end], true
+	name := strings.TrimSpace(p.phrase.String())
+	p.phrase.Reset()
+	if p.angled {
+		p.finish() // the comma is missing
+	}
+	p.name, p.angle, p.angled = name, p.rest[1:end], true
 	p.rest = p.rest[end+1:]
 	return true
 }
@@ -152,14 +158,17 @@ func unescape(s string) string {
 
 // finish ends an address.
 func (p *addressParser) finish() {
-	phrase := strings.TrimSpace(p.phrase.String())
+	phrase, name := strings.TrimSpace(p.phrase.String()), p.name
 	comment, angle, angled := p.comment, p.angle, p.angled
 	p.phrase.Reset()
-	p.comment, p.angle, p.angled = "", "", false
+	p.comment, p.name, p.angle, p.angled = "", "", "", false
 	if phrase == "" && !angled {
 		return
 	}
-	a := mapi.Address{Name: phrase, Email: route(angle)}
+	if name == "" {
+		name = phrase
+	}
+	a := mapi.Address{Name: name, Email: route(angle)}
 	if !angled {
 		a = bare(phrase)
 	}
@@ -174,7 +183,10 @@ func (p *addressParser) finish() {
 
 // route drops an obsolete source route and what people put around an address.
 func route(s string) string {
-	s = strings.Trim(s, " \t<>'\"")
+	s = strings.Trim(s, " \t<>\"")
+	if n := len(s); n > 2 && s[0] == '\'' && s[n-1] == '\'' {
+		s = s[1 : n-1]
+	}
 	if strings.HasPrefix(s, "@") {
 		if _, after, ok := strings.Cut(s, ":"); ok {
 			s = after
@@ -183,7 +195,13 @@ func route(s string) string {
 	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") {
 		s = s[7:]
 	}
-	return strings.Join(strings.Fields(s), "")
+	words := strings.Fields(s)
+	for _, w := range words {
+		if strings.Contains(w, "@") && len(words) > 1 && w[0] != '@' && w[len(w)-1] != '@' {
+			return w
+		}
+	}
+	return strings.Join(words, "")
 }
 
 // bare reads an address without angles: the word with the @, the rest a name.

@@ -19,6 +19,13 @@ func (f field) value() string {
 	return strings.Trim(v, " \t")
 }
 
+// tight has no white space before the colon, which many programs do not understand.
+func (f field) tight() field {
+	name, rest, _ := strings.Cut(f.lines, ":")
+	f.lines = strings.TrimRight(name, " \t") + ":" + rest
+	return f
+}
+
 type header []field
 
 // get is the value of the first field of that name.
@@ -79,27 +86,49 @@ func (h header) isMail() bool {
 // A line that is no field is kept as a field without a name where fields go on
 // after it; else the body begins there, its empty line forgotten.
 func splitHeader(raw []byte) (header, []byte) {
-	var h header
+	var s headerSplitter
 	for len(raw) > 0 {
 		line, rest := cutLine(raw)
 		text := bytes.TrimRight(line, "\r\n")
+		name := fieldName(text)
 		switch {
 		case len(text) == 0:
-			return h, rest
-		case (text[0] == ' ' || text[0] == '\t') && len(h) > 0:
-			h[len(h)-1].lines += headerText(text) + "\r\n"
-		case fieldName(text) != "":
-			h = append(h, field{fieldName(text), headerText(text) + "\r\n"})
+			return s.finish(), rest
+		case (text[0] == ' ' || text[0] == '\t') && s.begun:
+		case name != "":
+			s.begin(name)
 		default:
 			next, _ := cutLine(rest)
 			if fieldName(next) == "" {
-				return h, raw
+				return s.finish(), raw
 			}
-			h = append(h, field{"", headerText(text) + "\r\n"})
+			s.begin("")
 		}
+		s.lines = append(append(s.lines, text...), '\n')
 		raw = rest
 	}
-	return h, nil
+	return s.finish(), nil
+}
+
+// headerSplitter gathers the lines of a field.
+type headerSplitter struct {
+	list  header
+	begun bool
+	name  string
+	lines []byte
+}
+
+func (s *headerSplitter) begin(name string) {
+	s.finish()
+	s.begun, s.name, s.lines = true, name, s.lines[:0]
+}
+
+func (s *headerSplitter) finish() header {
+	if s.begun {
+		s.list = append(s.list, field{s.name, strings.ReplaceAll(headerText(s.lines), "\n", "\r\n")})
+	}
+	s.begun = false
+	return s.list
 }
 
 // cutLine cuts after the first LF.

@@ -18,30 +18,55 @@ func decodeTransfer(encoding string, data []byte) []byte {
 }
 
 // decodeBase64 skips what is not of the alphabet. Where that is much, the data
-// is not base64 and is kept as it is.
+// is not base64 and is kept as it is. Padding ends it, unless more follows that
+// looks like base64.
 func decodeBase64(data []byte) []byte {
 	out := make([]byte, 0, len(data)/4*3+3)
 	var acc uint32
 	var bits, alien int
-	for _, c := range data {
+	padded := false // in padding that was judged: judging each byte of it takes square time
+	for i, c := range data {
 		v := sextet(c)
 		switch {
 		case v >= 0:
+			padded = false
 			acc = acc<<6 | uint32(v)
 			if bits += 6; bits >= 8 {
 				bits -= 8
 				out = append(out, byte(acc>>bits))
 			}
-		case c == '=': // what follows padding begins anew
+		case c == '=':
 			acc, bits = 0, 0
+			if !padded && !looksBase64(data[i:]) {
+				return rawIfAlien(out, data, alien)
+			}
+			padded = true
+		case c == ' ' && i > 0 && sextet(data[i-1]) >= 0: // words
+			alien++
 		case c != '\r' && c != '\n' && c != ' ' && c != '\t':
 			alien++
 		}
 	}
+	return rawIfAlien(out, data, alien)
+}
+
+func rawIfAlien(out, data []byte, alien int) []byte {
 	if alien > 2+len(data)/20 {
 		return data
 	}
 	return out
+}
+
+// looksBase64 judges the first line that has more than padding.
+func looksBase64(data []byte) bool {
+	line, _ := cutLine(bytes.TrimLeft(data, "=\r\n \t"))
+	line = bytes.TrimRight(line, "=\r\n \t")
+	for _, c := range line {
+		if sextet(c) < 0 {
+			return false
+		}
+	}
+	return len(line) > 0
 }
 
 func sextet(c byte) int {

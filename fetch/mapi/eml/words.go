@@ -17,6 +17,8 @@ import (
 func decodeCharset(name string, b []byte) string {
 	codePage := mapi.CodePageOf(name)
 	switch {
+	case codePage == 65001 && someUTF8(b):
+		return strings.ToValidUTF8(string(b), "\uFFFD")
 	case codePage == 20127 || codePage == 65001 || codePage == 0 && name == "":
 		return guess(b)
 	case codePage != 0:
@@ -42,10 +44,21 @@ func guess(b []byte) string {
 
 // mostlyUTF8 takes a text for UTF-8 though a character or two is cut.
 func mostlyUTF8(b []byte) bool {
+	good, bad := countUTF8(b)
+	return bad == 0 || good > 8*bad
+}
+
+// someUTF8 believes in a declared UTF-8 where any character bears it out.
+func someUTF8(b []byte) bool {
+	good, bad := countUTF8(b)
+	return good > 0 || bad == 0
+}
+
+// countUTF8 counts characters of two bytes and more, and bytes that are of none.
+func countUTF8(b []byte) (good, bad int) {
 	if utf8.Valid(b) {
-		return true
+		return 1, 0
 	}
-	good, bad := 0, 0
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
 		switch {
@@ -56,10 +69,10 @@ func mostlyUTF8(b []byte) bool {
 		}
 		b = b[n:]
 	}
-	return good > 8*bad
+	return good, bad
 }
 
-// headerText reads the raw bytes of a header line without its end.
+// headerText reads the raw bytes of a header field, lines ending in LF.
 func headerText(b []byte) string {
 	if bytes.IndexByte(b, 0) >= 0 || bytes.IndexByte(b, '\r') >= 0 {
 		b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte{0}, nil), []byte{'\r'}, nil)

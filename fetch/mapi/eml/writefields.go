@@ -51,7 +51,7 @@ func merge(stored header, changed []field, entity header) header {
 			}
 			done["mime"] = true
 		case replaced == nil:
-			h = append(h, f)
+			h = append(h, f.tight())
 		default:
 			if !done[f.name] && replaced.lines != "" {
 				h = append(h, *replaced)
