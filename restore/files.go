@@ -1,0 +1,209 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/eml"
+	"mailbrick/fetch/mapi/fasttransfer"
+)
+
+// Format is what a file target writes.
+type Format string
+
+const (
+	Blob Format = "blob" // the exported bytes, .fts
+	EML  Format = "eml"  // Internet mail, made from the properties
+)
+
+func (f Format) extension() string {
+	if f == EML {
+		return ".eml"
+	}
+	return ".fts"
+}
+
+// Files is the target that writes items into a folder, each into a file of its own. See the package doc for the names.
+type Files struct {
+	path   string
+	format Format
+	opts   Options
+	names  map[pathKey]bool // given out
+
+	// Nil in a dry run.
+	out   *output
+	spool *spool
+}
+
+// NewFiles makes a target of a folder, which is made if need be.
+func NewFiles(folder string, format Format) *Files {
+	return &Files{path: folder, format: format, names: map[pathKey]bool{}}
+}
+
+// Begin opens the folder.
+func (f *Files) Begin(_ context.Context, o Options) (err error) {
+	if f.format != Blob && f.format != EML {
+		return fmt.Errorf("format %q: blob or eml is wanted", f.format)
+	}
+	f.opts = o
+	if o.DryRun {
+		return nil
+	}
+	if f.out, err = openOutput(f.path); err != nil {
+		return fmt.Errorf("open the output folder: %w", err)
+	}
+	f.spool = &spool{out: f.out}
+	return nil
+}
+
+// Place gives the item a name.
+func (f *Files) Place(_ context.Context, item *Item) (*Result, error) {
+	names := append(splitPath(f.opts.ToFolder), item.Version.Mailbox)
+	for _, folder := range item.Home {
+		names = append(names, folder.Name)
+	}
+	id := item.Version.ID.String()
+	folder := folderPath(names) + "/"
+	item.Target = folder + fileName(item, id[:shortID]) + f.format.extension()
+	if !f.claim(item.Target) {
+		id = fmt.Sprintf("%s-%d", id, item.Version.From)
+		item.Target = folder + fileName(item, id) + f.format.extension()
+	}
+	for n := 2; !f.claim(item.Target) && n < 1000; n++ { // the same version twice
+		item.Target = folder + fileName(item, fmt.Sprintf("%s-%d", id, n)) + f.format.extension()
+	}
+	return nil, nil
+}
+
+// claim says whether a path is free, and takes it. File systems differ in whether case tells names apart.
+func (f *Files) claim(path string) bool {
+	key := keyOf(path)
+	if f.names[key] {
+		return false
+	}
+	f.names[key] = true
+	return true
+}
+
+// Put writes the files.
+func (f *Files) Put(ctx context.Context, items []*Item, settle func(*Item, Result)) error {
+	for _, item := range items {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := f.write(ctx, item)
+		switch broken := errors.Join(f.out.err, f.spool.err); {
+		case broken != nil:
+			return fmt.Errorf("write into %s: %w", f.path, broken)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			settle(item, Result{Status: Failed, Reason: err.Error()})
+		default:
+			settle(item, Result{Status: Restored})
+		}
+	}
+	return nil
+}
+
+// write makes the file of an item; nothing stands under its name unless all of it does.
+func (f *Files) write(ctx context.Context, item *Item) error {
+	blob, err := item.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("read from the archive: %w", err)
+	}
+	defer blob.Close()
+	return f.out.file(item.Target, func(w io.Writer) error {
+		if f.format == EML {
+			return f.writeMail(w, blob)
+		}
+		if _, err := io.Copy(w, blob); err != nil {
+			return fmt.Errorf("read from the archive: %w", err)
+		}
+		return nil
+	})
+}
+
+// keepAttachment is the longest value of a message held in memory while it is written as mail.
+const keepAttachment = 64 << 10
+
+// writeMail reads the whole blob, so that it is known to be sound, before it writes anything.
+func (f *Files) writeMail(w io.Writer, blob io.Reader) error {
+	m := &mapi.Message{}
+	f.spool.used = false
+	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{Message: m, Keep: keepAttachment, Spool: f.spool})
+	switch {
+	case err != nil:
+		return fmt.Errorf("read from the archive: %w", err)
+	case report.State != fasttransfer.Complete:
+		return fmt.Errorf("%v at byte %d (%s): no mail can be made of it, the format blob gives its bytes", report.State, report.Offset, report.Reason)
+	}
+	if err := eml.Write(w, m); err != nil {
+		return fmt.Errorf("write as mail: %w", err)
+	}
+	return nil
+}
+
+// Finish writes manifest and exceptions.
+func (f *Files) Finish() error {
+	if f.out == nil {
+		return nil
+	}
+	err := errors.Join(f.spool.close(), f.out.finish())
+	if err != nil {
+		return fmt.Errorf("finish %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// witness lists what is not there.
+func (f *Files) witness(item *Item, r Result) error {
+	if f.out == nil || r.Status != Failed {
+		return nil
+	}
+	return f.out.exception(exception{ID: r.ID.String(), Version: item.Version.From, Mailbox: item.Version.Mailbox, Folder: item.Version.Folder,
+		ItemID: item.Version.ItemID, Size: item.Version.Size, File: r.Target, Reason: r.Reason})
+}
+
+// spool keeps long values in a temporary file of the output folder, where the mail ends up anyway.
+type spool struct {
+	out  *output
+	name string
+	file *os.File
+	used bool // by the present item
+	err  error
+}
+
+// WriteAt makes the file when the first value comes.
+func (s *spool) WriteAt(p []byte, off int64) (n int, err error) {
+	if s.file == nil {
+		s.name, s.file, s.err = s.out.temporary()
+	}
+	if s.err == nil && !s.used {
+		s.used, s.err = true, s.file.Truncate(0)
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, s.err = s.file.WriteAt(p, off)
+	return n, s.err
+}
+
+func (s *spool) ReadAt(p []byte, off int64) (n int, err error) {
+	n, err = s.file.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *spool) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return errors.Join(s.file.Close(), s.out.root.Remove(s.name))
+}

@@ -1,0 +1,192 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailbrick/archive"
+	"mailbrick/fetch/ews"
+)
+
+// tree is the target mailbox's folders, and those that the restore adds.
+type tree struct {
+	client *ews.Client
+	dry    bool // make no folders
+	root   *node
+	kinds  map[string]*node // by distinguished name; nil for one that the mailbox has not
+}
+
+// node is a folder.
+type node struct {
+	ews.Folder
+	parent   *node
+	children map[string]*node // by name in lower case: Exchange tells names apart without regard to case
+	fresh    bool             // made by this restore, so empty before
+	shelves  [2]*shelf        // what it held before: items, associated items
+	err      error            // why it could not be made
+}
+
+func newNode(f ews.Folder, parent *node) *node {
+	return &node{Folder: f, parent: parent, children: map[string]*node{}}
+}
+
+// path is what people see.
+func (n *node) path() string {
+	var names []string
+	for ; n.parent != nil; n = n.parent {
+		names = append(names, n.Name)
+	}
+	if n.Distinguished != "msgfolderroot" {
+		names = append(names, n.Name)
+	}
+	slices.Reverse(names)
+	return joinPath(names)
+}
+
+// readTree asks for all folders that people see.
+func readTree(ctx context.Context, client *ews.Client, dry bool) (*tree, error) {
+	root := ews.FolderRef{Distinguished: "msgfolderroot"}
+	tops, err := client.GetFolders(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	if tops[0].ID == "" {
+		return nil, errors.New("the mailbox has no msgfolderroot")
+	}
+	list, err := client.FindFolders(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	tops[0].Distinguished = root.Distinguished
+	t := &tree{client: client, dry: dry, root: newNode(tops[0], nil), kinds: map[string]*node{}}
+	t.grow(list)
+	t.kinds["msgfolderroot"], t.kinds["root"] = t.root, t.root
+	return t, nil
+}
+
+// grow hangs folders below one another; parents may come after their children.
+func (t *tree) grow(list []ews.Folder) {
+	byID := map[string]*node{t.root.ID: t.root}
+	for _, f := range list {
+		byID[f.ID] = newNode(f, nil)
+	}
+	for _, f := range list {
+		n := byID[f.ID]
+		if n.parent = byID[f.ParentID]; n.parent == nil || n.parent == n {
+			n.parent = t.root
+		}
+		if f.Search {
+			continue // it holds nothing of its own and takes nothing
+		}
+		n.parent.children[strings.ToLower(f.Name)] = n
+		if f.Distinguished != "" {
+			t.kinds[f.Distinguished] = n
+		}
+	}
+}
+
+// place finds the folder for items that were in home, and makes what is missing of it. From the lowest folder that every
+// mailbox has under its own name (in its own language) names lead on; with below given they do so from there.
+func (t *tree) place(ctx context.Context, home []archive.Folder, below string) (*node, error) {
+	at, rest := t.root, home
+	for _, name := range splitPath(below) {
+		var err error
+		if at, err = t.child(ctx, at, archive.Folder{Name: name}); err != nil {
+			return nil, err
+		}
+	}
+	if at == t.root {
+		var err error
+		if at, rest, err = t.anchor(ctx, home); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range rest {
+		var err error
+		if at, err = t.child(ctx, at, f); err != nil {
+			return nil, err
+		}
+	}
+	return at, nil
+}
+
+// anchor gives the lowest folder of a line that the mailbox has by its kind, and what is below.
+func (t *tree) anchor(ctx context.Context, home []archive.Folder) (*node, []archive.Folder, error) {
+	for i, f := range slices.Backward(home) {
+		if f.Kind == "" {
+			continue
+		}
+		n, err := t.kind(ctx, f.Kind)
+		if err != nil {
+			return nil, nil, err
+		}
+		if n != nil {
+			return n, home[i+1:], nil
+		}
+	}
+	return t.root, home, nil
+}
+
+// kind gives the folder of a distinguished name, nil when the mailbox has none. Servers older than 2013 do not say in a
+// listing which folders these are, and some lie outside of what people see.
+func (t *tree) kind(ctx context.Context, name string) (*node, error) {
+	if n, ok := t.kinds[name]; ok {
+		return n, nil
+	}
+	found, err := t.client.GetFolders(ctx, ews.FolderRef{Distinguished: name})
+	if err != nil {
+		return nil, err
+	}
+	var n *node
+	if f := found[0]; f.ID != "" && !f.Search {
+		if n = t.find(f.ID); n == nil {
+			n = newNode(f, nil)
+		}
+		n.Distinguished = name
+	}
+	t.kinds[name] = n
+	return n, nil
+}
+
+// find searches the tree by id.
+func (t *tree) find(id string) *node {
+	queue := []*node{t.root}
+	for len(queue) > 0 {
+		n := queue[0]
+		if n.ID == id {
+			return n
+		}
+		queue = queue[1:]
+		for _, c := range n.children {
+			queue = append(queue, c)
+		}
+	}
+	return nil
+}
+
+// child gives the folder of that name, made if need be.
+func (t *tree) child(ctx context.Context, parent *node, f archive.Folder) (*node, error) {
+	key := strings.ToLower(f.Name)
+	if n := parent.children[key]; n != nil {
+		return n, n.err
+	}
+	n := newNode(ews.Folder{ParentID: parent.ID, Name: f.Name, Class: f.Class}, parent)
+	n.fresh = true
+	if !t.dry {
+		made, err := t.client.CreateFolder(ctx, parent.ID, f.Name, f.Class)
+		if err != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			n.err = fmt.Errorf("create folder: %w", err)
+		}
+		// One that is there after all, made by somebody meanwhile, has items of its own.
+		n.fresh = made.Total == 0
+		n.Folder.ID, n.Total = made.ID, made.Total
+	}
+	parent.children[key] = n
+	return n, n.err
+}
