@@ -22,7 +22,7 @@ const box = "anna@example.org"
 
 // client posts literal XML. It knows nothing of EWS but the envelope.
 type client struct {
-	t       *testing.T
+	t       testing.TB
 	server  *exchangetest.Server
 	url     string
 	version string
@@ -30,7 +30,7 @@ type client struct {
 	user    string
 }
 
-func newClient(t *testing.T, o exchangetest.Options) *client {
+func newClient(t testing.TB, o exchangetest.Options) *client {
 	t.Helper()
 	s := exchangetest.New(o)
 	s.AddAccount("backup", "secret")
@@ -99,7 +99,7 @@ func (c *client) parse(data []byte) *etree.Element {
 }
 
 // keep puts an answer where TestAnswersAreValid's validator looks, if that is wanted.
-func keep(t *testing.T, data []byte) {
+func keep(t testing.TB, data []byte) {
 	if dir := os.Getenv("EXCHANGETEST_ANSWERS"); dir != "" {
 		name := strings.NewReplacer("/", "_", " ", "_").Replace(t.Name())
 		f, err := os.CreateTemp(dir, name+"-*.xml")
@@ -243,7 +243,7 @@ func (c *client) find(folder ref) []ref {
 }
 
 // tree writes files for Load.
-func tree(t *testing.T, files map[string]string) string {
+func tree(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -258,14 +258,14 @@ func tree(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func equal(t *testing.T, what string, got, want any) {
+func equal(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
 
-func same(t *testing.T, what string, got, want []byte) {
+func same(t testing.TB, what string, got, want []byte) {
 	t.Helper()
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s: %d bytes differ from %d bytes", what, len(got), len(want))
