@@ -1,0 +1,56 @@
+# Everything here is a short name for a go command; nothing needs make.
+export CGO_ENABLED ?= 0
+
+FUZZTIME ?= 15s
+# BENCHTIME=5x BENCH=Chunk make bench
+BENCH     ?= .
+BENCHTIME ?= 1s
+
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build test race vet lint fuzz bench torture accept cover ci clean
+
+build:
+	go build -trimpath -o bin/mailbrick ./cmd/mailbrick
+
+test:
+	go test ./...
+
+# The race detector wants a C compiler.
+race:
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+vet:
+	go vet ./...
+	GOOS=windows go vet ./...
+	GOOS=darwin go vet ./...
+
+lint: vet
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(STATICCHECK) ./...
+
+# Every fuzz function for FUZZTIME.
+fuzz:
+	.ci/run fuzz $(FUZZTIME)
+
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+	go run ./cmd/mailbench
+
+# Long loops: kills, power losses, large corpora. The short suite has a small seeded share of each.
+torture:
+	MAILBRICK_TORTURE=1 go test -timeout 60m ./...
+
+accept:
+	../shared/accept/main-job.sh .
+
+cover:
+	go test -coverprofile=cover.out -coverpkg=./... ./...
+	go tool cover -func=cover.out | tail -1
+	go tool cover -html=cover.out -o cover.html
+
+ci:
+	.ci/run
+
+clean:
+	rm -rf bin cover.out cover.html
