@@ -97,7 +97,9 @@ func TestReadProperties(t *testing.T) {
 
 func TestReadStructure(t *testing.T) {
 	t.Parallel()
-	part := func(boundary, header, body string) string { return "--" + boundary + "\r\n" + header + "\r\n\r\n" + body + "\r\n" }
+	part := func(boundary, header, body string) string {
+		return "--" + boundary + "\r\n" + header + "\r\n\r\n" + body + "\r\n"
+	}
 	multi := func(kind, boundary string, parts ...string) string {
 		return "Content-Type: multipart/" + kind + "; boundary=\"" + boundary + "\"\r\n\r\n" + strings.Join(parts, "") + "--" + boundary + "--\r\n"
 	}
