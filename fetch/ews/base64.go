@@ -81,6 +81,7 @@ func (d *base64Reader) decode(p []byte) (int, error) {
 		c := d.in[0]
 		d.in = d.in[1:]
 		if isSpace(c) {
+			d.in = skipBlanks(d.in)
 			continue
 		}
 		if !d.add(c) {
@@ -147,10 +148,17 @@ func endsInNotice(tail []byte) bool {
 	return bytes.HasSuffix(tail, wide[:len(wide)-1]) // the last zero was trimmed
 }
 
-// decodeRun decodes whole groups of characters of the alphabet, eight at a time while it can, and stops in front of the
-// first group that has anything else in it or no room.
+func skipBlanks(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	return b
+}
+
+// decodeRun decodes whole groups of characters of the alphabet and stops in front of the first that has anything else in
+// it or no room.
 func decodeRun(dst, src []byte) (used, made int) {
-	for len(src)-used >= 8 && len(dst)-made >= 6 {
+	for len(src)-used >= 8 && len(dst)-made >= 6 { // two at a time
 		s, t := src[used:used+8:used+8], dst[made:made+6:made+6]
 		a, b, c, d := base64Values[s[0]], base64Values[s[1]], base64Values[s[2]], base64Values[s[3]]
 		e, f, g, h := base64Values[s[4]], base64Values[s[5]], base64Values[s[6]], base64Values[s[7]]
@@ -162,6 +170,15 @@ func decodeRun(dst, src []byte) (used, made int) {
 		t[0], t[1], t[2] = byte(x>>16), byte(x>>8), byte(x)
 		t[3], t[4], t[5] = byte(y>>16), byte(y>>8), byte(y)
 		used, made = used+8, made+6
+	}
+	if len(src)-used >= 4 && len(dst)-made >= 3 {
+		s, t := src[used:used+4:used+4], dst[made:made+3:made+3]
+		a, b, c, d := base64Values[s[0]], base64Values[s[1]], base64Values[s[2]], base64Values[s[3]]
+		if a|b|c|d <= 63 {
+			x := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
+			t[0], t[1], t[2] = byte(x>>16), byte(x>>8), byte(x)
+			used, made = used+4, made+3
+		}
 	}
 	return used, made
 }

@@ -141,7 +141,7 @@ func (t *tries) passing(e *Error, known, again bool) (time.Duration, bool) {
 	if again && t.passed < limit && wait <= t.left() {
 		return wait, true
 	}
-	e.final = true
+	e.final = again
 	return 0, false
 }
 

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	URL            string       // https://host/EWS/Exchange.asmx; the path may be left out
 	User, Password string       // Basic authentication; none if User is empty
-	HTTP           *http.Client // for a transport that authenticates, a proxy, roots; redirects are never followed
+	HTTP           *http.Client // its Transport carries the requests: authentication, a proxy, roots; nothing else of it counts
 	Impersonate    string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
 	UserAgent      string       // "Mailbrick"
 
@@ -73,7 +73,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 type Client struct {
 	opts   Options
 	url    string
-	http   *http.Client
+	via    http.RoundTripper
 	anchor string
 	pause  *pause
 
@@ -98,7 +98,7 @@ func New(o Options) (*Client, error) {
 			return nil, refusal("a user, address or user agent with control characters", nil, "")
 		}
 	}
-	c := &Client{opts: o, url: u, http: httpClient(o.HTTP), anchor: o.Impersonate}
+	c := &Client{opts: o, url: u, via: transport(o.HTTP), anchor: o.Impersonate}
 	c.pause = &pause{now: o.Clock, sleep: o.Sleep}
 	if c.anchor == "" && strings.Contains(o.User, "@") {
 		c.anchor = o.User
@@ -138,24 +138,21 @@ func loopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// httpClient makes a client that stops at redirects: followed, they would carry the credentials elsewhere.
-func httpClient(given *http.Client) *http.Client {
-	var c http.Client
-	if given != nil {
-		c = *given
+// transport gives what carries requests. The client of net/http is left out: it follows redirects, and before it asks
+// whether to, it opens the body of the request anew.
+func transport(given *http.Client) http.RoundTripper {
+	if given != nil && given.Transport != nil {
+		return given.Transport
 	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if c.Transport != nil {
-		return &c
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
 	}
-	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		t = t.Clone()
-		t.DisableCompression = true // the client asks for gzip and reads it itself, with a guard
-		t.MaxIdleConnsPerHost = 16
-		t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
-		c.Transport = t
-	}
-	return &c
+	t = t.Clone()
+	t.DisableCompression = true // the client asks for gzip and reads it itself, with a guard
+	t.MaxIdleConnsPerHost = 16
+	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
+	return t
 }
 
 // Stats is what the client has done so far.
@@ -173,7 +170,11 @@ func (c *Client) Stats() Stats {
 }
 
 // Close lets go of connections that are not in use.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	if t, ok := c.via.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 func (c *Client) random(b []byte) {
 	c.randMu.Lock()

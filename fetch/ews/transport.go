@@ -37,7 +37,7 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 	}
 	c.requests.Add(1)
 	watch.arm()
-	resp, err := c.http.Do(req)
+	resp, err := c.via.RoundTrip(req)
 	watch.answered.Store(true)
 	watch.disarm()
 	if err != nil {
@@ -113,8 +113,9 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 		// Some servers answer a faulted request twice: the second answer must not become that of the next request.
 		conn.close()
 	}
-	if errors.Is(err, errNoEnvelope) {
-		return c.statusError(op, resp, raw)
+	var e *Error
+	if errors.Is(err, errNoEnvelope) || resp.StatusCode != http.StatusOK && ctx.Err() == nil && !errors.As(err, &e) {
+		return c.statusError(op, resp, raw) // the status tells more than a document that cannot be read
 	}
 	return judge(err)
 }
