@@ -6,7 +6,7 @@ import (
 )
 
 // inputSize is what is read ahead; it bounds a segment.
-const inputSize = 64 << 10
+const inputSize = 32 << 10
 
 // input hands the bytes of a blob out as segments while they are consumed.
 //
