@@ -29,6 +29,17 @@
 // (0x670B) grows with every item deleted or moved away. A client that wants to
 // know whether a folder changed needs both.
 //
+// # Faults to order
+//
+// A table of faults, in Options or as a JSON list for ReadFaults, makes requests
+// and items fail: see Fault for the keys. Three faults:
+//
+//	[{"operation": "ExportItems", "call": 3, "action": "fault", "code": "ErrorServerBusy", "back_off_ms": 3000},
+//	 {"operation": "ExportItems", "call": 5, "index": 2, "action": "item-error", "code": "ErrorCorruptData", "times": -1},
+//	 {"operation": "UploadItems", "mailbox": "a@example.org", "action": "cut"}]
+//
+// The last one is a lost answer: the items are there and the client does not know.
+//
 // # Ids
 //
 // Ids are canonical base64 (case matters) of, integers little endian:

@@ -239,7 +239,7 @@ func TestManyBytesInOneRequest(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, exchangetest.Options{TempDir: t.TempDir()})
 	inbox := c.folder("inbox")
-	data := encode(t, "IPM.Note", "huge", mapi.NewBinary(0x3FF9, make([]byte, 40<<20)))
+	data := encode(t, "IPM.Note", "huge", mapi.NewBinary(0x3FF9, make([]byte, 12<<20)))
 	head, tail, _ := strings.Cut(c.envelope(`<m:UploadItems><m:Items>`+upload("CreateNew", inbox, "", []byte("?"), "")+`</m:Items></m:UploadItems>`), "Pw==")
 	encoded := base64.StdEncoding.EncodeToString(data)
 	r, _ := http.NewRequest("POST", c.url, io.MultiReader(strings.NewReader(head), strings.NewReader(encoded), strings.NewReader(tail)))

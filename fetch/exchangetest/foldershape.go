@@ -39,11 +39,19 @@ func (m *Mailbox) viewFolder(f *folder) folderView {
 	if f.parent != nil {
 		v.parentID, v.parentKey = m.folderID(f.parent).String(), m.folderKey(f.parent)
 	}
-	v.total, v.unread, v.associated = f.counts()
+	m.addCounts(&v, f)
+	if f.search {
+		m.special["msgfolderroot"].walk(func(below *folder) { m.addCounts(&v, below) })
+	}
+	return v
+}
+
+func (m *Mailbox) addCounts(v *folderView, f *folder) {
+	total, unread, associated := f.counts()
+	v.total, v.unread, v.associated = v.total+total, v.unread+unread, v.associated+associated
 	for _, it := range f.items {
 		v.size += it.rev.length
 	}
-	return v
 }
 
 // path is PidTagFolderPathFullName: names behind U+FFFE.
@@ -86,11 +94,12 @@ type shape struct {
 	extended []extendedField
 	body     string // Best, HTML, Text
 	mime     bool
+	items    []itemProperty // made once for all items of an answer
 }
 
 // readShape reads FolderShape or ItemShape.
 func readShape(e *etree.Element) (shape, *failure) {
-	s := shape{base: child(e, "BaseShape").Text(), fields: map[string]bool{}, body: "Best"}
+	s := shape{base: child(e, "BaseShape").Text(), fields: map[string]bool{}, body: "Best", items: itemProperties()}
 	if b := child(e, "BodyType"); b != nil {
 		s.body = b.Text()
 	}

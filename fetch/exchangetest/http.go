@@ -1,7 +1,6 @@
 package exchangetest
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"mailbrick/fetch/mapi"
 )
 
 // Path is where the service answers, in any case of letters.
@@ -18,7 +19,7 @@ const Path = "/EWS/Exchange.asmx"
 // ServeHTTP answers one request of EWS.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "Microsoft-IIS/10.0")
-	w.Header().Set("request-id", rand.Text())
+	w.Header().Set("request-id", s.requestID())
 	if r.Header.Get("return-client-request-id") == "true" {
 		w.Header().Set("client-request-id", r.Header.Get("client-request-id"))
 	}
@@ -43,6 +44,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	}
+}
+
+func (s *Server) requestID() string {
+	var g mapi.GUID
+	io.ReadFull(s.options.Rand, g[:]) // without randomness ids are all the same, which harms nobody
+	return g.String()
 }
 
 // authenticate takes user, user@domain and DOMAIN\user.

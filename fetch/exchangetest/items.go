@@ -48,9 +48,9 @@ func (c *call) view(unit *etree.Element) (itemView, *failure) {
 func itemContent(v itemView) content {
 	return func(x *xmlWriter) error {
 		x.start("m:Items")
-		if err := (itemData{itemView: v, shape: shape{base: "IdOnly"}}).write(x, listing); err != nil {
-			return err
-		}
+		x.start(itemElement(v.rev.class))
+		x.empty("t:ItemId", "Id", v.id, "ChangeKey", v.key)
+		x.end()
 		x.end()
 		return nil
 	}

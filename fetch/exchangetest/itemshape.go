@@ -111,7 +111,7 @@ func (s shape) needsMessage(d detail) bool {
 	if len(s.extended) > 0 || s.mime && d == all {
 		return true
 	}
-	for _, p := range itemProperties() {
+	for _, p := range s.items {
 		if !p.cheap && (d == all || p.listed) && s.wants(p.field, p.from) {
 			return true
 		}
@@ -129,7 +129,7 @@ func writeItem(x *xmlWriter, v itemView, s shape, d detail) error {
 func (data itemData) write(x *xmlWriter, d detail) error {
 	element := itemElement(data.rev.class)
 	x.start(element)
-	for _, p := range itemProperties() {
+	for _, p := range data.shape.items {
 		if p.field == "" {
 			for _, e := range data.shape.extended {
 				e.write(x, data.extended(e))

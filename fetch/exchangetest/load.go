@@ -18,7 +18,8 @@ const headBytes = 8 << 10
 // as folders: a folder at the top called like a default folder is that folder,
 // files at the top go into msgfolderroot. Files are read again when they are
 // needed and must not change. One that is not mail is left out, see
-// Mailbox.Skipped; the error is that of the tree itself.
+// Mailbox.Skipped; the error is that of the tree itself. Different mailboxes may
+// be loaded at the same time.
 func (s *Server) Load(addr, dir string) error {
 	m := s.AddMailbox(addr)
 	m.mu.Lock()

@@ -129,10 +129,8 @@ func readContains(e *etree.Element, get operand, want string) predicate {
 	switch attr(e, "ContainmentMode") {
 	case "FullString":
 		match = func(s, w string) bool { return s == w }
-	case "Prefixed", "PrefixOnWords", "ExactPhrase":
-		if attr(e, "ContainmentMode") == "Prefixed" {
-			match = strings.HasPrefix
-		}
+	case "Prefixed":
+		match = strings.HasPrefix
 	}
 	if fold {
 		want = strings.ToLower(want)

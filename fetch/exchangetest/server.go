@@ -1,6 +1,8 @@
 package exchangetest
 
 import (
+	"crypto/rand"
+	"io"
 	"log/slog"
 	"maps"
 	"strings"
@@ -11,6 +13,7 @@ import (
 // Options: the zero value works.
 type Options struct {
 	Clock           func() time.Time // nil: the system's
+	Rand            io.Reader        // of request ids, safe to share; nil: crypto/rand
 	Log             *slog.Logger     // nil: nowhere. Never a subject, address or body
 	Faults          []Fault
 	MaxRequestBytes int64  // of a request's body; 0: 256 MiB
@@ -22,6 +25,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -271,7 +271,9 @@ func ordinal(root, e *etree.Element) int {
 func (c *call) writeFault(f *failure) {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/xml; charset=utf-8")
-	h.Set("X-EwsHandler", c.operation())
+	if name := c.operation(); name != "" {
+		h.Set("X-EwsHandler", name)
+	}
 	c.w.WriteHeader(http.StatusInternalServerError)
 	x := newXMLWriter(c.w)
 	x.WriteString(xmlDeclaration)

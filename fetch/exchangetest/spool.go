@@ -129,32 +129,52 @@ var errBase64 = errors.New("not base64")
 type base64Sink struct {
 	w       io.Writer
 	pending []byte
+	plain   []byte
 	ref     []byte // a character reference being read, nil outside of one
 	ended   bool   // padding was seen
 }
 
+const sinkSize = 32 << 10
+
 func (d *base64Sink) Write(p []byte) (int, error) {
-	for _, c := range p {
-		if err := d.take(c); err != nil {
+	n := len(p)
+	for len(p) > 0 {
+		if d.ref != nil {
+			if err := d.reference(p[0]); err != nil {
+				return 0, err
+			}
+			p = p[1:]
+			continue
+		}
+		run := bytes.IndexAny(p, " \n\r\t&")
+		if run == 0 {
+			if p[0] == '&' {
+				d.ref = []byte{}
+			}
+			p = p[1:]
+			continue
+		}
+		if run < 0 {
+			run = len(p)
+		}
+		if err := d.take(p[:run]); err != nil {
 			return 0, err
 		}
+		p = p[run:]
 	}
-	return len(p), nil
+	return n, nil
 }
 
-func (d *base64Sink) take(c byte) error {
-	switch {
-	case d.ref != nil:
-		return d.reference(c)
-	case c == '&':
-		d.ref = []byte{}
-		return nil
-	case c == ' ' || c == '\n' || c == '\r' || c == '\t':
-		return nil
-	}
-	d.pending = append(d.pending, c)
-	if len(d.pending) == 32<<10 {
-		return d.flush()
+func (d *base64Sink) take(run []byte) error {
+	for len(run) > 0 {
+		n := min(len(run), sinkSize-len(d.pending))
+		d.pending = append(d.pending, run[:n]...)
+		run = run[n:]
+		if len(d.pending) == sinkSize {
+			if err := d.flush(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -183,14 +203,16 @@ func (d *base64Sink) flush() error {
 	if d.ended || len(d.pending)%4 != 0 {
 		return errBase64
 	}
-	plain := make([]byte, len(d.pending)/4*3)
-	n, err := base64.StdEncoding.Decode(plain, d.pending)
+	if d.plain == nil {
+		d.plain = make([]byte, sinkSize/4*3)
+	}
+	n, err := base64.StdEncoding.Decode(d.plain, d.pending)
 	if err != nil {
 		return errBase64
 	}
-	d.ended = n < len(plain)
+	d.ended = n < len(d.pending)/4*3
 	d.pending = d.pending[:0]
-	_, err = d.w.Write(plain[:n])
+	_, err = d.w.Write(d.plain[:n])
 	return err
 }
 
