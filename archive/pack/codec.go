@@ -14,6 +14,9 @@ const (
 
 	maxChunk = 16 << 20
 	maxFrame = maxChunk + frameTarget*2
+	maxTable = 16 << 20
+
+	maxSealed = maxFrame + 1024 // of a frame or a table in the pack
 )
 
 // codec compresses and opens frames. It is not for concurrent use.
@@ -57,6 +60,20 @@ func (c *codec) encode(dst, plain []byte, isText bool) ([]byte, error) {
 		return nil, fmt.Errorf("frame of %d bytes does not decompress to what it was made from: %w", len(plain), errors.Join(err, ErrDamaged))
 	}
 	c.check = back
+	return out, nil
+}
+
+// encodeTable compresses a table, and proves it as encode does: a catalog is rebuilt from nothing else.
+func (c *codec) encodeTable(t *Table) ([]byte, error) {
+	plain := t.encode()
+	if len(plain) > maxTable {
+		return nil, fmt.Errorf("table of %d bytes: a pack has at most %d", len(plain), maxTable)
+	}
+	out := c.text.EncodeAll(plain, nil)
+	back, err := c.dec.DecodeAll(out, nil)
+	if err != nil || !bytes.Equal(back, plain) {
+		return nil, fmt.Errorf("table of %d bytes does not decompress to what it was made from: %w", len(plain), errors.Join(err, ErrDamaged))
+	}
 	return out, nil
 }
 

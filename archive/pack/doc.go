@@ -41,8 +41,9 @@
 //
 // # Limits
 //
-// A chunk has at most 16 MiB, a frame at most 16 MiB + 256 KiB of plain text, a pack at most 2^31 frames. A reader checks lengths against
-// these before it allocates, and refuses another format version by name.
+// A chunk has at most 16 MiB, a frame at most 16 MiB + 256 KiB of plain text, a table at most 16 MiB before compression. A
+// pack is full at 64 MiB or 2^19 chunks, which keeps its table below that. A reader checks lengths against these before it
+// allocates, and refuses another format version by name.
 //
 // # Recovery
 //

@@ -37,7 +37,7 @@ type FrameRef struct {
 
 // Frame reads, opens and decompresses a frame.
 func (r *Reader) Frame(ctx context.Context, ref FrameRef) ([]byte, error) {
-	if ref.Plain > maxFrame || ref.Sealed > maxFrame+1024 {
+	if ref.Plain > maxFrame || ref.Sealed > maxSealed || ref.Offset < int64(headerSize) {
 		return nil, fmt.Errorf("pack %x: %w: frame of %d bytes", ref.Pack, ErrDamaged, ref.Plain)
 	}
 	sealed, err := r.read(ctx, ref.Pack, ref.Offset, int64(ref.Sealed))
@@ -79,12 +79,17 @@ func (r *Reader) read(ctx context.Context, name Name, off, n int64) ([]byte, err
 	defer in.Close()
 	p := make([]byte, n)
 	if _, err := io.ReadFull(in, p); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w: it is shorter than it was", ErrDamaged)
-		}
-		return nil, fmt.Errorf("pack %x: %w", name, err)
+		return nil, fmt.Errorf("pack %x: %w", name, cutShort(err))
 	}
 	return p, nil
+}
+
+// cutShort tells an object that ends too early from one that could not be read: only the first is damage.
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: it is shorter than it was", ErrDamaged)
+	}
+	return err
 }
 
 // Table reads the table of a pack with three range reads. It checks the seal of the table, not the frames.
@@ -106,7 +111,7 @@ func (r *Reader) Table(ctx context.Context, name Name) (*Table, error) {
 	}
 	copy(t.SHA256[:], tail[16:])
 	at, n := binary.LittleEndian.Uint64(tail), binary.LittleEndian.Uint32(tail[8:])
-	if string(tail[16+sha256.Size:]) != endMagic || at > uint64(size) || int64(at)+int64(n)+int64(trailerSize) != size {
+	if string(tail[16+sha256.Size:]) != endMagic || at > uint64(size) || int64(at)+int64(n)+int64(trailerSize) != size || n > maxSealed {
 		return nil, fmt.Errorf("pack %x: %w: no end mark", name, ErrDamaged)
 	}
 	sealed, err := r.read(ctx, name, int64(at), int64(n))
@@ -115,6 +120,9 @@ func (r *Reader) Table(ctx context.Context, name Name) (*Table, error) {
 	}
 	if err := r.openTable(t, sealed); err != nil {
 		return nil, fmt.Errorf("pack %x: table: %w", name, err)
+	}
+	if t.end() != int64(at) {
+		return nil, fmt.Errorf("pack %x: %w: frames end at %d, the table begins at %d", name, ErrDamaged, t.end(), at)
 	}
 	return t, nil
 }
@@ -169,12 +177,12 @@ func (r *Reader) Digest(ctx context.Context, name Name) ([32]byte, error) {
 	defer in.Close()
 	digest := sha256.New()
 	if _, err := io.CopyN(digest, in, size-int64(sha256.Size+len(endMagic))); err != nil {
-		return sum, fmt.Errorf("pack %x: %w: %w", name, ErrDamaged, err)
+		return sum, fmt.Errorf("pack %x: %w", name, cutShort(err))
 	}
 	digest.Sum(sum[:0])
 	tail, err := io.ReadAll(in)
 	if err != nil {
-		return sum, fmt.Errorf("pack %x: %w", name, err)
+		return sum, fmt.Errorf("pack %x: %w", name, cutShort(err))
 	}
 	if string(tail) != string(sum[:])+endMagic {
 		return sum, fmt.Errorf("pack %x: %w: its digest does not fit", name, ErrDamaged)

@@ -98,7 +98,7 @@ func (t *Table) decode(b []byte) error {
 			sum += uint64(c.Length)
 			f.Chunks = append(f.Chunks, c)
 		}
-		if sum != uint64(f.Plain) || f.Plain > maxFrame || f.Sealed > maxFrame+1024 {
+		if sum != uint64(f.Plain) || f.Plain > maxFrame || f.Sealed > maxSealed {
 			return fmt.Errorf("%w: table's lengths do not add up", ErrDamaged)
 		}
 		t.Frames = append(t.Frames, f)

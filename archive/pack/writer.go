@@ -20,6 +20,8 @@ const (
 	headerSize  = len(magic) + 4 + saltSize
 	trailerSize = 8 + 4 + 4 + sha256.Size + len(endMagic)
 	frameTarget = 128 << 10
+	fullSize    = 64 << 20
+	fullChunks  = 1 << 19 // keeps the table below maxTable
 	tableNonce  = 1<<32 - 1
 	purpose     = "pack"
 )
@@ -47,6 +49,7 @@ type Writer struct {
 	out    blob.Writer
 	digest hash.Hash
 	size   int64
+	chunks int
 	sealer *seal.Sealer
 	codec  *codec
 	open   [classes]openFrame
@@ -81,8 +84,11 @@ func Create(ctx context.Context, bucket blob.Bucket, key seal.Key, random io.Rea
 		return nil, fmt.Errorf("create pack: %w", err)
 	}
 	header := binary.LittleEndian.AppendUint32([]byte(magic), version)
-	w.write(append(header, w.table.Salt[:]...))
-	return w, w.err
+	if w.write(append(header, w.table.Salt[:]...)); w.err != nil {
+		_ = w.out.Abort() // the first error is the one to tell
+		return nil, w.err
+	}
+	return w, nil
 }
 
 // Name is the pack's name.
@@ -97,6 +103,9 @@ func (w *Writer) Size() int64 {
 	return n
 }
 
+// Full tells whether the pack is as large as packs should be. A caller that goes on adding makes one that no reader takes.
+func (w *Writer) Full() bool { return w.Size() >= fullSize || w.chunks >= fullChunks }
+
 // Add takes a chunk. Its place is known when the pack is closed.
 func (w *Writer) Add(id ChunkID, kind uint8, class Class, data []byte) error {
 	if len(data) > maxChunk {
@@ -105,6 +114,7 @@ func (w *Writer) Add(id ChunkID, kind uint8, class Class, data []byte) error {
 	f := &w.open[class]
 	f.plain = append(f.plain, data...)
 	f.chunks = append(f.chunks, Chunk{ID: id, Kind: kind, Length: uint32(len(data))})
+	w.chunks++
 	if len(f.plain) >= frameTarget {
 		w.flush(class)
 	}
@@ -166,7 +176,11 @@ func (w *Writer) finish() {
 		return
 	}
 	at := w.size
-	plain := w.codec.text.EncodeAll(w.table.encode(), nil)
+	plain, err := w.codec.encodeTable(&w.table)
+	if err != nil {
+		w.err = err
+		return
+	}
 	sealed := w.sealer.Seal(nil, plain, w.ad("table"), tableNonce)
 	w.write(sealed)
 	tail := binary.LittleEndian.AppendUint64(nil, uint64(at))
@@ -191,6 +205,15 @@ func (t *Table) Places(visit func(c Chunk, p Place) error) error {
 		}
 	}
 	return nil
+}
+
+// end is where the frames end and the table begins.
+func (t *Table) end() int64 {
+	off := int64(headerSize)
+	for i := range t.Frames {
+		off += int64(t.Frames[i].Sealed)
+	}
+	return off
 }
 
 // FrameOffsets are the offsets of the frames in the pack file.
