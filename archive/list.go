@@ -72,8 +72,7 @@ func (c *catalog) living(mailbox uint32, id ID) (*journal.Version, error) {
 func (r *row) version() (*journal.Version, error) {
 	v := &journal.Version{}
 	in := wire.NewReader(r.rest)
-	v.Read(in)
-	if err := in.Done(); err != nil {
+	if err := errors.Join(v.Read(in), in.Done()); err != nil {
 		return nil, fmt.Errorf("%w: catalog: version: %w", ErrDamaged, err)
 	}
 	return v, nil

@@ -6,14 +6,15 @@
 // Record n+1 is created, if absent, after record n: the object's name is its number, so two writers cannot both take it.
 // Who loses reads the winner and decides: a record that touches the same mailbox means that another writer is at work,
 // any other is passed over and the next number is tried. A record carries a random nonce: when the answer to a creation
-// is lost, reading the number back tells whose record it is. Each record holds the hash of the header before it, so the
-// head's hash stands for all of history. Time never goes back: a record's time is the later of the clock and the previous
-// record's time + 1 ms.
+// is lost, trying again and reading the number back tells whose record it is, and that it is durable. Each record holds
+// the hash of the header before it, so the head's hash stands for all of history. Time never goes back: a record's time is
+// the later of the clock and the previous record's time + 1 ms.
 //
 // # Format, version 1
 //
 // Record n is the object journal/NNNNNNNNNNNN: the number in twelve decimal digits. Numbers begin at 1. All records lie in
-// one folder, so that making one durable makes those before it durable too. Integers are little-endian; "varint" and "bytes" are the fields of package wire.
+// one folder, so that making one durable makes those before it durable too. Integers are little-endian; "varint" and
+// "bytes" are the fields of package wire.
 //
 //	offset  size  field
 //	0       4     magic "MBJR"

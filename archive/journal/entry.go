@@ -166,8 +166,8 @@ func (v *Version) Append(p []byte) []byte {
 	return wire.AppendBytes(wire.AppendBytes(wire.AppendBytes(p, v.Unparsed), v.Summary), v.Recipe)
 }
 
-// Read reads a version's fields.
-func (v *Version) Read(r *wire.Reader) {
+// Read reads a version's fields. Flags of a newer program are ErrUnknownEntry, all else is the reader's error.
+func (v *Version) Read(r *wire.Reader) error {
 	v.ID = [16]byte(r.Fixed(16))
 	v.ItemID, v.ChangeKey, v.FolderID = r.String(), r.String(), r.String()
 	v.Size = int64(r.Uvarint())
@@ -176,9 +176,13 @@ func (v *Version) Read(r *wire.Reader) {
 	v.Associated, v.RecipeIsChunk = flags&1 != 0, flags&2 != 0
 	v.Unparsed = r.String()
 	v.Summary, v.Recipe = r.Bytes(), r.Bytes()
+	if flags > 3 {
+		return fmt.Errorf("%w: version with flags %#x", ErrUnknownEntry, flags)
+	}
+	return nil
 }
 
-// DecodeBody reads what Encode wrote. Byte fields are slices of b.
+// DecodeBody reads what Encode wrote. Byte fields are slices of b. An error is ErrUnknownEntry or ErrDamaged.
 func DecodeBody(b []byte) (*Body, error) {
 	body := &Body{}
 	r := wire.NewReader(b)
@@ -188,14 +192,18 @@ func DecodeBody(b []byte) (*Body, error) {
 		if r.Err() != nil {
 			break
 		}
-		if err := body.decode(kind, p); err != nil {
+		err := body.decode(kind, p)
+		if err == nil && p.Done() != nil {
+			err = fmt.Errorf("%w: entry of kind %d: %w", ErrDamaged, kind, p.Err())
+		}
+		if err != nil {
 			return nil, err
 		}
-		if err := p.Done(); err != nil {
-			return nil, fmt.Errorf("journal entry of kind %d: %w", kind, err)
-		}
 	}
-	return body, r.Done()
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return body, nil
 }
 
 func (body *Body) decode(kind uint64, p *wire.Reader) error {
@@ -210,8 +218,11 @@ func (body *Body) decode(kind uint64, p *wire.Reader) error {
 	case kindSection:
 		body.Sections = append(body.Sections, Section{Mailbox: p.String(), Ordinal: p.Uint32()})
 	default:
-		if len(body.Sections) == 0 {
+		if kind == 0 || kind > kindComplete {
 			return fmt.Errorf("%w: %d", ErrUnknownEntry, kind)
+		}
+		if len(body.Sections) == 0 {
+			return fmt.Errorf("%w: entry of kind %d before any section", ErrDamaged, kind)
 		}
 		return body.Sections[len(body.Sections)-1].decode(kind, p)
 	}
@@ -226,22 +237,33 @@ func (s *Section) decode(kind uint64, p *wire.Reader) error {
 		s.FoldersGone = append(s.FoldersGone, p.String())
 	case kindVersion:
 		var v Version
-		v.Read(p)
+		if err := v.Read(p); err != nil {
+			return err
+		}
 		s.Versions = append(s.Versions, v)
 	case kindGone:
 		s.Gone = append(s.Gone, [16]byte(p.Fixed(16)))
 	case kindCursor:
-		c := Cursor{Key: p.String()}
-		set, value := p.Uvarint(), p.Bytes()
-		if set != 0 {
-			c.Value = append([]byte{}, value...)
-		}
-		s.Cursors = append(s.Cursors, c)
+		return s.decodeCursor(p)
 	case kindComplete:
-		p.Uvarint()
 		s.Complete = true
-	default:
-		return fmt.Errorf("%w: %d", ErrUnknownEntry, kind)
+		if form := p.Uvarint(); form != 0 {
+			return fmt.Errorf("%w: snapshot of form %d", ErrUnknownEntry, form)
+		}
 	}
+	return nil
+}
+
+func (s *Section) decodeCursor(p *wire.Reader) error {
+	c := Cursor{Key: p.String()}
+	set, value := p.Uvarint(), p.Bytes()
+	switch set {
+	case 0:
+	case 1:
+		c.Value = append([]byte{}, value...)
+	default:
+		return fmt.Errorf("%w: cursor of form %d", ErrUnknownEntry, set)
+	}
+	s.Cursors = append(s.Cursors, c)
 	return nil
 }

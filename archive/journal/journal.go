@@ -94,22 +94,40 @@ func (j *Journal) Append(ctx context.Context, head Head, body *Body, now time.Ti
 	if err != nil {
 		return head, err
 	}
-	err = j.create(ctx, Object(next.Number), data)
-	if err == nil {
-		return next, nil
+	if err := j.settle(ctx, next.Number, nonce, data); err != nil {
+		return head, fmt.Errorf("append journal record %d: %w", next.Number, err)
 	}
-	if ctx.Err() != nil {
-		return head, err
+	return next, nil
+}
+
+// settle creates a record and finds out whose it is. A creation that failed may have happened all the same, its answer lost,
+// and may not be durable yet: it is tried again, for a bucket that answers "taken" has made sure of what is there.
+func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []byte) error {
+	err := j.create(ctx, Object(n), data)
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	// A creation that failed may have happened all the same: its answer was lost. What lies there now decides.
-	there, readErr := j.Read(ctx, next.Number)
+	if !errors.Is(err, blob.ErrExist) {
+		again := j.create(ctx, Object(n), data)
+		if again == nil {
+			return nil
+		}
+		if errors.Is(again, blob.ErrExist) {
+			err = again
+		}
+	}
+	there, readErr := j.Read(ctx, n)
 	switch {
-	case readErr == nil && there.nonce == nonce:
-		return next, nil
-	case readErr == nil:
-		return head, fmt.Errorf("record %d: %w", next.Number, ErrTaken)
+	case errors.Is(readErr, blob.ErrNotExist):
+		return err
+	case readErr != nil:
+		return errors.Join(err, readErr)
+	case there.nonce != nonce:
+		return ErrTaken
+	case errors.Is(err, blob.ErrExist):
+		return nil
 	}
-	return head, fmt.Errorf("append journal record %d: %w", next.Number, err)
+	return fmt.Errorf("it is there and may not be durable: %w", err)
 }
 
 func (j *Journal) create(ctx context.Context, name string, data []byte) error {
@@ -146,11 +164,16 @@ func (j *Journal) seal(next *Head, previous [32]byte, body []byte) (data []byte,
 	if err != nil {
 		return nil, nonce, err
 	}
+	packed := j.enc.EncodeAll(body, nil)
+	if back, err := j.dec.DecodeAll(packed, nil); err != nil || !bytes.Equal(back, body) {
+		// A compressor's fault must not become the record.
+		return nil, nonce, fmt.Errorf("body of %d bytes does not decompress to what it was made from: %w", len(body), errors.Join(err, ErrDamaged))
+	}
 	ad := []byte(Object(next.Number))
 	data = binary.LittleEndian.AppendUint32([]byte(magic), version)
 	data = append(data, salt[:]...)
 	data = sealer.Seal(data, h, ad, 0)
-	return sealer.Seal(data, j.enc.EncodeAll(body, nil), ad, 1), nonce, nil
+	return sealer.Seal(data, packed, ad, 1), nonce, nil
 }
 
 // Read reads record n. blob.ErrNotExist tells that there is none.
@@ -212,7 +235,7 @@ func parse(n uint64, h, body []byte) (*Record, error) {
 	}
 	var err error
 	if r.Body, err = DecodeBody(body); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, err
 	}
 	return r, nil
 }
@@ -229,8 +252,8 @@ func (j *Journal) Follow(ctx context.Context, head Head) iter.Seq2[*Record, erro
 			if errors.Is(err, blob.ErrNotExist) {
 				return
 			}
-			if err == nil && r.Previous != head.Hash {
-				err = fmt.Errorf("journal record %d: %w: it does not follow record %d", r.Number, ErrDamaged, head.Number)
+			if err == nil {
+				err = r.follows(head)
 			}
 			if !yield(r, err) || err != nil {
 				return
@@ -238,4 +261,15 @@ func (j *Journal) Follow(ctx context.Context, head Head) iter.Seq2[*Record, erro
 			head = r.Head
 		}
 	}
+}
+
+// follows checks a record against the one before it.
+func (r *Record) follows(head Head) error {
+	switch {
+	case r.Previous != head.Hash:
+		return fmt.Errorf("journal record %d: %w: it does not follow record %d", r.Number, ErrDamaged, head.Number)
+	case head.Number > 0 && !r.Time.After(head.Time):
+		return fmt.Errorf("journal record %d: %w: it is older than record %d", r.Number, ErrDamaged, head.Number)
+	}
+	return nil
 }

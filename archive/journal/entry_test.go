@@ -1,0 +1,186 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"mailbrick/archive/wire"
+)
+
+// normal makes what Encode cannot tell apart the same: empty slices are nil.
+func normal(b *Body) *Body {
+	for i := range b.Sections {
+		for k := range b.Sections[i].Versions {
+			v := &b.Sections[i].Versions[k]
+			v.Summary, v.Recipe = append([]byte(nil), v.Summary...), append([]byte(nil), v.Recipe...)
+		}
+	}
+	return b
+}
+
+func wantBack(t *testing.T, body *Body) {
+	t.Helper()
+	encoded := body.Encode()
+	back, err := DecodeBody(encoded)
+	if err != nil {
+		t.Fatalf("%v: %+v", err, body)
+	}
+	if !reflect.DeepEqual(normal(back), normal(body)) {
+		t.Fatalf("came back as\n%+v\nwas\n%+v", back, body)
+	}
+	if !bytes.Equal(back.Encode(), encoded) {
+		t.Fatal("the encoding is not canonical")
+	}
+}
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	wantBack(t, &Body{})
+	wantBack(t, sample())
+	rounds := 500
+	if torture() {
+		rounds = 100_000
+	}
+	r := &roller{rand.New(rand.NewPCG(1, 2))}
+	for range rounds {
+		wantBack(t, r.body())
+	}
+}
+
+// roller rolls bodies.
+type roller struct{ *rand.Rand }
+
+func (r *roller) bytes() []byte {
+	b := make([]byte, []int{0, 1, 3, 127, 128, 300}[r.IntN(6)])
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+func (r *roller) text() string { return string(r.bytes()) }
+
+func (r *roller) id() (id [16]byte) {
+	copy(id[:], r.bytes())
+	return id
+}
+
+func (r *roller) sum() (s [32]byte) {
+	copy(s[:], r.bytes())
+	return s
+}
+
+// many calls add up to three times.
+func (r *roller) many(add func()) {
+	for range r.IntN(4) {
+		add()
+	}
+}
+
+func (r *roller) body() *Body {
+	b := &Body{}
+	if r.IntN(2) == 0 {
+		b.Begin = &Begin{r.id(), r.text()}
+	}
+	r.many(func() { b.Packs = append(b.Packs, Pack{r.id(), r.sum(), r.Int64(), r.sum(), int(r.Uint32())}) })
+	r.many(func() { b.Depends = append(b.Depends, r.id()) })
+	r.many(func() { b.Sections = append(b.Sections, r.section()) })
+	return b
+}
+
+func (r *roller) section() Section {
+	s := Section{Mailbox: r.text(), Ordinal: r.Uint32(), Complete: r.IntN(2) == 0}
+	r.many(func() { s.Folders = append(s.Folders, Folder{r.text(), r.text(), r.text(), r.text(), r.text()}) })
+	r.many(func() { s.FoldersGone = append(s.FoldersGone, r.text()) })
+	r.many(func() {
+		s.Versions = append(s.Versions, Version{r.id(), r.text(), r.text(), r.text(), r.Int64(), r.sum(), r.IntN(2) == 0, r.IntN(2) == 0, r.text(), r.bytes(), r.bytes()})
+	})
+	r.many(func() { s.Gone = append(s.Gone, r.id()) })
+	r.many(func() {
+		c := Cursor{Key: r.text()}
+		if r.IntN(3) > 0 {
+			c.Value = r.bytes()
+		}
+		s.Cursors = append(s.Cursors, c)
+	})
+	return s
+}
+
+// entry is an entry of any kind with any payload.
+func entry(kind uint64, payload []byte) []byte {
+	return wire.AppendBytes(wire.AppendUvarint(nil, kind), payload)
+}
+
+func TestWhatIsNotKnownIsRefused(t *testing.T) {
+	t.Parallel()
+	section := entry(kindSection, wire.AppendUvarint(wire.AppendBytes(nil, "m"), 1))
+	flagged := (&Version{}).Append(nil)
+	flagged[16+3+1+32] = 4 // id, three empty texts, size, SHA-256, flags
+	cursor := wire.AppendBytes(wire.AppendUvarint(wire.AppendBytes(nil, "k"), 2), "v")
+	for _, tt := range []struct {
+		name string
+		body []byte
+		want error
+	}{
+		{"kind 0", entry(0, nil), ErrUnknownEntry},
+		{"kind of the future", entry(kindComplete+1, nil), ErrUnknownEntry},
+		{"kind of the future in a section", append(bytes.Clone(section), entry(99, []byte("x"))...), ErrUnknownEntry},
+		{"version's flags", append(bytes.Clone(section), entry(kindVersion, flagged)...), ErrUnknownEntry},
+		{"cursor's form", append(bytes.Clone(section), entry(kindCursor, cursor)...), ErrUnknownEntry},
+		{"snapshot's form", append(bytes.Clone(section), entry(kindComplete, []byte{1})...), ErrUnknownEntry},
+		{"version without a section", entry(kindVersion, (&Version{}).Append(nil)), ErrDamaged},
+		{"bytes left in an entry", entry(kindDepends, make([]byte, 17)), ErrDamaged},
+		{"entry cut short", entry(kindDepends, make([]byte, 15)), ErrDamaged},
+		{"body cut short", section[:len(section)-1], ErrDamaged},
+		{"kind without payload", []byte{1}, ErrDamaged},
+	} {
+		_, err := DecodeBody(tt.body)
+		if !errors.Is(err, tt.want) || errors.Is(err, ErrDamaged) && errors.Is(err, ErrUnknownEntry) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+	}
+	if _, err := DecodeBody(entry(77, nil)); err == nil || !bytes.Contains([]byte(err.Error()), []byte("77")) {
+		t.Errorf("the unknown kind is not named: %v", err)
+	}
+}
+
+func FuzzDecodeBody(f *testing.F) {
+	r := &roller{rand.New(rand.NewPCG(3, 4))}
+	f.Add(sample().Encode())
+	f.Add([]byte{})
+	for range 10 {
+		f.Add(r.body().Encode())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		body, err := DecodeBody(b)
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnknownEntry) {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, err := DecodeBody(body.Encode())
+		if err != nil || !bytes.Equal(again.Encode(), body.Encode()) {
+			t.Fatalf("a body that was read does not come back: %v", err)
+		}
+	})
+}
+
+func FuzzRecord(f *testing.F) {
+	j := open(f, memory(), 1)
+	data, _, err := j.seal(&Head{Number: 1, Time: noon(0)}, [32]byte{}, sample().Encode())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add(data[:200])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, err := j.open(1, b)
+		if err == nil && !bytes.Equal(b, data) || err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
+			t.Fatal(err)
+		}
+	})
+}
