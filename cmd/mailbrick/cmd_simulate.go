@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,7 +66,7 @@ func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
 	return serve(ctx, l, s)
 }
 
-func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + "/EWS/Exchange.asmx" }
+func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.Path }
 
 // serve answers until the context ends.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
@@ -90,11 +89,8 @@ func (o *simulateOptions) server() (*exchangetest.Server, error) {
 		opts.Log = slog.New(slog.NewTextHandler(o.talk, nil))
 	}
 	if o.faults != "" {
-		data, err := os.ReadFile(o.faults)
-		if err != nil {
-			return nil, usagef("--faults: %s", err)
-		}
-		if err := json.Unmarshal(data, &opts.Faults); err != nil {
+		var err error
+		if opts.Faults, err = readFaults(o.faults); err != nil {
 			return nil, usagef("--faults %s: %s", o.faults, err)
 		}
 	}
@@ -114,6 +110,16 @@ func (o *simulateOptions) server() (*exchangetest.Server, error) {
 	return s, nil
 }
 
+func readFaults(file string) ([]exchangetest.Fault, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return exchangetest.ReadFaults(f)
+}
+
+// load fills a mailbox. Files that are not mail are named and passed over.
 func (o *simulateOptions) load(s *exchangetest.Server, mailbox string) error {
 	addr, dir, ok := strings.Cut(mailbox, "=")
 	if !ok || addr == "" || dir == "" {
@@ -121,6 +127,9 @@ func (o *simulateOptions) load(s *exchangetest.Server, mailbox string) error {
 	}
 	if err := s.Load(addr, dir); err != nil {
 		return fmt.Errorf("load mailbox %s: %w", addr, err)
+	}
+	for _, err := range s.AddMailbox(addr).Skipped() {
+		o.say("%s: passed over: %s", addr, err)
 	}
 	return nil
 }
