@@ -469,3 +469,29 @@ func BenchmarkExport(b *testing.B) {
 		})
 	}
 }
+
+// FuzzExport: whatever is answered, each is called for every item once or for none, and a whole item is what base64 says.
+func FuzzExport(f *testing.F) {
+	one, two := exported("a", "k", b64("first")), exported("b", "k", "\r\n "+b64("second")+"\r\n")
+	f.Add([]byte(envelope("ExportItems", one, two)))
+	f.Add([]byte(envelope("ExportItems", one, failure("ExportItems", "ErrorItemNotFound")) + string(notice)))
+	f.Add([]byte(envelope("ExportItems", failure("ExportItems", "ErrorServerBusy", "BackOffMilliseconds", "9223372036854775807"))))
+	f.Add([]byte(busy("99999999999999999999").body))
+	f.Add([]byte(strings.Replace(envelope("ExportItems", one, two), "</m:Data>", string(notice), 1)))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		clock := &fakeTime{}
+		c, err := New(Options{URL: "https://h/", HTTP: &http.Client{Transport: canned(doc)}, Clock: clock.Now, Sleep: clock.Sleep, MaxAttempts: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := exportAll(c, ItemRef{ID: "a"}, ItemRef{ID: "b"})
+		if len(all) != 0 && len(all) != 2 || len(all) == 0 && err == nil {
+			t.Fatalf("%d calls, %v", len(all), err)
+		}
+		for i, g := range all {
+			if g.i != i || g.err == nil && g.bodyErr == nil && g.data == "" {
+				t.Fatalf("%+v", g)
+			}
+		}
+	})
+}

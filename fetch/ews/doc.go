@@ -1,0 +1,85 @@
+// Package ews is a client of Exchange Web Services: SOAP 1.1 over HTTP, the
+// operations that a backup and a restore need.
+//
+// It owns the protocol as a client sees it: envelopes, headers, response
+// messages, faults, the table of errors, back-offs, the ladder of schema
+// versions. It must never know what is done with an item: no store, no MAPI, no
+// room of the project.
+//
+// # Operations
+//
+//	GetFolders        GetFolder         by position; folders that are not there are zero
+//	FindFolders       FindFolder        deep, all pages, with the change marks
+//	CreateFolder      CreateFolder      the one that is there already, if there is
+//	SyncFolderItems   SyncFolderItems   hidden items too
+//	FindItems         FindItem          all pages
+//	ExportItems       ExportItems       bodies streamed
+//	UploadItems       UploadItems       bodies streamed, never sent twice
+//	SetRead           UpdateItem        message:IsRead
+//
+// Every call goes one way: an operation says how to build its request (etree)
+// and how to read its answer; call sends it, sorts what comes back, waits and
+// sends again.
+//
+//	call ── pause ── exchange ── envelope, payload ──> server
+//	  ^                  │
+//	  └── tries <── judge, statusError <── answer (scanner) <──┘
+//
+// # Answers as a stream
+//
+// An export may hold an item of 150 MB in one text node, which encoding/xml
+// would hold whole. The scanner of this package reads XML in pieces of a buffer
+// of 64 KiB; the text of Data goes through the base64 reader to the caller as it
+// comes from the wire, and a call takes the same memory whatever the size. The
+// scanner knows XML 1.0 with namespaces, in UTF-8, without a DTD, which it
+// refuses. Names, attributes, texts that are held, depth and the answer as a
+// whole have limits, checked before memory is taken.
+//
+// # Truncation
+//
+// During failovers a server may cut an export in its middle and write
+//
+//	=== Truncated Data ===
+//
+// instead of the rest: within the text of Data, decoded at the end of the data,
+// between elements, or after a document that is otherwise whole. All of these,
+// a document or a connection that is cut, and anything in Data that is not
+// base64 are ErrTruncated. What is after the document is only known at the end
+// of the call, so nothing may be kept for good before ExportItems returns nil.
+//
+// # Errors
+//
+// All errors but those of the context and of the caller's own functions are, or
+// wrap, an *Error; Class says what to do, by the one table in class.go. Answers
+// with status 500 (and others) are looked into for a SOAP fault before the status
+// is believed. Texts of servers lose the addresses the user did not give; URLs,
+// passwords and what a page says are never part of an error.
+//
+//	class      the client                                  the caller
+//	Transient  tries again, 1 s, 2 s, 4 s ... with jitter  next run
+//	BackOff    nobody who shares it sends until it ends    comes back later
+//	Version    steps down: 2013_SP1, 2013, 2010_SP2, _SP1  gives up
+//	Auth       once more after a 401, then never           stops the account
+//	Shrink     asks for smaller pages itself               halves the batch
+//	the rest   returns it                                  see Class
+//
+// A code that the table does not know, and ErrorInternalServerError, is tried
+// three times and is the item's then. Errors of TLS are never tried again.
+//
+// A back-off is as long as the server says (BackOffMilliseconds in a fault, in a
+// message, beside an inner error; Retry-After) or grows from 10 s, and holds for
+// all goroutines of the Client. Options.Patience bounds what one call waits.
+//
+// Reads are tried again while the caller has got nothing. An upload is not: once
+// the whole request may have reached the server and the answer does not say what
+// became of it, the results are ErrUnknownOutcome, and the caller looks into the
+// folder (FindItems) before he sends anything again.
+//
+// # Redirects and other answers
+//
+// Redirects are not followed, they would carry the credentials along; the error
+// names the target. HTML and whatever else is not a SOAP envelope is
+// ErrNotExchange. After a fault the connection is dropped, and the response
+// element must be that of the operation: some servers answer a faulted request
+// twice, and the second answer would become that of the next request.
+package ews
