@@ -33,11 +33,12 @@ type document struct {
 	id     docID
 	fields []*field
 	bytes  int // of text
+	places places
 }
 
 // newDocument lays out the fields of a message.
-func newDocument(c *content) *document {
-	d := &document{id: c.id}
+func newDocument(c *content, places places) *document {
+	d := &document{id: c.id, places: places}
 	d.text(fieldSubject, []string{c.subject})
 	d.text(fieldBody, []string{c.body})
 	d.text(fieldAttachments, c.attachments)
@@ -59,7 +60,7 @@ func newDocument(c *content) *document {
 const withPositions = bleve.IndexField | bleve.IncludeTermVectors
 
 func (d *document) add(name string, options bleve.FieldIndexingOptions, analyze func(*field)) {
-	d.fields = append(d.fields, &field{name: name, options: options, analyze: analyze})
+	d.fields = append(d.fields, &field{name: name, options: options, analyze: analyze, places: d.places})
 }
 
 func (d *document) text(name string, values []string) {
@@ -120,43 +121,88 @@ type field struct {
 	options bleve.FieldIndexingOptions
 	analyze func(*field)
 	value   []byte // of the id field
+	places  places
+
+	numbers map[string]uint32 // of terms, while they are collected
+	names   []string          // by number
+	tokens  []token
 
 	length int
 	terms  bleve.TokenFrequencies
-	places []bleve.TokenLocation // not yet handed out, so that they are made by the block
 }
 
-const placesBlock = 512
+// token is a term at a place.
+type token struct{ term, at uint32 }
 
 // put adds a term at a place.
 func (f *field) put(term []byte, at int) {
-	f.length++
-	t := f.terms[string(term)]
-	if t == nil {
-		t = &bleve.TokenFreq{}
-		f.terms[string(term)] = t
+	n, ok := f.numbers[string(term)]
+	if !ok {
+		n = uint32(len(f.names))
+		name := string(term)
+		f.numbers[name] = n
+		f.names = append(f.names, name)
 	}
-	t.SetFrequency(t.Frequency() + 1)
-	if !f.options.IncludeTermVectors() {
-		return
-	}
-	if len(f.places) == 0 {
-		f.places = make([]bleve.TokenLocation, placesBlock)
-	}
-	f.places[0].Position = at
-	t.Locations = append(t.Locations, &f.places[0])
-	f.places = f.places[1:]
+	f.tokens = append(f.tokens, token{n, uint32(at)})
 }
 
 // Analyze makes the terms; part of bleve.Field, as are the rest.
 func (f *field) Analyze() {
-	f.terms = bleve.TokenFrequencies{}
+	f.numbers = map[string]uint32{}
 	if f.analyze == nil {
 		f.put(f.value, 0)
+	} else {
+		f.analyze(f)
+	}
+	f.settle()
+	// The text is not needed any more, nor what was collected.
+	f.analyze, f.numbers, f.names, f.tokens = nil, nil, nil, nil
+}
+
+// settle lays the tokens out as Bleve wants them, in slices that are just long enough.
+func (f *field) settle() {
+	f.length = len(f.tokens)
+	list := make([]bleve.TokenFreq, len(f.names))
+	counts := make([]int, len(f.names))
+	for _, t := range f.tokens {
+		counts[t.term]++
+	}
+	f.terms = make(bleve.TokenFrequencies, len(f.names))
+	var locations []*bleve.TokenLocation
+	if f.options.IncludeTermVectors() {
+		locations = make([]*bleve.TokenLocation, len(f.tokens))
+	}
+	for i, name := range f.names {
+		list[i].SetFrequency(counts[i])
+		f.terms[name] = &list[i]
+		if locations != nil {
+			list[i].Locations, locations = locations[:0:counts[i]], locations[counts[i]:]
+		}
+	}
+	if !f.options.IncludeTermVectors() {
 		return
 	}
-	f.analyze(f)
-	f.analyze, f.places = nil, nil // the text is not needed any more
+	for _, t := range f.tokens {
+		list[t.term].Locations = append(list[t.term].Locations, f.places.at(t.at))
+	}
+}
+
+// places are locations that documents share: all that differs between them is the position, and Bleve only reads them.
+type places []bleve.TokenLocation
+
+func newPlaces() places {
+	p := make(places, 1<<15)
+	for i := range p {
+		p[i].Position = i
+	}
+	return p
+}
+
+func (p places) at(position uint32) *bleve.TokenLocation {
+	if position < uint32(len(p)) {
+		return &p[position]
+	}
+	return &bleve.TokenLocation{Position: int(position)}
 }
 
 func (f *field) Name() string                                     { return f.name }

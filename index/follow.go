@@ -66,7 +66,9 @@ type follower struct {
 	blobs map[[32]byte]docID  // of ready and open
 	seen  map[docID]bool      // documents written, or in docs, of ready and open
 
-	unreadable int // blobs in a row
+	unreadable int    // blobs in a row
+	values     values // used for one blob after the other
+	places     places
 }
 
 func (x *Index) newFollower(log Log, progress func(uint64)) (*follower, error) {
@@ -81,7 +83,7 @@ func (x *Index) newFollower(log Log, progress func(uint64)) (*follower, error) {
 	if progress == nil {
 		progress = func(uint64) {}
 	}
-	f := &follower{index: x, log: log, progress: progress, complete: min(rows, words),
+	f := &follower{index: x, log: log, progress: progress, complete: min(rows, words), places: newPlaces(),
 		docs: map[docID]*document{}, blobs: map[[32]byte]docID{}, seen: map[docID]bool{}}
 	if words < rows { // the word index was set back: what rows say about documents does not hold
 		f.redo = rows
@@ -192,7 +194,7 @@ func (f *follower) known(blob [32]byte, position uint64) (docID, bool, error) {
 // read decodes a blob and puts its document into the batch, unless it is there already. A blob that cannot be read is
 // described by its summary; many in a row are an error, for then it is not the blobs.
 func (f *follower) read(ctx context.Context, v *archive.Version, op *operation) (docID, error) {
-	c, err := readContent(ctx, f.log, v)
+	c, err := readContent(ctx, f.log, v, &f.values)
 	switch {
 	case err == nil:
 		f.unreadable = 0
@@ -214,7 +216,7 @@ func (f *follower) read(ctx context.Context, v *archive.Version, op *operation) 
 			return c.id, err
 		}
 	}
-	d := newDocument(c)
+	d := newDocument(c, f.places)
 	f.docs[c.id] = d
 	f.bytes += d.bytes
 	return c.id, nil

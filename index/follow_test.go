@@ -320,7 +320,7 @@ func TestLargeAttachment(t *testing.T) {
 	log.blobs[v.SHA256] = b.Bytes()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	c, err := readContent(context.Background(), log, v)
+	c, err := readContent(context.Background(), log, v, &values{})
 	runtime.ReadMemStats(&after)
 	if err != nil || !strings.HasPrefix(c.body, "word of") || len(c.body) != len(l.body) {
 		t.Fatalf("%d bytes of body, %v", len(c.body), err)

@@ -50,7 +50,7 @@ var errUnreadable = errors.New("blob cannot be read")
 
 // readContent decodes the blob of a version. Of a blob that does not parse it takes what the summary has. It fails only
 // with errUnreadable or as ctx does.
-func readContent(ctx context.Context, log Log, v *archive.Version) (*content, error) {
+func readContent(ctx context.Context, log Log, v *archive.Version, values *values) (*content, error) {
 	r, err := log.OpenBlob(ctx, v)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -59,7 +59,7 @@ func readContent(ctx context.Context, log Log, v *archive.Version) (*content, er
 		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	var m mapi.Message
-	var values values
+	values.reset()
 	report, err := fasttransfer.Scan(r, fasttransfer.Visitor{Segment: values.segment, Message: &m, Keep: keepValue})
 	if closeErr := r.Close(); err == nil {
 		err = closeErr
@@ -72,7 +72,7 @@ func readContent(ctx context.Context, log Log, v *archive.Version) (*content, er
 	case report.State == fasttransfer.Unparsed || report.State == fasttransfer.Truncated && len(m.Properties) == 0:
 		return summaryContent(v, report.State.String()+": "+report.Reason), nil
 	}
-	c := messageContent(&m, &values)
+	c := messageContent(&m, values)
 	if report.State == fasttransfer.Truncated {
 		c.exception = report.State.String() + ": " + report.Reason
 	}
@@ -144,7 +144,7 @@ func parseAddresses(list []string) []mapi.Address {
 }
 
 // values watches the long values of a blob go by: it hashes bodies and attachments and catches the first body of each
-// kind, which is the message's own, for its properties stand before its attachments.
+// kind, which is the message's own, for its properties stand before its attachments. What it lends is good until reset.
 type values struct {
 	list   []value
 	caught map[fasttransfer.Kind][]byte
@@ -154,6 +154,13 @@ type value struct {
 	stream int
 	kind   fasttransfer.Kind
 	sum    hash.Hash
+}
+
+func (w *values) reset() {
+	w.list = w.list[:0]
+	for kind, b := range w.caught {
+		w.caught[kind] = b[:0]
+	}
 }
 
 func (w *values) segment(s fasttransfer.Segment) error {
