@@ -101,12 +101,6 @@ func writeAll(b *strings.Builder, nodes []Node, between string, inner bool) {
 
 func (n *Not) write(b *strings.Builder, _ bool) {
 	b.WriteString("NOT ")
-	if _, ok := n.Node.(*Not); ok {
-		b.WriteByte('(')
-		n.Node.write(b, true)
-		b.WriteByte(')')
-		return
-	}
 	n.Node.write(b, true)
 }
 
@@ -174,6 +168,24 @@ func (n *Size) write(b *strings.Builder, _ bool) {
 
 func (n *Flag) write(b *strings.Builder, _ bool) {
 	b.WriteString(string(n.Property) + ":" + strconv.FormatBool(n.Value))
+}
+
+// depth counts the levels of a tree.
+func depth(n Node) int {
+	deepest := 0
+	switch n := n.(type) {
+	case *And:
+		for _, one := range n.Nodes {
+			deepest = max(deepest, depth(one))
+		}
+	case *Or:
+		for _, one := range n.Nodes {
+			deepest = max(deepest, depth(one))
+		}
+	case *Not:
+		deepest = depth(n.Node)
+	}
+	return deepest + 1
 }
 
 // and joins nodes that must all hold.

@@ -9,8 +9,9 @@ import (
 
 // Limits of a query.
 const (
-	MaxLength = 64 << 10 // bytes
-	maxDepth  = 100      // parentheses and NOTs within one another
+	MaxLength  = 64 << 10 // bytes
+	maxDepth   = 100      // levels of the tree
+	maxNesting = 400      // parentheses and NOTs within one another; more than what the full form of a tree can have
 )
 
 // Options for Parse. The zero value works.
@@ -108,6 +109,9 @@ func (p *parser) parse() (Node, error) {
 	if n == nil {
 		return nil, problem(1, "", "there is nothing to look for: the query has no letters or digits")
 	}
+	if d := depth(n); d > maxDepth {
+		return nil, problem(1, "", "the query has %d levels; %d are allowed", d, maxDepth)
+	}
 	return n, nil
 }
 
@@ -166,16 +170,16 @@ func (p *parser) parseAnd() (n Node, ands bool, err error) {
 	return and(nodes), ands || len(nodes) > 1, nil
 }
 
-// run collects what stands side by side.
+// run collects what stands side by side: what must hold, each with its alternatives.
 type run struct {
-	nodes  []Node
+	nodes  [][]Node
 	groups map[Property]int // where the alternatives of a property are in nodes
 }
 
 // add puts a node in; one of a property joins the alternatives of that property.
 func (r *run) add(n Node, of Property) {
-	if i, ok := r.groups[of]; ok && of != Anywhere {
-		r.nodes[i] = or([]Node{r.nodes[i], n})
+	if i, ok := r.groups[of]; ok {
+		r.nodes[i] = append(r.nodes[i], n)
 		return
 	}
 	if of != Anywhere {
@@ -184,7 +188,15 @@ func (r *run) add(n Node, of Property) {
 		}
 		r.groups[of] = len(r.nodes)
 	}
-	r.nodes = append(r.nodes, n)
+	r.nodes = append(r.nodes, []Node{n})
+}
+
+func (r *run) node() Node {
+	list := make([]Node, len(r.nodes))
+	for i, alternatives := range r.nodes {
+		list[i] = or(alternatives)
+	}
+	return and(list)
 }
 
 func (p *parser) parseRun() (n Node, several bool, err error) {
@@ -205,7 +217,7 @@ func (p *parser) parseRun() (n Node, several bool, err error) {
 	if len(r.nodes) == 0 {
 		return nil, false, nil
 	}
-	return and(r.nodes), len(r.nodes) > 1, nil
+	return r.node(), len(r.nodes) > 1, nil
 }
 
 // checkStart refuses a run of nothing.
@@ -245,8 +257,8 @@ func (p *parser) lintWord(first bool) {
 
 // parseUnary reads one thing of a run; of is its property when it may become one of several alternatives.
 func (p *parser) parseUnary() (n Node, of Property, err error) {
-	if p.depth++; p.depth > maxDepth {
-		return nil, "", problem(p.token.column, "", "more than %d parentheses or NOTs within one another", maxDepth)
+	if p.depth++; p.depth > maxNesting {
+		return nil, "", problem(p.token.column, "", "more than %d parentheses or NOTs within one another", maxNesting)
 	}
 	defer func() { p.depth-- }()
 	switch {
