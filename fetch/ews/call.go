@@ -51,7 +51,7 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 	t := &tries{c: c, op: op, since: c.opts.Clock()}
 	for {
 		if c.denied.Load() {
-			return &Error{Operation: op.name, Status: http.StatusUnauthorized, cause: ErrCredentials}
+			return &Error{Operation: op.name, Status: http.StatusUnauthorized, cause: ErrCredentials, hint: credentialsHint}
 		}
 		if tooLong, err := c.pause.wait(ctx, t.left()); err != nil {
 			return err

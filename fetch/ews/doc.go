@@ -52,8 +52,8 @@
 // All errors but those of the context and of the caller's own functions are, or
 // wrap, an *Error; Class says what to do, by the one table in class.go. Answers
 // with status 500 (and others) are looked into for a SOAP fault before the status
-// is believed. Texts of servers lose the addresses the user did not give; URLs,
-// passwords and what a page says are never part of an error.
+// is believed. Texts of servers lose the addresses the user did not give;
+// passwords, queries of URLs and what a page says are never part of an error.
 //
 //	class      the client                                  the caller
 //	Transient  tries again, 1 s, 2 s, 4 s ... with jitter  next run

@@ -1,0 +1,45 @@
+package ews
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// plainNetworkError leaves out what net and net/http put around an error: URL and addresses.
+func plainNetworkError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var o *net.OpError
+	if errors.As(err, &o) {
+		return fmt.Errorf("%s: %w", o.Op, o.Err)
+	}
+	return err
+}
+
+// tlsHint is not empty if the error is one of TLS: those are never tried again, and never got round.
+func tlsHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verify *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record):
+		return "the server does not speak TLS at this address"
+	case errors.As(err, &host):
+		return "the certificate is for another name: use the name that it is for"
+	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &verify):
+		return "add the server's certificate authority to those this machine trusts, or renew the certificate"
+	case errors.As(err, &alert):
+		return "server and client do not agree on TLS"
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package ews
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// statusError is an answer without a document of ours.
+func (c *Client) statusError(op *operation, resp *http.Response, body io.Reader) error {
+	e := &Error{Operation: op.name, Status: resp.StatusCode, split: op.splits}
+	switch s := resp.StatusCode; {
+	case s == http.StatusOK:
+		e.class, e.cause = Permanent, ErrNotExchange
+		e.hint = "the address must be that of EWS, https://host/EWS/Exchange.asmx; a proxy or a login page may stand before it"
+	case s == http.StatusUnauthorized:
+		e.cause, e.hint = ErrCredentials, credentialsHint
+	case s == statusLocked:
+		e.cause, e.hint = ErrCredentials, "the account is locked or must change its password"
+	case s == http.StatusForbidden:
+		e.hint = "EWS is switched off for this mailbox, application or tenant, or the licence does not include it"
+	case s == http.StatusNotFound && op.uploads != nil && c.accepted.Load():
+		e.class = Shrink // IIS says 404 (.13) to a request that is too large
+	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
+		e.cause, e.hint = ErrNotExchange, "the address is wrong; it should end in /EWS/Exchange.asmx"
+	case s >= 300 && s < 400:
+		c.redirected(e, resp)
+	case s == http.StatusInternalServerError:
+		serverPage(e, body)
+	}
+	return withRetryAfter(e, resp, c.opts.Clock())
+}
+
+const credentialsHint = "check user and password; Exchange Online takes no passwords, only tokens"
+
+// redirected names where a redirect leads, without what might be secret in it. Exchange sends its own errors that way too.
+func (c *Client) redirected(e *Error, resp *http.Response) {
+	to, err := resp.Location()
+	if err != nil {
+		e.Text = "a redirect to nowhere"
+		return
+	}
+	if strings.Contains(strings.ToLower(to.Path), "genericerrorpage") {
+		e.class, e.Text = Transient, "redirected to the server's error page"
+		return
+	}
+	e.Text = c.scrub("redirected to " + (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String())
+	e.hint = "redirects are not followed, they would carry the credentials along: give the final address"
+}
+
+// serverPage looks into a page of 500 for what old servers say there instead of in a fault.
+func serverPage(e *Error, body io.Reader) {
+	page, _ := io.ReadAll(io.LimitReader(body, 16<<10))
+	if bytes.Contains(bytes.ToLower(page), []byte("specified server version is invalid")) {
+		e.class, e.Text = Version, "the specified server version is invalid"
+	}
+}
+
+// withRetryAfter adds the time a server asks for in its header. RFC 9110, 10.2.3: seconds or a date.
+func withRetryAfter(err error, resp *http.Response, now time.Time) error {
+	var e *Error
+	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if v == "" || !errors.As(err, &e) {
+		return err
+	}
+	var d time.Duration
+	if n, err := strconv.Atoi(v); err == nil && n >= 0 && n < int(maxBackOff/time.Second) {
+		d = time.Duration(n) * time.Second
+	} else if at, err := http.ParseTime(v); err == nil {
+		d = min(at.Sub(now), maxBackOff)
+	}
+	e.BackOff = max(e.BackOff, d)
+	return err
+}
