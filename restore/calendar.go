@@ -12,11 +12,8 @@ const (
 	stateReceived = 2
 )
 
-// organizerCopy says whether a message is a meeting as its organizer has it.
-func organizerCopy(m *mapi.Message) bool {
-	if !isAppointment(m.Class()) {
-		return false
-	}
+// organizes says whether an appointment is a meeting as its organizer has it.
+func organizes(m *mapi.Message) bool {
 	p := m.Properties.FindNamed(mapi.Name{Set: mapi.SetAppointment(), LID: 0x8217}) // PidLidAppointmentStateFlags
 	if p == nil || len(p.Data) != 4 {
 		return false

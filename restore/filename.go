@@ -73,7 +73,7 @@ func reservedName(name string) bool {
 // never become one.
 func folderName(name string) string {
 	portable := portableName(name, maxFolderName)
-	if portable == name {
+	if portable == name && name != "" {
 		return name
 	}
 	return strings.TrimLeft(portable+" ~"+mark(name), " ")

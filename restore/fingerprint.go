@@ -2,6 +2,7 @@ package restore
 
 import (
 	"fmt"
+	"hash/maphash"
 	"io"
 	"maps"
 	"slices"
@@ -18,8 +19,8 @@ const keepValue = 4 << 10
 type sight struct {
 	state  fasttransfer.State
 	reason string
-	size   int64 // of what is in the frames
-	sum    uint64
+	size   int64  // of what is in the frames
+	sum    uint64 // of that
 
 	stamps map[uint16]scope
 	values map[place]value // when complete
@@ -55,11 +56,12 @@ type value struct {
 // viewer looks at blobs; what two of them saw compares only if one viewer did.
 type viewer struct {
 	digester
+	seed   maphash.Seed
 	stamps map[uint16]scope
 }
 
 func newViewer() *viewer {
-	v := &viewer{newDigester(), map[uint16]scope{}}
+	v := &viewer{newDigester(), maphash.MakeSeed(), map[uint16]scope{}}
 	for _, s := range stamps() {
 		v.stamps[s.id] = s.in
 	}
@@ -71,12 +73,14 @@ func (d *viewer) look(r io.Reader) (*sight, error) {
 	spool := newDigestSpool(d.digester)
 	m := &mapi.Message{}
 	s := &sight{stamps: d.stamps}
+	var content maphash.Hash
+	content.SetSeed(d.seed)
 	report, err := fasttransfer.Scan(r, fasttransfer.Visitor{
 		Message: m, Keep: keepValue, Spool: spool,
 		Segment: func(seg fasttransfer.Segment) error {
 			if seg.Kind != fasttransfer.Framing {
 				s.size += int64(len(seg.Data))
-				s.sum = d.extend(s.sum, seg.Data)
+				_, _ = content.Write(seg.Data) // never fails
 			}
 			return nil
 		},
@@ -84,7 +88,7 @@ func (d *viewer) look(r io.Reader) (*sight, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.state, s.reason = report.State, report.Reason
+	s.state, s.reason, s.sum = report.State, report.Reason, content.Sum64()
 	s.describe(m)
 	if s.state == fasttransfer.Complete {
 		s.values = map[place]value{}
@@ -95,11 +99,21 @@ func (d *viewer) look(r io.Reader) (*sight, error) {
 
 // describe takes what decides about the item; of a blob that could not be read to its end, as far as it could.
 func (s *sight) describe(m *mapi.Message) {
-	s.searchKey = slices.Clone(m.Properties.Binary(mapi.PidTagSearchKey))
-	s.messageID = m.MessageID()
-	s.class = m.Class()
+	if p := m.Properties.Find(mapi.PidTagSearchKey); p != nil {
+		s.searchKey = slices.Clone(p.Data)
+	}
+	s.messageID = shortText(m, mapi.PidTagInternetMessageID)
+	s.class = shortText(m, mapi.PidTagMessageClass)
 	s.read = m.Read()
-	s.organizerCopy = organizerCopy(m)
+	s.organizerCopy = isAppointment(s.class) && organizes(m)
+}
+
+// shortText is a string, if it is one of those held in memory.
+func shortText(m *mapi.Message, id uint16) string {
+	if p := m.Properties.Find(id); p == nil || p.Large != nil {
+		return ""
+	}
+	return m.Properties.Text(id)
 }
 
 func (s *sight) message(m *mapi.Message, object string, spool *digestSpool) {

@@ -16,24 +16,18 @@ type Item struct {
 	Home    []archive.Folder // the folders it was in, from the top of the mailbox down
 	Target  string           // where it goes, as people say it; set by Target.Place
 
-	vault Vault
+	vault      Vault
+	summarized bool
 }
 
 func newItem(vault Vault, v *archive.Version) *Item {
-	item := &Item{Version: v, vault: vault}
-	item.Summary, _ = mapi.DecodeSummary(v.Summary) // the blob is the record; a summary is for convenience
-	return item
+	summary, err := mapi.DecodeSummary(v.Summary)
+	return &Item{Version: v, Summary: summary, vault: vault, summarized: err == nil}
 }
 
 // Open reads the blob. The stream ends in an error if its bytes are not those that were exported.
 func (i *Item) Open(ctx context.Context) (io.ReadCloser, error) {
 	return i.vault.OpenBlob(ctx, i.Version)
-}
-
-// summarized says whether the archive has a summary; its read flag is younger than the blob's.
-func (i *Item) summarized() bool {
-	_, err := mapi.DecodeSummary(i.Version.Summary)
-	return err == nil
 }
 
 // date is what a person would date the item by.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"strings"
 
 	"mailbrick/archive"
@@ -18,7 +17,6 @@ type Mailbox struct {
 	address string
 	opts    Options
 	viewer  *viewer
-	seed    maphash.Seed
 	tree    *tree
 	uploads map[*Item]*upload // placed and not put yet
 }
@@ -47,7 +45,7 @@ type upload struct {
 
 // Begin reads the folders.
 func (m *Mailbox) Begin(ctx context.Context, o Options) (err error) {
-	m.opts, m.viewer, m.seed, m.uploads = o, newViewer(), maphash.MakeSeed(), map[*Item]*upload{}
+	m.opts, m.viewer, m.uploads = o, newViewer(), map[*Item]*upload{}
 	if m.tree, err = readTree(ctx, m.client, o.DryRun); err != nil {
 		return fmt.Errorf("read the folders of %s: %w", m.address, err)
 	}
@@ -63,7 +61,7 @@ func (m *Mailbox) Place(ctx context.Context, item *Item) (*Result, error) {
 	settled, err := m.prepare(ctx, u)
 	switch {
 	case stops(ctx, err):
-		return nil, errors.Join(err, ctx.Err())
+		return nil, because(ctx, err)
 	case err != nil:
 		return &Result{Status: Failed, Reason: err.Error(), Warnings: u.warnings}, nil
 	case settled != nil:
@@ -92,7 +90,8 @@ func (m *Mailbox) prepare(ctx context.Context, u *upload) (settled *Result, err 
 	}
 	m.warn(u, shelf)
 	u.read = u.sent.read
-	if u.item.summarized() && u.sent.state == fasttransfer.Complete && readable(u.sent.class) {
+	// A change of the read flag alone makes a version without a new blob: the summary has it.
+	if u.item.summarized && u.sent.state == fasttransfer.Complete && readable(u.sent.class) {
 		u.read = u.item.Summary.Read
 	}
 	return nil, nil
@@ -131,7 +130,7 @@ func (m *Mailbox) inspect(ctx context.Context, item *Item) (*sight, error) {
 	return seen, nil
 }
 
-// warn says what a person should know of a calendar item, ews.md "Calendars on restore".
+// warn says what a person should know before relying on the item.
 func (m *Mailbox) warn(u *upload, held *shelf) {
 	if u.sent.state != fasttransfer.Complete {
 		u.warnings = append(u.warnings, fmt.Sprintf("restored as it is, though it could not be read: %s", u.sent.reason))
@@ -166,6 +165,14 @@ func stops(ctx context.Context, err error) bool {
 		return !errors.Is(err, ews.ErrTruncated)
 	}
 	return false
+}
+
+// because is an error, or what ended the context: then the error is only a consequence.
+func because(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // full says whether an error is the mailbox's quota.

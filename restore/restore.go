@@ -146,7 +146,10 @@ func (r *run) all(ctx context.Context, items iter.Seq2[*archive.Version, error])
 		}
 		if err != nil {
 			// What was placed before stands on its own: it is put even if the list breaks off.
-			return errors.Join(err, r.flush(ctx))
+			if also := r.flush(ctx); also != nil && !errors.Is(err, also) {
+				err = errors.Join(err, also)
+			}
+			return err
 		}
 	}
 	return r.flush(ctx)

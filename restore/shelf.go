@@ -130,7 +130,7 @@ func (m *Mailbox) shelf(ctx context.Context, n *node, associated bool) (*shelf, 
 	if n.shelves[i] != nil {
 		return n.shelves[i], nil
 	}
-	s := newShelf(m.seed)
+	s := newShelf(m.viewer.seed)
 	if !n.fresh && (associated || n.Total > 0) {
 		if err := m.list(ctx, n, associated, s.add); err != nil {
 			n.err = fmt.Errorf("list the folder: %w", err) // so that it is not asked for with every item

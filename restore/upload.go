@@ -81,7 +81,7 @@ func (m *Mailbox) sendGroup(ctx context.Context, group []*upload) error {
 		stop = errors.Join(stop, m.take(group[i], r))
 	}
 	if stops(ctx, err) {
-		return errors.Join(stop, err, ctx.Err())
+		return because(ctx, errors.Join(stop, err))
 	}
 	if err == nil {
 		return stop
@@ -163,7 +163,7 @@ func (m *Mailbox) search(ctx context.Context, ups []*upload) error {
 		before := at.node.shelves[shelfIndex(at.associated)]
 		err := m.list(ctx, at.node, at.associated, func(f ews.FoundItem) { m.recognize(before, lost, f) })
 		if stops(ctx, err) {
-			return errors.Join(err, ctx.Err())
+			return because(ctx, err)
 		}
 		for _, u := range lost {
 			// What is not there did not arrive; what could not be looked for is better left than made twice.
@@ -195,7 +195,7 @@ func (m *Mailbox) markRead(ctx context.Context, ups []*upload) error {
 		held, err := m.client.SetRead(ctx, u.held, u.read)
 		switch {
 		case stops(ctx, err):
-			return fmt.Errorf("set the read flag: %w", errors.Join(err, ctx.Err()))
+			return fmt.Errorf("set the read flag: %w", because(ctx, err))
 		case err != nil:
 			u.warnings = append(u.warnings, fmt.Sprintf("the read flag is as it was when the item was exported: %v", err))
 		default:

@@ -44,7 +44,7 @@ func (m *Mailbox) verifyGroup(ctx context.Context, group []*upload) error {
 		return nil
 	})
 	if stops(ctx, err) {
-		return errors.Join(err, ctx.Err())
+		return because(ctx, err)
 	}
 	for i, u := range group {
 		switch {
