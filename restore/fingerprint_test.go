@@ -220,8 +220,8 @@ func TestManyDifferencesAreCut(t *testing.T) {
 // FuzzLook: whatever a server answers, looking at it does not panic, and equal bytes have no differences.
 func FuzzLook(f *testing.F) {
 	m := sample()
-	m.Attachments[0].Properties[1].Data = make([]byte, keepValue+100)
-	m.Attachments[1].Embedded.Properties[1].Data = make([]byte, 2000)
+	m.Attachments[0].Properties.Set(mapi.NewBinary(mapi.PidTagAttachData, make([]byte, keepValue+100)))
+	m.Attachments[1].Embedded.Properties.Set(mapi.NewBinary(mapi.PidTagHTML, make([]byte, 2000)))
 	m.Properties[3] = mapi.NewText(mapi.PidTagBody, "short")
 	m.Properties[6] = mapi.NewNamedTexts(mapi.NameCategories(), []string{"red", "green"})
 	blob := encoded(f, m)
