@@ -18,7 +18,7 @@ const maxOperations = 20_000
 // Follow brings the index up to date with a log and tells progress the position it has reached. Everything done is kept
 // when it stops; the next call goes on from there.
 func (x *Index) Follow(ctx context.Context, log Log, progress func(done uint64)) (err error) {
-	defer recovered(func(e error) { err = e })
+	defer guarded(func(e error) { err = e })()
 	f, err := x.newFollower(log, progress)
 	if err != nil {
 		return fmt.Errorf("follow the journal: %w", err)

@@ -243,6 +243,44 @@ func TestCancel(t *testing.T) {
 	w.check(t, x, 20)
 }
 
+func TestSearchWhileFollowing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 8)
+	x := openTest(t, folder(t), Options{BatchDocuments: 1})
+	done := make(chan error)
+	go func() { done <- x.Follow(context.Background(), w.log, nil) }()
+	for last := 0; ; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.check(t, x, 10)
+			return
+		default:
+		}
+		n, err := x.Count(context.Background(), Query{Text: "NOT xyzzy OR received>=1990-01-01", AllVersions: true})
+		if err != nil || n < last {
+			t.Fatalf("%d hits after %d, %v", n, last, err)
+		}
+		last = n
+	}
+}
+
+func TestPanicIsDamage(t *testing.T) {
+	t.Parallel()
+	x := openTest(t, folder(t), Options{})
+	err := x.Follow(context.Background(), panicLog{newLog()}, nil)
+	if !errors.Is(err, ErrDamaged) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// panicLog stands in for a library that panics.
+type panicLog struct{ *memoryLog }
+
+func (panicLog) Head() uint64 { panic("slice bounds out of range") }
+
 func TestSortAndLimit(t *testing.T) {
 	t.Parallel()
 	log := newLog()

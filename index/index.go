@@ -80,7 +80,7 @@ type Index struct {
 
 // Open opens the index in a folder, or makes an empty one there.
 func Open(dir string, o Options) (x *Index, err error) {
-	defer recovered(func(e error) { x, err = nil, fmt.Errorf("open index %s: %w", dir, e) })
+	defer guarded(func(e error) { x, err = nil, fmt.Errorf("open index %s: %w", dir, e) })()
 	o = o.withDefaults()
 	err = checkFormat(dir)
 	if errors.Is(err, fs.ErrNotExist) {

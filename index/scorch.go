@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -78,7 +79,7 @@ func (w *wordIndex) wait(batch *bleve.Batch) error {
 	before := w.errors()
 	done := make(chan error, 1)
 	go func() {
-		defer recovered(func(err error) { done <- err })
+		defer guarded(func(err error) { done <- err })()
 		done <- w.scorch.Batch(batch)
 	}()
 	tick := time.NewTicker(w.check)
@@ -105,9 +106,14 @@ func (w *wordIndex) errors() uint64 {
 	return n
 }
 
-// recovered turns a panic of the libraries below into an error; it must be deferred itself.
-func recovered(report func(error)) {
-	if r := recover(); r != nil {
-		report(fmt.Errorf("%w: %v", ErrDamaged, r))
+// guarded turns a panic of the libraries below, or a fault of the files they have mapped, into an error:
+// defer guarded(...)().
+func guarded(report func(error)) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		if r := recover(); r != nil {
+			report(fmt.Errorf("%w: %v", ErrDamaged, r))
+		}
 	}
 }

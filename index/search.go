@@ -76,7 +76,7 @@ func (x *Index) Search(ctx context.Context, q Query) iter.Seq2[Hit, error] {
 
 // Count is how many hits Search gives, Limit aside.
 func (x *Index) Count(ctx context.Context, q Query) (n int, err error) {
-	defer recovered(func(e error) { n, err = 0, e })
+	defer guarded(func(e error) { n, err = 0, e })()
 	err = x.each(ctx, q, func(list []hit) { n += len(list) })
 	return n, err
 }
@@ -96,7 +96,7 @@ type hit struct {
 }
 
 func (x *Index) search(ctx context.Context, q Query) (hits []hit, err error) {
-	defer recovered(func(e error) { hits, err = nil, e })
+	defer guarded(func(e error) { hits, err = nil, e })()
 	err = x.each(ctx, q, func(list []hit) { hits = append(hits, list...) })
 	if err != nil {
 		return nil, err
