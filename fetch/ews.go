@@ -24,6 +24,9 @@ func (s *ewsSource) Folders(ctx context.Context) ([]Folder, error) {
 	if err != nil {
 		return nil, ewsError(err)
 	}
+	if len(top) == 0 || top[0].ID == "" {
+		return nil, fmt.Errorf("%w: the mailbox has no %s", ews.ErrNotExchange, rootFolder)
+	}
 	below, err := s.client.FindFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
 	if err != nil {
 		return nil, ewsError(err)
@@ -55,6 +58,9 @@ func (s *ewsSource) Changes(ctx context.Context, folderID, state string) (Page, 
 	}
 	page := Page{State: p.State, Last: p.Last, Changes: make([]Change, 0, len(p.Changes))}
 	for _, c := range p.Changes {
+		if c.Associated {
+			continue // views, rules and settings of programs; they are no mail
+		}
 		change := Change{Ref: Ref{ItemID: c.Item.ID, ChangeKey: c.Item.ChangeKey, Size: c.Size, Associated: c.Associated}, Read: c.Read}
 		switch c.Kind {
 		case ews.Deleted:
@@ -96,13 +102,14 @@ func (b *ewsBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// exportError: an answer that is cut short, or a batch that was too much, may come through item by item.
+// exportError: an answer that is cut short, or a batch that was too much or that one item of it spoils, may come through
+// item by item.
 func exportError(err error) error {
 	var e *ews.Error
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ews.ErrTruncated), errors.As(err, &e) && e.Class() == ews.Shrink:
+	case errors.Is(err, ews.ErrTruncated), errors.As(err, &e) && (e.Class() == ews.Shrink || e.Class() == ews.Item):
 		return fmt.Errorf("%w: %w", ErrAgain, err)
 	}
 	return err
