@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 
@@ -12,143 +13,205 @@ import (
 )
 
 const (
-	wholeMax   = 64 << 10 // a stream up to this length is one chunk
-	streamsMax = 1 << 16  // of one item; what is of a higher number goes with the last
+	wholeMax = 64 << 10 // a stream up to this length is one chunk
+	heldMax  = 2 << 20  // bytes that wait for more of their streams
 )
 
 // Content takes the segments of one item's blob, in order, and stores them as they come: memory does not grow with the
 // item. Nothing of it is shown, or named by any record, before Session.Put. A Content that is dropped leaves at most
 // chunks that nobody names.
 type Content struct {
-	s      *Session
-	ctx    context.Context // of the one call chain that writes this item; see NewContent
-	digest hash.Hash
-	size   int64
-	recipe recipe
-	bufs   [][]byte // by stream, bytes not cut yet
-	cut    []bool   // by stream, whether it is longer than wholeMax
-	open   int      // the long stream being filled
-	refs   []chunkID
-	done   bool
+	s       *Session
+	ctx     context.Context // of the one call chain that writes this item; see NewContent
+	digest  hash.Hash
+	size    int64
+	streams []openStream // in order of their first bytes
+	index   map[int]int  // the caller's number of a stream -> its place in streams
+	takes   []take
+	held    int // bytes in all buffers
+	framing int // bytes in all literals
+	spare   []byte
+	refs    []chunkID
+	done    bool
+	err     error
+}
+
+// openStream is a stream and what is not cut of it yet.
+type openStream struct {
+	stream
+	buf []byte
+	cut bool // it is longer than wholeMax
 }
 
 // NewContent begins an item's content. The context is that of the item: Add takes part in writing it.
 func (s *Session) NewContent(ctx context.Context) *Content {
-	return &Content{s: s, ctx: ctx, digest: sha256.New()}
+	return &Content{s: s, ctx: ctx, digest: sha256.New(), index: map[int]int{}}
 }
 
 // Size is how many bytes were added.
 func (c *Content) Size() int64 { return c.size }
 
-// Add takes the next bytes.
+// Add takes the next bytes. After an error the content cannot be put.
 func (c *Content) Add(seg Segment) error {
+	if c.err == nil {
+		c.err = c.add(seg)
+	}
+	return c.err
+}
+
+func (c *Content) add(seg Segment) error {
+	if c.done {
+		return errors.New("content was put already")
+	}
 	if seg.Stream < 0 {
 		return fmt.Errorf("stream %d: streams are numbered from 0", seg.Stream)
 	}
-	seg.Stream = min(seg.Stream, streamsMax-1)
 	if len(seg.Data) == 0 {
 		return nil
 	}
-	c.grow(seg)
+	n, err := c.stream(seg)
+	if err != nil {
+		return err
+	}
+	if err := c.take(n, len(seg.Data)); err != nil {
+		return err
+	}
 	c.digest.Write(seg.Data)
 	c.size += int64(len(seg.Data))
-	c.recipe.take(seg.Stream, len(seg.Data))
-	st := &c.recipe.streams[seg.Stream]
-	if st.kind == Framing {
+	if st := &c.streams[n]; st.kind == Framing {
 		st.literal = append(st.literal, seg.Data...)
+		if c.framing += len(seg.Data); c.framing > maxLiteral {
+			return fmt.Errorf("%w: more than %d bytes of framing", errParts, maxLiteral)
+		}
 		return nil
 	}
-	// Long streams follow one another: when the next one begins the one before is at its end.
-	if seg.Stream > c.open {
-		if err := c.flush(c.open); err != nil {
-			return err
-		}
-		c.open = seg.Stream
-	}
-	return c.fill(seg.Stream, seg.Data)
+	return c.fill(n, seg.Data)
 }
 
-func (c *Content) grow(seg Segment) {
-	for len(c.recipe.streams) <= seg.Stream {
-		c.recipe.streams = append(c.recipe.streams, stream{kind: seg.Kind})
-		c.bufs = append(c.bufs, nil)
-		c.cut = append(c.cut, false)
+// stream is the place of a segment's stream. Long streams follow one another: when another begins the one before is at its
+// end. Small ones come in pieces between them. What is of too high a number goes with the last.
+func (c *Content) stream(seg Segment) (int, error) {
+	if n, ok := c.index[seg.Stream]; ok {
+		return n, nil
 	}
+	n := len(c.streams)
+	if n == maxStreams {
+		return n - 1, nil
+	}
+	if n > 0 && c.streams[n-1].kind != Small {
+		if err := c.flush(n - 1); err != nil {
+			return 0, err
+		}
+	}
+	c.index[seg.Stream] = n
+	c.streams = append(c.streams, openStream{stream: stream{kind: seg.Kind}, buf: c.spare})
+	c.spare = nil
+	return n, nil
+}
+
+func (c *Content) take(stream, length int) error {
+	if n := len(c.takes); n > 0 && c.takes[n-1].stream == uint64(stream) {
+		c.takes[n-1].length += uint64(length)
+		return nil
+	}
+	if len(c.takes) == maxTakes {
+		return fmt.Errorf("%w: its streams alternate more than %d times", errParts, maxTakes)
+	}
+	c.takes = append(c.takes, take{uint64(stream), uint64(length)})
+	return nil
 }
 
 // fill gathers a stream's bytes until the cutter can tell where the next chunk ends.
 func (c *Content) fill(n int, data []byte) error {
+	st := &c.streams[n]
 	for len(data) > 0 {
-		room := chunker.DefaultMax - len(c.bufs[n])
-		k := min(room, len(data))
-		c.bufs[n] = append(c.bufs[n], data[:k]...)
+		k := min(chunker.DefaultMax-len(st.buf), len(data))
+		st.buf = append(st.buf, data[:k]...)
 		data = data[k:]
-		if len(c.bufs[n]) < chunker.DefaultMax {
-			return nil
+		c.held += k
+		if len(st.buf) == chunker.DefaultMax {
+			st.cut = true
+			if err := c.emit(n, c.s.a.cutter.Cut(st.buf)); err != nil {
+				return err
+			}
 		}
-		c.cut[n] = true
-		if err := c.emit(n, c.s.a.cutter.Cut(c.bufs[n])); err != nil {
+	}
+	if c.held > heldMax {
+		return c.flushAll()
+	}
+	return nil
+}
+
+func (c *Content) flushAll() error {
+	for n := range c.streams {
+		if err := c.flush(n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// flush stores what is left of a stream: whole when it is short, cut when it is not.
+// flush stores what is left of a stream: whole when it is short, cut when it is not. Its buffer is the next stream's.
 func (c *Content) flush(n int) error {
-	if n >= len(c.bufs) {
-		return nil
-	}
-	for len(c.bufs[n]) > 0 {
-		k := len(c.bufs[n])
-		if c.cut[n] || k > wholeMax {
-			c.cut[n] = true
-			k = c.s.a.cutter.Cut(c.bufs[n])
+	st := &c.streams[n]
+	for len(st.buf) > 0 {
+		k := len(st.buf)
+		if st.cut = st.cut || k > wholeMax; st.cut {
+			k = c.s.a.cutter.Cut(st.buf)
 		}
 		if err := c.emit(n, k); err != nil {
 			return err
 		}
 	}
+	if cap(st.buf) > cap(c.spare) {
+		c.spare = st.buf
+	}
+	st.buf = nil
 	return nil
 }
 
 // emit stores the first k bytes of a stream's buffer as a chunk.
 func (c *Content) emit(n, k int) error {
-	st := &c.recipe.streams[n]
-	id, err := c.store(st.kind, c.bufs[n][:k])
+	st := &c.streams[n]
+	id, err := c.store(st.kind, st.buf[:k])
 	if err != nil {
 		return err
 	}
 	st.chunks = append(st.chunks, chunkRef{id, uint32(k)})
-	c.bufs[n] = c.bufs[n][:copy(c.bufs[n], c.bufs[n][k:])]
+	st.buf = st.buf[:copy(st.buf, st.buf[k:])]
+	c.held -= k
 	return nil
 }
 
 func (c *Content) store(kind Kind, data []byte) (chunkID, error) {
 	id := c.s.a.ids.chunk(data)
-	c.refs = append(c.refs, id)
 	if err := c.s.a.group.chunk(c.ctx, pack.ChunkID(id), kind, data); err != nil {
 		return id, fmt.Errorf("store a chunk: %w", err)
 	}
+	c.refs = append(c.refs, id)
 	return id, nil
 }
 
 // finish gives the version that this content makes, without the item's names.
 func (c *Content) finish(ctx context.Context) (journal.Version, error) {
 	var v journal.Version
-	if c.done {
-		return v, fmt.Errorf("content put twice")
+	switch {
+	case c.err != nil:
+		return v, c.err
+	case c.done:
+		return v, errors.New("content put twice")
 	}
 	c.done, c.ctx = true, ctx
-	for n := range c.bufs {
-		if err := c.flush(n); err != nil {
-			return v, err
-		}
+	if err := c.flushAll(); err != nil {
+		return v, err
 	}
 	c.digest.Sum(v.SHA256[:0])
 	v.Size = c.size
-	v.Recipe = c.recipe.encode()
-	if len(v.Recipe) > maxInline {
+	v.Recipe = c.recipe().encode()
+	switch {
+	case len(v.Recipe) > maxRecipe:
+		return v, fmt.Errorf("%w: a recipe of %d bytes", errParts, len(v.Recipe))
+	case len(v.Recipe) > maxInline:
 		id, err := c.store(Small, v.Recipe)
 		if err != nil {
 			return v, err
@@ -156,4 +219,12 @@ func (c *Content) finish(ctx context.Context) (journal.Version, error) {
 		v.Recipe, v.RecipeIsChunk = id[:], true
 	}
 	return v, nil
+}
+
+func (c *Content) recipe() *recipe {
+	r := &recipe{streams: make([]stream, len(c.streams)), runs: gather(c.takes)}
+	for n := range c.streams {
+		r.streams[n] = c.streams[n].stream
+	}
+	return r
 }

@@ -123,15 +123,52 @@ type blobReader struct {
 	recipe  *recipe
 	streams []streamReader
 	digest  hash.Hash
-	next    int // in recipe.takes
+	at      position
 	err     error
 }
 
-// Close lets the blob go.
+// position is where reading stands in a recipe's runs.
+type position struct {
+	run   int
+	times uint64 // how often the run was gone through
+	take  int    // in the run
+	taken uint64 // of the take
+}
+
+// current is the take to go on with and what is left of it; nil at the end.
+func (p *position) current(r *recipe) (t *take, left uint64) {
+	if p.run == len(r.runs) {
+		return nil, 0
+	}
+	t = &r.runs[p.run].takes[p.take]
+	return t, t.length - p.taken
+}
+
+// advance goes on by n bytes of the current take.
+func (p *position) advance(r *recipe, n uint64) {
+	run := &r.runs[p.run]
+	if p.taken += n; p.taken < run.takes[p.take].length {
+		return
+	}
+	p.taken = 0
+	if p.take++; p.take < len(run.takes) {
+		return
+	}
+	p.take = 0
+	if p.times++; p.times < run.times {
+		return
+	}
+	p.times = 0
+	p.run++
+}
+
+// Close lets the blob go, and the chunks that were read of it.
 func (b *blobReader) Close() error {
-	b.err = errors.New("blob closed")
+	b.err, b.streams, b.recipe = errBlobClosed, nil, nil
 	return nil
 }
+
+var errBlobClosed = errors.New("read a blob that was closed")
 
 func (b *blobReader) Read(p []byte) (int, error) {
 	if b.err != nil {
@@ -151,10 +188,10 @@ func (b *blobReader) Read(p []byte) (int, error) {
 
 // step copies what one chunk has for the take that is next.
 func (b *blobReader) step(p []byte) (int, error) {
-	if b.next == len(b.recipe.takes) {
+	t, left := b.at.current(b.recipe)
+	if t == nil {
 		return 0, b.end()
 	}
-	t := &b.recipe.takes[b.next]
 	st := &b.streams[t.stream]
 	if len(st.data) == 0 {
 		c := st.chunks[0] // the recipe was checked: there is one
@@ -167,12 +204,10 @@ func (b *blobReader) step(p []byte) (int, error) {
 		}
 		st.data, st.chunks = data, st.chunks[1:]
 	}
-	n := copy(p, st.data[:min(uint64(len(st.data)), t.length)])
+	n := copy(p, st.data[:min(uint64(len(st.data)), left)])
 	b.digest.Write(p[:n])
 	st.data = st.data[n:]
-	if t.length -= uint64(n); t.length == 0 {
-		b.next++
-	}
+	b.at.advance(b.recipe, uint64(n))
 	return n, nil
 }
 

@@ -27,12 +27,20 @@ type Segment struct {
 
 const (
 	recipeVersion = 1
-	cutterVersion = 1       // package chunker's rule and this archive's keyed table
-	maxInline     = 2 << 10 // a longer recipe is a chunk of its own
-	maxStreams    = 1 << 20
+	cutterVersion = 1         // package chunker's rule and this archive's keyed table
+	maxInline     = 2 << 10   // a longer recipe is a chunk of its own
+	maxRecipe     = 16 << 20  // what a pack takes as one chunk
+	maxStreams    = 1 << 16   // of one item
+	maxPeriod     = 2         // takes in a run
+	maxTakes      = 4 << 20   // of one item, before they are gathered into runs
+	maxLiteral    = 4 << 20   // bytes of framing of one item
+	maxRef        = maxRecipe // bytes of one chunk
 )
 
-var errRecipe = errors.New("recipe malformed")
+var (
+	errRecipe = errors.New("recipe malformed")
+	errParts  = errors.New("item of too many parts")
+)
 
 // chunkRef is a chunk of a stream.
 type chunkRef struct {
@@ -47,57 +55,42 @@ type stream struct {
 	chunks  []chunkRef
 }
 
+// bytes is how many bytes the stream holds.
+func (s *stream) bytes() uint64 {
+	n := uint64(len(s.literal))
+	for _, c := range s.chunks {
+		n += uint64(c.length)
+	}
+	return n
+}
+
 // take copies the next length bytes of a stream.
 type take struct{ stream, length uint64 }
+
+// run is one or two takes that stand so many times in a row. It stays as it is when read: a few bytes of recipe must not
+// become many of memory.
+type run struct {
+	times uint64
+	takes []take
+}
 
 // recipe gives an item's bytes back without knowing what they mean.
 type recipe struct {
 	streams []stream
-	takes   []take
+	runs    []run
 }
 
-// append adds bytes of a stream to the order.
-func (r *recipe) take(stream int, length int) {
-	if n := len(r.takes); n > 0 && r.takes[n-1].stream == uint64(stream) {
-		r.takes[n-1].length += uint64(length)
-		return
-	}
-	r.takes = append(r.takes, take{uint64(stream), uint64(length)})
-}
-
-func (r *recipe) encode() []byte {
-	b := []byte{recipeVersion, cutterVersion}
-	b = wire.AppendUvarint(b, uint64(len(r.streams)))
-	for _, s := range r.streams {
-		b = append(b, byte(s.kind))
-		if s.kind == Framing {
-			b = wire.AppendBytes(b, s.literal)
-			continue
-		}
-		b = wire.AppendUvarint(b, uint64(len(s.chunks)))
-		for _, c := range s.chunks {
-			b = wire.AppendUvarint(append(b, c.id[:]...), uint64(c.length))
-		}
-	}
-	return appendTakes(b, r.takes)
-}
-
-// appendTakes writes the order as runs: how often, then the one or two takes that repeat. A framing record every so many
-// bytes of one long value is two takes, thousands of times.
-func appendTakes(b []byte, takes []take) []byte {
+// gather makes runs of takes. A framing record every so many bytes of one long value is two takes, thousands of times.
+func gather(takes []take) (runs []run) {
 	for len(takes) > 0 {
 		period, times := 1, 1
-		if n := repeats(takes, 2); n > 1 {
-			period, times = 2, n
+		if n := repeats(takes, maxPeriod); n > 1 {
+			period, times = maxPeriod, n
 		}
-		b = wire.AppendUvarint(b, uint64(times))
-		b = wire.AppendUvarint(b, uint64(period))
-		for _, t := range takes[:period] {
-			b = wire.AppendUvarint(wire.AppendUvarint(b, t.stream), t.length)
-		}
+		runs = append(runs, run{uint64(times), takes[:period:period]})
 		takes = takes[period*times:]
 	}
-	return b
+	return runs
 }
 
 // repeats counts how often the first period takes stand at the front, one after another.
@@ -114,62 +107,107 @@ func repeats(takes []take, period int) int {
 	return n
 }
 
+func (r *recipe) encode() []byte {
+	b := []byte{recipeVersion, cutterVersion}
+	b = wire.AppendUvarint(b, uint64(len(r.streams)))
+	for _, s := range r.streams {
+		b = append(b, byte(s.kind))
+		if s.kind == Framing {
+			b = wire.AppendBytes(b, s.literal)
+			continue
+		}
+		b = wire.AppendUvarint(b, uint64(len(s.chunks)))
+		for _, c := range s.chunks {
+			b = wire.AppendUvarint(append(b, c.id[:]...), uint64(c.length))
+		}
+	}
+	for _, run := range r.runs {
+		b = wire.AppendUvarint(wire.AppendUvarint(b, run.times), uint64(len(run.takes)))
+		for _, t := range run.takes {
+			b = wire.AppendUvarint(wire.AppendUvarint(b, t.stream), t.length)
+		}
+	}
+	return b
+}
+
+// decodeRecipe reads what encode wrote. What it gives can be followed to the end: every take finds its bytes.
 func decodeRecipe(b []byte) (*recipe, error) {
 	r := wire.NewReader(b)
 	v, cut := r.Byte(), r.Byte()
 	if r.Err() == nil && (v != recipeVersion || cut == 0) {
 		return nil, fmt.Errorf("%w: version %d, this program knows %d", ErrVersion, v, recipeVersion)
 	}
-	out := &recipe{streams: make([]stream, 0, min(r.Count(2), maxStreams))}
-	for range cap(out.streams) {
-		s := stream{kind: Kind(r.Byte())}
-		if s.kind == Framing {
-			s.literal = r.Bytes()
-		} else {
-			s.chunks = make([]chunkRef, 0, r.Count(len(chunkID{})+1))
-			for range cap(s.chunks) {
-				s.chunks = append(s.chunks, chunkRef{chunkID(r.Fixed(len(chunkID{}))), r.Uint32()})
-			}
-		}
-		out.streams = append(out.streams, s)
+	out := &recipe{}
+	err := out.decodeStreams(r)
+	if err == nil {
+		err = out.decodeRuns(r)
 	}
-	if err := out.decodeTakes(r); err != nil {
+	if err == nil {
+		err = r.Done()
+	}
+	if err == nil {
+		err = out.check()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRecipe, err)
 	}
 	return out, nil
 }
 
-// decodeTakes reads runs. A run's repeats are bounded by the bytes that its streams hold, so that a few bytes cannot ask
-// for endless memory.
-func (r *recipe) decodeTakes(in *wire.Reader) error {
-	left := make([]uint64, len(r.streams))
-	for i, s := range r.streams {
-		left[i] = uint64(len(s.literal))
-		for _, c := range s.chunks {
-			left[i] += uint64(c.length)
-		}
+func (r *recipe) decodeStreams(in *wire.Reader) error {
+	n := in.Count(2)
+	if n > maxStreams {
+		return fmt.Errorf("%d streams", n)
 	}
-	for in.More() {
-		times, period := in.Uvarint(), in.Count(2)
-		run := make([]take, 0, period)
-		for range period {
-			run = append(run, take{in.Uvarint(), in.Uvarint()})
-		}
-		if in.Err() != nil || period == 0 {
-			break
-		}
-		for ; times > 0; times-- {
-			for _, t := range run {
-				if t.stream >= uint64(len(left)) || t.length == 0 || t.length > left[t.stream] {
-					return fmt.Errorf("more is taken of stream %d than it has", t.stream)
-				}
-				left[t.stream] -= t.length
-				r.takes = append(r.takes, t)
+	r.streams = make([]stream, 0, n)
+	for range n {
+		s := stream{kind: Kind(in.Byte())}
+		if s.kind == Framing {
+			s.literal = in.Bytes()
+		} else {
+			s.chunks = make([]chunkRef, 0, in.Count(len(chunkID{})+1))
+			for range cap(s.chunks) {
+				s.chunks = append(s.chunks, chunkRef{chunkID(in.Fixed(len(chunkID{}))), in.Uint32()})
 			}
 		}
+		r.streams = append(r.streams, s)
 	}
-	if err := in.Done(); err != nil {
-		return err
+	return in.Err()
+}
+
+func (r *recipe) decodeRuns(in *wire.Reader) error {
+	for in.More() {
+		times, period := in.Uvarint(), in.Count(2)
+		if in.Err() == nil && (times == 0 || period == 0 || period > maxPeriod) {
+			return fmt.Errorf("%d takes, %d times", period, times)
+		}
+		takes := make([]take, 0, period)
+		for range period {
+			takes = append(takes, take{in.Uvarint(), in.Uvarint()})
+		}
+		r.runs = append(r.runs, run{times, takes})
+	}
+	return in.Err()
+}
+
+// check proves that the runs take exactly what the streams hold.
+func (r *recipe) check() error {
+	left := make([]uint64, len(r.streams))
+	for i := range r.streams {
+		for _, c := range r.streams[i].chunks {
+			if c.length == 0 || c.length > maxRef {
+				return fmt.Errorf("chunk of %d bytes", c.length)
+			}
+		}
+		left[i] = r.streams[i].bytes()
+	}
+	for _, run := range r.runs {
+		for _, t := range run.takes {
+			if t.stream >= uint64(len(left)) || t.length == 0 || t.length > left[t.stream]/run.times {
+				return fmt.Errorf("more is taken of stream %d than it has", t.stream)
+			}
+			left[t.stream] -= t.length * run.times
+		}
 	}
 	for i, n := range left {
 		if n > 0 {
