@@ -150,7 +150,7 @@ func (a *application) section(s *journal.Section) error {
 	if s.Ordinal != st.ordinal+1 {
 		return fmt.Errorf("%w: snapshot %d follows snapshot %d of its mailbox", ErrDamaged, s.Ordinal, st.ordinal)
 	}
-	st.pending = true
+	st.pending, st.record = true, a.rec.Number
 	for i := range s.Folders {
 		if err := a.folder(st, s.Ordinal, &s.Folders[i]); err != nil {
 			return err
@@ -221,13 +221,12 @@ func (a *application) version(st *mailboxState, ordinal uint32, v *journal.Versi
 	if err != nil {
 		return err
 	}
-	switch alive := last != nil && last.to == Forever; {
-	case !alive:
-		st.items++
-		st.added++
-	case last.from < ordinal:
-		st.changed++
+	was, err := a.standing(st, ordinal, last)
+	if err != nil {
+		return err
 	}
+	st.count(was, -1)
+	st.count(standing{before: was.before, now: true, anew: true}, 1)
 	if err := a.end(last, ordinal); err != nil {
 		return err
 	}
@@ -241,34 +240,50 @@ func (a *application) gone(st *mailboxState, ordinal uint32, id ID) error {
 	if err != nil || last == nil || last.to != Forever {
 		return err
 	}
-	st.items--
-	if err := a.end(last, ordinal); err != nil {
+	was, err := a.standing(st, ordinal, last)
+	if err != nil {
 		return err
 	}
-	if last.from < ordinal {
-		st.removed++
-		return nil
-	}
-	// It began and ended between two snapshots and was never seen.
-	return a.unseen(st, ordinal, id)
+	st.count(was, -1)
+	st.count(standing{before: was.before}, 1)
+	return a.end(last, ordinal)
 }
 
-// unseen takes back what was counted for a version that no snapshot will show.
-func (a *application) unseen(st *mailboxState, ordinal uint32, id ID) error {
-	earlier := 0
-	err := scanBatch(a.batch, rowPrefix(keyVersion, st.number, id), func(key, _ []byte) error {
-		if binary.BigEndian.Uint32(key[len(key)-4:]) < ordinal {
-			earlier++
-		}
-		return nil
-	})
-	if earlier == 0 {
-		st.added--
-	} else if st.changed > 0 {
-		st.changed--
-		st.removed++
+// standing is where an item stands between the last complete snapshot and the next. Counts follow from it alone, so that
+// they are the same however many records the way from one to the other takes.
+type standing struct {
+	before bool // the last complete snapshot shows it
+	now    bool // it is alive
+	anew   bool // by a version that the last complete snapshot does not show
+}
+
+func (a *application) standing(st *mailboxState, ordinal uint32, last *row) (standing, error) {
+	if last == nil {
+		return standing{}, nil
 	}
-	return err
+	s := standing{now: last.to == Forever, anew: last.from == ordinal}
+	if !s.anew {
+		s.before = last.to >= ordinal
+		return s, nil
+	}
+	earlier, err := lastRowBefore(a.catalog, a.batch, last.key)
+	s.before = err == nil && earlier != nil && earlier.to >= ordinal
+	return s, err
+}
+
+// count adds or takes away what an item's standing is to a mailbox's counts.
+func (st *mailboxState) count(s standing, n int) {
+	if s.now {
+		st.items += n
+	}
+	switch {
+	case s.before && !s.now:
+		st.removed += n
+	case s.before && s.anew:
+		st.changed += n
+	case !s.before && s.now:
+		st.added += n
+	}
 }
 
 func (a *application) endRow(space byte, mailbox uint32, name [16]byte, ordinal uint32) error {
@@ -311,7 +326,16 @@ func (c *catalog) openRow(key, value []byte) (*row, error) {
 // lastRow is the newest row of a name, nil when there is none.
 func lastRow(c *catalog, r pebble.Reader, space byte, mailbox uint32, name [16]byte) (*row, error) {
 	prefix := rowPrefix(space, mailbox, name)
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	return lastIn(c, r, prefix, after(prefix))
+}
+
+// lastRowBefore is the row of the same name before the one with a key.
+func lastRowBefore(c *catalog, r pebble.Reader, key []byte) (*row, error) {
+	return lastIn(c, r, key[:len(key)-4], key)
+}
+
+func lastIn(c *catalog, r pebble.Reader, from, to []byte) (*row, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
@@ -320,18 +344,4 @@ func lastRow(c *catalog, r pebble.Reader, space byte, mailbox uint32, name [16]b
 		return nil, it.Error()
 	}
 	return c.openRow(it.Key(), it.Value())
-}
-
-func scanBatch(r pebble.Reader, prefix []byte, visit func(key, value []byte) error) error {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
-	if err != nil {
-		return fmt.Errorf("catalog: %w", err)
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		if err := visit(it.Key(), it.Value()); err != nil {
-			return err
-		}
-	}
-	return it.Error()
 }

@@ -46,6 +46,8 @@ var (
 	ErrWrongKey = seal.ErrWrongKey
 	// ErrNotFound says that there is no such mailbox, item or snapshot.
 	ErrNotFound = errors.New("not in the archive")
+
+	errClosed = errors.New("archive is closed")
 )
 
 const (
@@ -73,8 +75,9 @@ type Options struct {
 	Clock      func() time.Time
 	Random     io.Reader
 
-	fs       vfs.FS // crash tests put theirs here
-	groupMax int64  // bytes of a group; 0 is the default
+	fs       vfs.FS        // crash tests put theirs here
+	groupMax int64         // bytes of a group; 0 is the default
+	groupAge time.Duration // 0 is the default
 }
 
 func (o *Options) defaults() {
@@ -89,6 +92,9 @@ func (o *Options) defaults() {
 	}
 	if o.groupMax == 0 {
 		o.groupMax = groupBytes
+	}
+	if o.groupAge == 0 {
+		o.groupAge = groupAge
 	}
 }
 
@@ -106,26 +112,55 @@ type Archive struct {
 	group   *group
 }
 
-// Init makes an archive in an empty bucket. An empty passphrase makes one without encryption: its key lies beside it.
+// Init makes an archive in an empty bucket. An empty passphrase makes one without encryption: its key lies beside it. One
+// that was broken off can be done again: the same passphrase takes up the key that it left.
 func Init(ctx context.Context, o Options) error {
 	o.defaults()
-	for info, err := range o.Bucket.List(ctx, "") {
-		if err != nil {
-			return fmt.Errorf("look into the bucket: %w", err)
-		}
-		return fmt.Errorf("%w: %s", ErrExists, info.Name)
+	encrypted := o.Passphrase != ""
+	name := plainObject
+	if encrypted {
+		name = keyObject
 	}
+	left, err := leftOf(ctx, o.Bucket)
+	if err != nil {
+		return err
+	}
+	if left == "" {
+		err = o.writeKey(ctx, name)
+	} else if _, keyErr := readKey(ctx, o.Bucket, config{Encrypted: encrypted}, o.Passphrase); left != name || keyErr != nil {
+		err = fmt.Errorf("%w: %s, of an archive that was begun another way", ErrExists, left)
+	}
+	if err != nil {
+		return err
+	}
+	return o.writeConfig(ctx, encrypted)
+}
+
+// leftOf is the key of an Init that was broken off. Anything else in the bucket is an error.
+func leftOf(ctx context.Context, b blob.Bucket) (key string, err error) {
+	for info, err := range b.List(ctx, "") {
+		if err != nil {
+			return "", fmt.Errorf("look into the bucket: %w", err)
+		}
+		if key != "" || info.Name != keyObject && info.Name != plainObject {
+			return "", fmt.Errorf("%w: %s", ErrExists, info.Name)
+		}
+		key = info.Name
+	}
+	return key, nil
+}
+
+func (o *Options) writeKey(ctx context.Context, name string) error {
 	key, err := seal.NewKey(o.Random)
 	if err != nil {
 		return err
 	}
-	name, data := plainObject, key[:]
-	if o.Passphrase != "" {
+	data := key[:]
+	if name == keyObject {
 		factor := o.WorkFactor
 		if factor == 0 {
 			factor = seal.DefaultWorkFactor
 		}
-		name = keyObject
 		if data, err = seal.Wrap(key, o.Passphrase, factor); err != nil {
 			return err
 		}
@@ -133,15 +168,19 @@ func Init(ctx context.Context, o Options) error {
 	if err := put(ctx, o.Bucket, name, data); err != nil {
 		return fmt.Errorf("write key: %w", err)
 	}
+	return nil
+}
+
+// writeConfig comes last: without it there is no archive.
+func (o *Options) writeConfig(ctx context.Context, encrypted bool) error {
 	var id ID
 	if _, err := io.ReadFull(o.Random, id[:]); err != nil {
 		return fmt.Errorf("name the archive: %w", err)
 	}
-	c, err := json.MarshalIndent(config{FormatVersion, id.String(), o.Clock().UTC().Truncate(time.Second), o.Passphrase != ""}, "", "  ")
+	c, err := json.MarshalIndent(config{FormatVersion, id.String(), o.Clock().UTC().Truncate(time.Second), encrypted}, "", "  ")
 	if err != nil {
 		return err
 	}
-	// The config comes last: without it there is no archive.
 	if err := put(ctx, o.Bucket, configObject, append(c, '\n')); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
@@ -196,8 +235,11 @@ func readKey(ctx context.Context, b blob.Bucket, c config, passphrase string) (s
 		name = keyObject
 	}
 	data, err := fetch(ctx, b, name, configLimit)
+	if errors.Is(err, blob.ErrNotExist) {
+		return seal.Key{}, fmt.Errorf("%w: its key is missing: %w", ErrDamaged, err)
+	}
 	if err != nil {
-		return seal.Key{}, fmt.Errorf("%w: read key: %w", ErrDamaged, err)
+		return seal.Key{}, fmt.Errorf("read key: %w", err)
 	}
 	if c.Encrypted {
 		return seal.Unwrap(data, passphrase)
@@ -318,15 +360,50 @@ func (a *Archive) follow(ctx context.Context) error {
 			return a.journalError(err)
 		}
 	}
-	for rec, err := range a.journal.Follow(ctx, head) {
-		if err != nil {
-			return a.journalError(err)
+	if err := a.catchUp(ctx); err != nil || head.Number > 0 {
+		return err
+	}
+	return a.noGap(ctx)
+}
+
+// catchUp applies the records behind the catalog's head.
+func (a *Archive) catchUp(ctx context.Context) error {
+	for rec, err := range a.journal.Follow(ctx, a.cat.headNow()) {
+		if err == nil {
+			err = a.cat.apply(ctx, rec, a.packs.Table)
 		}
-		if err := a.cat.apply(ctx, rec, a.packs.Table); err != nil {
+		if err != nil {
 			return a.journalError(err)
 		}
 	}
 	return nil
+}
+
+// noGap makes sure, when a catalog was made anew, that the journal did not end where a record is missing: nothing else
+// would know of those behind it, and the next commit would fork the chain.
+func (a *Archive) noGap(ctx context.Context) error {
+	last, err := a.lastObject(ctx)
+	if err != nil || last <= a.Head() {
+		return err
+	}
+	// Another process may have appended them since.
+	if err := a.catchUp(ctx); err != nil || last <= a.Head() {
+		return err
+	}
+	return fmt.Errorf("%w: journal record %d is missing, record %d is there", ErrDamaged, a.Head()+1, last)
+}
+
+// lastObject is the highest number of a record in the bucket.
+func (a *Archive) lastObject(ctx context.Context) (last uint64, err error) {
+	for info, err := range a.opts.Bucket.List(ctx, journal.Prefix) {
+		if err != nil {
+			return last, fmt.Errorf("list the journal: %w", err)
+		}
+		if n, ok := journal.ParseObject(info.Name); ok {
+			last = max(last, n)
+		}
+	}
+	return last, nil
 }
 
 // journalError sorts what the lower packages say into this package's words.

@@ -64,6 +64,7 @@ type mailboxState struct {
 	changed int
 	removed int
 	last    Snapshot
+	record  uint64 // the last one that says something of the mailbox, as far as this process saw it happen; not kept
 }
 
 // catalogOptions are where the catalog lies and with which key its values are sealed.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ type CheckOptions struct {
 // for what kept Check from looking.
 func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
 	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}}
-	for _, step := range []func(context.Context) error{c.chain, c.present, c.contents, c.items} {
+	for _, step := range []func(context.Context) error{c.chain, c.gap, c.present, c.contents, c.items} {
 		if err := step(ctx); err != nil {
 			return c.report, err
 		}
@@ -42,6 +43,8 @@ type checker struct {
 	o      CheckOptions
 	report *CheckReport
 	packs  map[pack.Name]journal.Pack
+	order  []pack.Name  // of packs, as the journal names them
+	last   journal.Head // of the chain
 }
 
 func (c *checker) damage(err error) {
@@ -58,24 +61,35 @@ func (c *checker) progress(done, total int64, what string) {
 
 // chain reads the journal from its first record.
 func (c *checker) chain(ctx context.Context) error {
-	last := journal.Head{}
 	for rec, err := range c.a.journal.Follow(ctx, journal.Head{}) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			c.damage(err)
+			c.damage(c.a.journalError(err))
 			return nil
 		}
 		c.report.Records++
-		last = rec.Head
+		c.last = rec.Head
 		for _, p := range rec.Body.Packs {
+			if _, ok := c.packs[p.Name]; !ok {
+				c.order = append(c.order, p.Name)
+			}
 			c.packs[p.Name] = p
 		}
 		c.progress(int64(c.report.Records), int64(c.a.Head()), "journal")
 	}
-	if head := c.a.cat.headNow(); last.Number < head.Number {
-		c.damage(fmt.Errorf("%w: journal ends at record %d, %d was the last", ErrDamaged, last.Number, head.Number))
+	return nil
+}
+
+// gap finds records that lie behind the chain's end.
+func (c *checker) gap(ctx context.Context) error {
+	last, err := c.a.lastObject(ctx)
+	if err != nil {
+		return err
+	}
+	if last = max(last, c.a.Head()); c.last.Number < last {
+		c.damage(fmt.Errorf("%w: the journal's chain ends at record %d, %d is the last", ErrDamaged, c.last.Number, last))
 	}
 	return nil
 }
@@ -91,7 +105,8 @@ func (c *checker) present(ctx context.Context) error {
 			there[name] = info.Size
 		}
 	}
-	for name, p := range c.packs {
+	for _, name := range c.order {
+		p := c.packs[name]
 		size, ok := there[name]
 		switch {
 		case !ok:
@@ -103,18 +118,18 @@ func (c *checker) present(ctx context.Context) error {
 			delete(c.packs, name)
 		}
 	}
-	for name := range there {
-		if _, ok := c.packs[name]; !ok {
-			c.report.Orphans++
-		}
-	}
+	c.report.Orphans = len(there) - len(c.packs)
 	return nil
 }
 
 // contents checks the packs' tables, and with ReadAll their digests and every chunk.
 func (c *checker) contents(ctx context.Context) error {
 	total := int64(len(c.packs))
-	for name, p := range c.packs {
+	for _, name := range c.order {
+		p, ok := c.packs[name]
+		if !ok {
+			continue // missing, and told already
+		}
 		c.report.Packs++
 		if err := c.pack(ctx, name, p); err != nil {
 			if ctx.Err() != nil {
@@ -266,18 +281,28 @@ func (a *Archive) Stats(ctx context.Context) (Stats, error) {
 	return s, errors.Join(a.countVersions(ctx, &s), a.countChunks(ctx, &s))
 }
 
+// countVersions counts what snapshots show or will show. A version that shares the blob of the one before it, for a flag that
+// was changed, was not exported again.
 func (a *Archive) countVersions(ctx context.Context, s *Stats) error {
+	var item []byte
+	var sum [32]byte
 	return a.cat.scan(ctx, []byte{keyVersion}, func(key, value []byte) error {
 		r, err := a.cat.openRow(key, value)
 		if err != nil {
 			return err
 		}
 		v, err := r.version()
-		if err == nil {
-			s.Versions++
-			s.ExportedBytes += v.Size
+		if err != nil {
+			return err
 		}
-		return err
+		if r.from < r.to {
+			s.Versions++
+		}
+		if of := key[:len(key)-4]; !bytes.Equal(of, item) || sum != v.SHA256 {
+			s.ExportedBytes += v.Size
+			item, sum = append(item[:0], of...), v.SHA256
+		}
+		return nil
 	})
 }
 

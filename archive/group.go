@@ -17,12 +17,13 @@ const (
 	groupBytes = 32 << 20         // a group lands when it holds as much,
 	groupRows  = 8 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
-	packBytes  = 64 << 20         // a pack is full
 )
 
 // group gathers what the sessions of this process add, so that the journal grows with groups and not with mailboxes. It
 // lands as one record: packs synced, then the record, then the catalog. A group that cannot land is lost as a whole, and
 // every session learns it.
+//
+// What a session does for the group it does for all of them: its context may end its own waiting, never a landing or a pack.
 type group struct {
 	a  *Archive
 	mu sync.Mutex // guards everything below
@@ -38,24 +39,24 @@ type group struct {
 	rows     int64
 	since    time.Time
 
-	landings uint64 // how often a group landed
-	landed   *sync.Cond
-	sessions int // open now
-	waiting  int // of them, in Commit
+	active   map[string]*Session // open now, by mailbox
+	waiting  int                 // of them, in Commit
+	landings uint64              // how often a group landed
+	landed   chan struct{}       // closed at the next landing or failure
 	err      error
 }
 
 // section is a mailbox's part of the group.
 type section struct {
 	journal.Section
+	base  uint64     // the record of its mailbox that it was made after
 	byID  map[ID]int // index into Versions
 	gone  map[ID]struct{}
 	drops int // versions taken back
 }
 
 func newGroup(a *Archive) *group {
-	g := &group{a: a}
-	g.landed = sync.NewCond(&g.mu)
+	g := &group{a: a, active: map[string]*Session{}, landed: make(chan struct{})}
 	g.reset()
 	return g
 }
@@ -66,27 +67,28 @@ func (g *group) reset() {
 	g.since = time.Time{}
 }
 
-// section is the mailbox's part, made when first asked for.
-func (g *group) section(mailbox string, ordinal uint32) *section {
-	s := g.sections[mailbox]
-	if s == nil {
-		s = &section{Section: journal.Section{Mailbox: mailbox, Ordinal: ordinal}, byID: map[ID]int{}, gone: map[ID]struct{}{}}
-		g.sections[mailbox] = s
-		g.order = append(g.order, mailbox)
+// section is a session's part, made when first asked for.
+func (g *group) section(s *Session) *section {
+	sec := g.sections[s.mailbox]
+	if sec == nil {
+		sec = &section{Section: journal.Section{Mailbox: s.mailbox, Ordinal: s.ordinal}, base: s.base, byID: map[ID]int{}, gone: map[ID]struct{}{}}
+		g.sections[s.mailbox] = sec
+		g.order = append(g.order, s.mailbox)
 		if g.since.IsZero() {
 			g.since = g.a.opts.Clock()
 		}
 	}
-	return s
+	return sec
 }
 
 // chunk stores a chunk that is not known yet. Its pack is this group's.
 func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.err != nil {
-		return g.err
+	if err := errors.Join(ctx.Err(), g.err); err != nil {
+		return err // its own end is no failure of the group's
 	}
+	ctx = context.WithoutCancel(ctx)
 	if _, ok := g.fresh[id]; ok {
 		return nil
 	}
@@ -102,7 +104,7 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) e
 	}
 	g.fresh[id] = struct{}{}
 	g.bytes += int64(len(data))
-	if g.pack.Size() >= packBytes {
+	if g.pack.Full() {
 		return g.fail(g.closePack())
 	}
 	return nil
@@ -122,9 +124,15 @@ func classOf(kind Kind) pack.Class {
 func (g *group) fail(err error) error {
 	if err != nil && g.err == nil {
 		g.err = err
-		g.landed.Broadcast()
+		g.wake()
 	}
 	return err
+}
+
+// wake tells those who wait that a group landed or failed.
+func (g *group) wake() {
+	close(g.landed)
+	g.landed = make(chan struct{})
 }
 
 func (g *group) openPack(ctx context.Context) error {
@@ -168,9 +176,12 @@ func (g *group) begin(ctx context.Context) error {
 // append puts a record behind the journal's head, passing over the records of others unless they touch our mailboxes.
 func (g *group) append(ctx context.Context, body *journal.Body, tables []*pack.Table) error {
 	for {
+		if err := g.undisturbed(body); err != nil {
+			return err
+		}
 		head, err := g.a.journal.Append(ctx, g.a.cat.headNow(), body, g.a.opts.Clock())
 		if errors.Is(err, journal.ErrTaken) {
-			if err := g.rebase(ctx, body); err != nil {
+			if err := g.a.catchUp(ctx); err != nil {
 				return err
 			}
 			continue
@@ -190,23 +201,13 @@ func (g *group) append(ctx context.Context, body *journal.Body, tables []*pack.T
 	}
 }
 
-// rebase takes in what others appended. A record of a mailbox that this group writes too ends it.
-func (g *group) rebase(ctx context.Context, body *journal.Body) error {
-	mine := map[string]bool{}
-	for _, s := range body.Sections {
-		mine[s.Mailbox] = true
-	}
-	for rec, err := range g.a.journal.Follow(ctx, g.a.cat.headNow()) {
-		if err != nil {
-			return g.a.journalError(err)
-		}
-		for _, s := range rec.Body.Sections {
-			if mine[s.Mailbox] {
-				return fmt.Errorf("%w: journal record %d is of another process", ErrConflict, rec.Number)
-			}
-		}
-		if err := g.a.cat.apply(ctx, rec, g.a.packs.Table); err != nil {
-			return g.a.journalError(err)
+// undisturbed makes sure, before every attempt, that nobody wrote to a mailbox since its session looked: a section on top
+// of what it does not know would poison the journal.
+func (g *group) undisturbed(body *journal.Body) error {
+	for i := range body.Sections {
+		name := body.Sections[i].Mailbox
+		if st, _ := g.a.cat.state(name); st.record != g.sections[name].base {
+			return fmt.Errorf("%w: journal record %d is of another process", ErrConflict, st.record)
 		}
 	}
 	return nil
@@ -214,17 +215,17 @@ func (g *group) rebase(ctx context.Context, body *journal.Body) error {
 
 // full tells whether the group should land.
 func (g *group) full() bool {
-	return g.bytes >= g.a.opts.groupMax || g.rows >= groupRows || !g.since.IsZero() && g.a.opts.Clock().Sub(g.since) >= groupAge
+	return g.bytes >= g.a.opts.groupMax || g.rows >= groupRows || !g.since.IsZero() && g.age() >= g.a.opts.groupAge
 }
+
+func (g *group) age() time.Duration { return g.a.opts.Clock().Sub(g.since) }
 
 // land makes the group durable: packs, then the record, then the catalog.
 func (g *group) land(ctx context.Context) error {
-	if g.err != nil {
+	if g.err != nil || len(g.order) == 0 {
 		return g.err
 	}
-	if len(g.order) == 0 {
-		return nil
-	}
+	ctx = context.WithoutCancel(ctx)
 	if g.pack != nil {
 		if err := g.closePack(); err != nil {
 			return g.fail(err)
@@ -237,10 +238,64 @@ func (g *group) land(ctx context.Context) error {
 	if err := g.append(ctx, body, g.tables); err != nil {
 		return g.fail(fmt.Errorf("commit: %w", err))
 	}
+	for _, name := range g.order {
+		if s := g.active[name]; s != nil {
+			s.base = g.a.Head()
+		}
+	}
 	g.reset()
 	g.landings++
-	g.landed.Broadcast()
+	g.wake()
 	return nil
+}
+
+// await lets a session wait until the group has landed: when all open sessions wait, when another reason comes first, or
+// when the group is old.
+func (g *group) await(ctx context.Context) error {
+	was := g.landings
+	g.waiting++
+	defer func() { g.waiting-- }()
+	if g.waiting >= len(g.active) {
+		return g.land(ctx)
+	}
+	old := time.NewTimer(g.a.opts.groupAge - g.age())
+	defer old.Stop()
+	for g.landings == was && g.err == nil {
+		switch g.sleep(ctx, old.C) {
+		case wokenByAge:
+			_ = g.land(ctx) // its error is g.err
+		case wokenByContext:
+			if g.landings == was && g.err == nil {
+				return ctx.Err()
+			}
+		}
+	}
+	if g.landings != was {
+		return nil // whatever became of the next group
+	}
+	return g.err
+}
+
+// What ended a sleep.
+const (
+	wokenByGroup = iota
+	wokenByAge
+	wokenByContext
+)
+
+// sleep gives the group to others until something happens.
+func (g *group) sleep(ctx context.Context, old <-chan time.Time) int {
+	landed := g.landed
+	g.mu.Unlock()
+	defer g.mu.Lock()
+	select {
+	case <-landed:
+		return wokenByGroup
+	case <-old:
+		return wokenByAge
+	case <-ctx.Done():
+		return wokenByContext
+	}
 }
 
 func (g *group) body() (*journal.Body, error) {
@@ -279,7 +334,7 @@ func (s *section) finish() journal.Section {
 }
 
 // finish lets what is whole land as a last checkpoint, so that a run that was interrupted goes on from there; after an
-// error it drops the open pack.
+// error it drops the open pack. Nothing can be added any more.
 func (g *group) finish(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -287,6 +342,7 @@ func (g *group) finish(ctx context.Context) error {
 	if g.err == nil {
 		err = g.land(ctx)
 	}
+	_ = g.fail(errClosed) // for sessions that are still open
 	if g.pack != nil {
 		err = errors.Join(err, g.pack.Abort())
 		g.pack = nil

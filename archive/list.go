@@ -146,7 +146,7 @@ func (a *Archive) Latest(mailbox string) (Snapshot, error) {
 func (a *Archive) Snapshots(ctx context.Context, mailbox string) iter.Seq2[Snapshot, error] {
 	return func(yield func(Snapshot, error) bool) {
 		st, ok := a.cat.state(strings.ToLower(mailbox))
-		if !ok {
+		if !ok || st.ordinal == 0 {
 			yield(Snapshot{}, fmt.Errorf("mailbox %s: %w", mailbox, ErrNotFound))
 			return
 		}
@@ -200,25 +200,39 @@ func (a *Archive) At(ctx context.Context, mailbox string, t time.Time) (Snapshot
 	return found, nil
 }
 
-// Folders are a mailbox's folders as a snapshot shows them.
+// Folders are a mailbox's folders as a snapshot shows them; of one that lies in the future, as the latest does.
 func (a *Archive) Folders(ctx context.Context, s Snapshot) (map[string]Folder, error) {
-	st, ok := a.cat.state(s.Mailbox)
-	if !ok {
+	st, ok := a.cat.state(strings.ToLower(s.Mailbox))
+	if !ok || st.ordinal == 0 {
 		return nil, fmt.Errorf("mailbox %s: %w", s.Mailbox, ErrNotFound)
 	}
-	return a.cat.folders(ctx, st.number, s.Ordinal)
+	folders, err := a.cat.folders(ctx, st.number, min(s.Ordinal, st.ordinal))
+	for id, f := range folders {
+		f.To = st.visible(f.To)
+		folders[id] = f
+	}
+	return folders, err
+}
+
+// visible is the end of something as snapshots show it: one that is not complete yet ends nothing.
+func (st *mailboxState) visible(to uint32) uint32 {
+	if to > st.ordinal {
+		return Forever
+	}
+	return to
 }
 
 // Versions yields what a mailbox held at a snapshot, in order of id.
 func (a *Archive) Versions(ctx context.Context, s Snapshot) iter.Seq2[*Version, error] {
 	return func(yield func(*Version, error) bool) {
 		l, err := a.newLister(ctx, s.Mailbox)
+		if err == nil && (s.Ordinal == 0 || s.Ordinal > l.st.ordinal) {
+			err = fmt.Errorf("mailbox %s: snapshot %d: %w", s.Mailbox, s.Ordinal, ErrNotFound)
+		}
 		if err == nil {
 			err = l.items(nil, func(rows []*row) error {
-				for _, r := range rows {
-					if r.from <= s.Ordinal && s.Ordinal < r.to {
-						return l.emit(rows, r, s.Ordinal, yield)
-					}
+				if r := shown(rows, s.Ordinal); r != nil {
+					return l.emit(rows, r, s.Ordinal, yield)
 				}
 				return nil
 			})
@@ -352,14 +366,23 @@ func (l *lister) items(id *ID, visit func(rows []*row) error) error {
 
 func (r *row) id() ID { return ID(r.key[5:21]) }
 
+// shown is the row of an item that a snapshot shows, nil when there is none.
+func shown(rows []*row, ordinal uint32) *row {
+	for _, r := range rows {
+		if r.from <= ordinal && ordinal < r.to {
+			return r
+		}
+	}
+	return nil
+}
+
 // emit makes a version of a row, as seen at an ordinal.
 func (l *lister) emit(rows []*row, r *row, at uint32, yield func(*Version, error) bool) error {
 	v, err := l.version(r, at)
 	if err != nil {
 		return err
 	}
-	newest := rows[len(rows)-1]
-	v.Deleted = newest.to <= l.st.ordinal
+	v.Deleted = shown(rows, l.st.ordinal) == nil
 	if !yield(v, nil) {
 		return errStop
 	}
@@ -372,7 +395,7 @@ func (l *lister) version(r *row, at uint32) (*Version, error) {
 		return nil, err
 	}
 	v := versionOf(l.mailbox, jv)
-	v.From, v.To = r.from, r.to
+	v.From, v.To = r.from, l.st.visible(r.to)
 	folders := l.folders[at]
 	if folders == nil {
 		if folders, err = l.a.cat.folders(l.ctx, l.st.number, at); err != nil {
@@ -413,7 +436,6 @@ func versionOf(mailbox string, v *journal.Version) *Version {
 // keeps to snapshot ordinals does not show it.
 func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		folders := map[string]map[string]Folder{}
 		for n := after + 1; n <= a.Head(); n++ {
 			rec, err := a.journal.Read(ctx, n)
 			if err != nil {
@@ -421,7 +443,7 @@ func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, e
 				return
 			}
 			for i := range rec.Body.Sections {
-				if !a.changesOf(ctx, rec.Number, &rec.Body.Sections[i], folders, yield) {
+				if !a.changesOf(ctx, rec.Number, &rec.Body.Sections[i], yield) {
 					return
 				}
 			}
@@ -429,10 +451,11 @@ func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, e
 	}
 }
 
-func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, cache map[string]map[string]Folder, yield func(Change, error) bool) bool {
-	folders, err := a.foldersFor(ctx, s, cache)
+func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, yield func(Change, error) bool) bool {
+	folders, err := a.foldersFor(ctx, s)
 	if err != nil {
-		return yield(Change{}, err)
+		yield(Change{}, err)
+		return false
 	}
 	for i := range s.Versions {
 		v := versionOf(s.Mailbox, &s.Versions[i])
@@ -449,17 +472,15 @@ func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, c
 	return true
 }
 
-func (a *Archive) foldersFor(ctx context.Context, s *journal.Section, cache map[string]map[string]Folder) (map[string]Folder, error) {
-	key := fmt.Sprintf("%s\x00%d", s.Mailbox, s.Ordinal)
-	if f, ok := cache[key]; ok {
-		return f, nil
+// foldersFor are the folders that a section's versions lie in, as its snapshot has them. They are read for each section: a
+// later record of the same snapshot may rename them.
+func (a *Archive) foldersFor(ctx context.Context, s *journal.Section) (map[string]Folder, error) {
+	if len(s.Versions) == 0 {
+		return nil, nil
 	}
 	st, ok := a.cat.state(s.Mailbox)
 	if !ok {
 		return nil, fmt.Errorf("mailbox %s: %w", s.Mailbox, ErrNotFound)
 	}
-	f, err := a.cat.folders(ctx, st.number, s.Ordinal)
-	clear(cache)
-	cache[key] = f
-	return f, err
+	return a.cat.folders(ctx, st.number, s.Ordinal)
 }

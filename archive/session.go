@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,15 +25,21 @@ type Session struct {
 	a       *Archive
 	mailbox string
 	ordinal uint32
+	base    uint64 // the mailbox's last record that the session knows of
 	number  uint32 // of the mailbox; known says whether it has one
 	known   bool
 	touched bool // something was added, by this session or by one that broke before it
 	closed  bool
 }
 
-// Begin opens a session for a mailbox. A mailbox has one session at a time.
+var errSessionClosed = errors.New("session is closed")
+
+// Begin opens a session for a mailbox. A mailbox has one session at a time; it goes on where one that broke off ended.
 func (a *Archive) Begin(mailbox string) (*Session, error) {
 	mailbox = strings.ToLower(mailbox)
+	if mailbox == "" || strings.ContainsRune(mailbox, 0) {
+		return nil, fmt.Errorf("%q is no name of a mailbox", mailbox)
+	}
 	s := &Session{a: a, mailbox: mailbox, ordinal: 1}
 	g := a.group
 	g.mu.Lock()
@@ -40,14 +47,32 @@ func (a *Archive) Begin(mailbox string) (*Session, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
-	if _, ok := g.sections[mailbox]; ok {
+	if g.active[mailbox] != nil {
 		return nil, fmt.Errorf("%w: %s has a session already", ErrConflict, mailbox)
 	}
 	if st, ok := a.cat.state(mailbox); ok {
-		s.number, s.known, s.ordinal, s.touched = st.number, true, st.ordinal+1, st.pending
+		s.number, s.known, s.ordinal, s.touched, s.base = st.number, true, st.ordinal+1, st.pending, st.record
 	}
-	g.sessions++
+	if sec := g.sections[mailbox]; sec != nil {
+		s.touched, s.base = true, sec.base
+	}
+	g.active[mailbox] = s
 	return s, nil
+}
+
+// enter takes the group for a call of the session, unless either is at its end. The lock is held without an error only.
+func (s *Session) enter() (*group, error) {
+	g := s.a.group
+	g.mu.Lock()
+	err := g.err
+	if s.closed {
+		err = errSessionClosed
+	}
+	if err != nil {
+		g.mu.Unlock()
+		return nil, err
+	}
+	return g, nil
 }
 
 // Mailbox is the session's mailbox, in lower case.
@@ -64,18 +89,18 @@ func (s *Session) refresh() {
 
 // Cursor is what SetCursor last kept under a key; nil when there is nothing.
 func (s *Session) Cursor(key string) ([]byte, error) {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
 	defer g.mu.Unlock()
 	return s.cursor(key)
 }
 
 func (s *Session) cursor(key string) ([]byte, error) {
 	if sec := s.a.group.sections[s.mailbox]; sec != nil {
-		for i := len(sec.Cursors) - 1; i >= 0; i-- {
-			if sec.Cursors[i].Key == key {
-				return sec.Cursors[i].Value, nil
-			}
+		if i := sec.cursor(key); i >= 0 {
+			return bytes.Clone(sec.Cursors[i].Value), nil
 		}
 	}
 	if s.refresh(); !s.known {
@@ -87,8 +112,10 @@ func (s *Session) cursor(key string) ([]byte, error) {
 
 // Cursors gives all keys that begin with a prefix, with their values.
 func (s *Session) Cursors(ctx context.Context, prefix string) (map[string][]byte, error) {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
 	defer g.mu.Unlock()
 	out := map[string][]byte{}
 	if s.refresh(); s.known {
@@ -103,7 +130,7 @@ func (s *Session) Cursors(ctx context.Context, prefix string) (map[string][]byte
 			case c.Value == nil:
 				delete(out, c.Key)
 			default:
-				out[c.Key] = c.Value
+				out[c.Key] = bytes.Clone(c.Value)
 			}
 		}
 	}
@@ -113,25 +140,35 @@ func (s *Session) Cursors(ctx context.Context, prefix string) (map[string][]byte
 // SetCursor keeps a value under a key; nil removes it. It becomes durable together with everything added before it, never
 // earlier: that is what makes it safe to go on from.
 func (s *Session) SetCursor(key string, value []byte) error {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return err
+	}
 	defer g.mu.Unlock()
 	old, err := s.cursor(key)
-	if err != nil || g.err != nil {
-		return errors.Join(err, g.err)
-	}
-	if string(old) == string(value) && (old == nil) == (value == nil) {
-		return nil
+	if err != nil || string(old) == string(value) && (old == nil) == (value == nil) {
+		return err
 	}
 	sec := s.section()
-	sec.Cursors = append(sec.Cursors, journal.Cursor{Key: key, Value: value})
+	c := journal.Cursor{Key: key, Value: bytes.Clone(value)}
+	if i := sec.cursor(key); i >= 0 {
+		g.rows += int64(len(value) - len(sec.Cursors[i].Value))
+		sec.Cursors[i] = c
+		return nil
+	}
+	sec.Cursors = append(sec.Cursors, c)
 	g.rows += int64(len(key) + len(value) + 16)
 	return nil
 }
 
 func (s *Session) section() *section {
 	s.touched = true
-	return s.a.group.section(s.mailbox, s.ordinal)
+	return s.a.group.section(s)
+}
+
+// cursor is where a section has a cursor, -1 when it does not.
+func (s *section) cursor(key string) int {
+	return slices.IndexFunc(s.Cursors, func(c journal.Cursor) bool { return c.Key == key })
 }
 
 // current is the item's living version, as the group or the catalog has it; nil when there is none.
@@ -153,8 +190,10 @@ func (s *Session) current(id ID) (*journal.Version, error) {
 
 // Known is the change key and the folder of an item that the archive has alive.
 func (s *Session) Known(itemID string) (changeKey, folderID string, ok bool, err error) {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return "", "", false, err
+	}
 	defer g.mu.Unlock()
 	v, err := s.current(s.a.ids.item(s.mailbox, itemID))
 	if err != nil || v == nil {
@@ -171,13 +210,12 @@ func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
 	}
 	v.ID = s.a.ids.item(s.mailbox, item.ItemID)
 	v.ItemID, v.ChangeKey, v.FolderID = item.ItemID, item.ChangeKey, item.FolderID
-	v.Associated, v.Unparsed, v.Summary = item.Associated, item.Unparsed, item.Summary
-	g := s.a.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.err != nil {
-		return g.err
+	v.Associated, v.Unparsed, v.Summary = item.Associated, item.Unparsed, bytes.Clone(item.Summary)
+	g, err := s.enter()
+	if err != nil {
+		return err
 	}
+	defer g.mu.Unlock()
 	for _, id := range content.refs {
 		if err := g.depend(id); err != nil {
 			return g.fail(err)
@@ -199,14 +237,14 @@ func (s *Session) add(v journal.Version) {
 	s.a.group.rows += int64(len(v.Recipe) + len(v.Summary) + len(v.ItemID) + len(v.ChangeKey) + len(v.FolderID) + 128)
 }
 
-// Amend adds a version that shares the blob of the living one: another change key, and the summary as change makes it.
+// Amend adds a version that shares the blob of the living one: another change key, and the summary as change makes it of a
+// copy. It must not call the session.
 func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([]byte, error)) error {
-	g := s.a.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.err != nil {
-		return g.err
+	g, err := s.enter()
+	if err != nil {
+		return err
 	}
+	defer g.mu.Unlock()
 	v, err := s.current(s.a.ids.item(s.mailbox, itemID))
 	if err != nil {
 		return err
@@ -214,10 +252,11 @@ func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([
 	if v == nil {
 		return fmt.Errorf("amend an item: %w", ErrNotFound)
 	}
-	if v.Summary, err = change(v.Summary); err != nil {
+	summary, err := change(bytes.Clone(v.Summary))
+	if err != nil {
 		return err
 	}
-	v.ChangeKey = changeKey
+	v.ChangeKey, v.Summary = changeKey, bytes.Clone(summary)
 	if err := g.dependVersion(s.a, v); err != nil {
 		return g.fail(err)
 	}
@@ -241,17 +280,12 @@ func (g *group) dependVersion(a *Archive, v *journal.Version) error {
 
 // Remove ends an item's living version. Removing what is not there is no error: the source may tell it twice.
 func (s *Session) Remove(itemID string) error {
-	g := s.a.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return s.remove(s.a.ids.item(s.mailbox, itemID))
-}
-
-func (s *Session) remove(id ID) error {
-	g := s.a.group
-	if g.err != nil {
-		return g.err
+	g, err := s.enter()
+	if err != nil {
+		return err
 	}
+	defer g.mu.Unlock()
+	id := s.a.ids.item(s.mailbox, itemID)
 	v, err := s.current(id)
 	if err != nil || v == nil {
 		return err
@@ -268,23 +302,28 @@ func (s *Session) remove(id ID) error {
 
 // Checkpoint lets the group land if it is full. Call it between items, wherever the run could go on.
 func (s *Session) Checkpoint(ctx context.Context) error {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return err
+	}
 	defer g.mu.Unlock()
-	if g.err != nil || !g.full() {
-		return g.err
+	if err := ctx.Err(); err != nil || !g.full() {
+		return err
 	}
 	return g.land(ctx)
 }
 
-// Commit completes the snapshot and returns when it is durable. A run that found nothing new adds nothing, and the
-// snapshot is the one before, with nothing added, changed or removed.
+// Commit completes the snapshot and returns when it is durable: with all other open sessions, or when the group is full or
+// old. A run that found nothing new adds nothing, and the snapshot is the one before, with nothing added, changed or
+// removed. When the context ends the waiting, what was added stays for the next checkpoint and nothing is complete.
 func (s *Session) Commit(ctx context.Context) (Snapshot, error) {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return Snapshot{}, err
+	}
 	defer g.mu.Unlock()
-	if g.err != nil {
-		return Snapshot{}, g.err
+	if err := ctx.Err(); err != nil {
+		return Snapshot{}, err
 	}
 	if st, ok := s.a.cat.state(s.mailbox); ok && !s.touched && st.ordinal > 0 {
 		last := st.last
@@ -292,7 +331,10 @@ func (s *Session) Commit(ctx context.Context) (Snapshot, error) {
 		return last, nil
 	}
 	s.section().Complete = true
-	if err := s.await(ctx); err != nil {
+	if err := g.await(ctx); err != nil {
+		if sec := g.sections[s.mailbox]; sec != nil {
+			sec.Complete = false
+		}
 		return Snapshot{}, err
 	}
 	st, _ := s.a.cat.state(s.mailbox)
@@ -300,33 +342,18 @@ func (s *Session) Commit(ctx context.Context) (Snapshot, error) {
 	return st.last, nil
 }
 
-// await waits until the group has landed: when all open sessions wait, or another reason comes first.
-func (s *Session) await(ctx context.Context) error {
-	g := s.a.group
-	was := g.landings
-	g.waiting++
-	defer func() { g.waiting-- }()
-	if g.waiting >= g.sessions {
-		return g.land(ctx)
-	}
-	for g.landings == was && g.err == nil {
-		g.landed.Wait()
-	}
-	return g.err
-}
-
-// Close ends the session. What was not committed or checkpointed is dropped by nobody: the next session of the mailbox
-// goes on from the last checkpoint that landed.
+// Close ends the session. What was not committed is dropped by nobody: it lands with the group, and the mailbox's next
+// session goes on from there. Those who wait for this session do so no longer, whatever became of the context.
 func (s *Session) Close(ctx context.Context) error {
+	g := s.a.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	g := s.a.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.sessions--
-	if g.waiting > 0 && g.waiting >= g.sessions {
+	delete(g.active, s.mailbox)
+	if g.waiting > 0 && g.waiting >= len(g.active) {
 		return g.land(ctx)
 	}
 	return nil
@@ -334,12 +361,13 @@ func (s *Session) Close(ctx context.Context) error {
 
 // Folders are the mailbox's folders as the session has them now, by id.
 func (s *Session) Folders(ctx context.Context) (map[string]Folder, error) {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
 	defer g.mu.Unlock()
 	out := map[string]Folder{}
 	if s.refresh(); s.known {
-		var err error
 		if out, err = s.a.cat.folders(ctx, s.number, s.ordinal); err != nil {
 			return nil, err
 		}
@@ -357,12 +385,11 @@ func (s *Session) Folders(ctx context.Context) (map[string]Folder, error) {
 
 // PutFolder adds a folder or says how it is now.
 func (s *Session) PutFolder(f Folder) error {
-	g := s.a.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.err != nil {
-		return g.err
+	g, err := s.enter()
+	if err != nil {
+		return err
 	}
+	defer g.mu.Unlock()
 	sec := s.section()
 	sec.FoldersGone = slices.DeleteFunc(sec.FoldersGone, func(id string) bool { return id == f.ID })
 	sec.Folders = append(sec.Folders, journal.Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Kind})
@@ -381,12 +408,11 @@ func (s *Session) RemoveFolder(ctx context.Context, folderID string) error {
 			return err
 		}
 	}
-	g := s.a.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.err != nil {
-		return g.err
+	g, err := s.enter()
+	if err != nil {
+		return err
 	}
+	defer g.mu.Unlock()
 	sec := s.section()
 	sec.Folders = slices.DeleteFunc(sec.Folders, func(f journal.Folder) bool { return f.ID == folderID })
 	sec.FoldersGone = append(sec.FoldersGone, folderID)
@@ -395,8 +421,10 @@ func (s *Session) RemoveFolder(ctx context.Context, folderID string) error {
 
 // ItemsIn are the server's ids of the items alive in a folder. It reads the mailbox's whole list.
 func (s *Session) ItemsIn(ctx context.Context, folderID string) ([]string, error) {
-	g := s.a.group
-	g.mu.Lock()
+	g, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
 	defer g.mu.Unlock()
 	var out []string
 	sec := g.sections[s.mailbox]

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -82,6 +84,12 @@ const Prefix = "journal/"
 
 // Object is the name of record n in a bucket.
 func Object(n uint64) string { return fmt.Sprintf("%s%012d", Prefix, n) }
+
+// ParseObject reads what Object wrote.
+func ParseObject(object string) (uint64, bool) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(object, Prefix), 10, 64)
+	return n, err == nil && n > 0 && Object(n) == object
+}
 
 // Append creates the record after head. ErrTaken tells that another writer was first; everything else is as it was then.
 // When it returns nil the record is durable.
