@@ -37,7 +37,7 @@ type Query struct {
 
 	Mailboxes   []string          // only these; all of View, or of the index, when empty
 	View        map[string]uint32 // the snapshot of each mailbox to look at; a mailbox that is not here is not searched
-	AllVersions bool              // all versions of all snapshots, whatever View says
+	AllVersions bool              // all versions, ended ones too; of a mailbox in View those up to its snapshot
 	Associated  bool              // hidden items of folders too
 
 	Distinct bool // one hit for each distinct message, the first in the order
@@ -169,9 +169,6 @@ func (x *Index) each(ctx context.Context, q Query, found func([]hit)) error {
 	})
 }
 
-// everyOrdinal stands for all snapshots in searcher.visible: no snapshot has it, for a version that is open ends at it.
-const everyOrdinal = archive.Forever
-
 // visible gives the mailboxes to look at, by number, with their ordinals.
 func (x *Index) visible(q Query) map[uint32]uint32 {
 	wanted := func(string) bool { return true }
@@ -180,12 +177,10 @@ func (x *Index) visible(q Query) map[uint32]uint32 {
 	}
 	visible := map[uint32]uint32{}
 	for number := range x.rows.names.matching(nameMailbox, wanted) {
-		ordinal, ok := q.View[x.rows.names.name(number)]
-		if q.AllVersions {
-			ordinal, ok = everyOrdinal, true
-		}
-		if ok {
+		if ordinal, ok := q.View[x.rows.names.name(number)]; ok {
 			visible[number] = ordinal
+		} else if q.AllVersions {
+			visible[number] = archive.Forever
 		}
 	}
 	return visible
@@ -306,7 +301,7 @@ func (s *searcher) scan() error {
 // consider keeps an occurrence that can be seen and holds.
 func (s *searcher) consider(doc uint64, r *row) {
 	at, ok := s.visible[r.mailbox]
-	if !ok || at != everyOrdinal && (at < r.from || at >= r.to) {
+	if !ok || at < r.from || at >= r.to && !s.query.AllVersions {
 		return
 	}
 	if r.flags&flagAssociated != 0 && !s.query.Associated || r.to <= r.from {
