@@ -36,7 +36,7 @@ func (s *ewsSource) Folders(ctx context.Context) ([]Folder, error) {
 		if f.Search {
 			continue
 		}
-		folder := Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Distinguished}
+		folder := Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Distinguished, Total: f.Total}
 		if f.CommitTime != "" && f.Deleted != "" {
 			folder.Mark = f.CommitTime + " " + f.Deleted
 		}

@@ -57,7 +57,7 @@ func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
 		r.result.Unparsed++
 		r.o.Log.Warn("item kept unparsed", "reason", in.item.Unparsed)
 	}
-	r.o.Progress(Progress{Items: r.result.Exported, Bytes: r.result.ExportedBytes})
+	r.o.Progress(Progress{Items: r.result.Exported, Expected: max(r.expected, r.result.Exported), Bytes: r.result.ExportedBytes})
 	return r.forgive(in.item.ItemID)
 }
 

@@ -62,8 +62,9 @@ func (o *Options) defaults() {
 
 // Progress is how far a run has come.
 type Progress struct {
-	Items int   // exported so far
-	Bytes int64 // of their blobs
+	Items    int   // exported so far
+	Expected int   // items that the run expects to export, as far as it knows by now
+	Bytes    int64 // of the blobs exported so far
 }
 
 // Failure is an item or folder that could not be had.
@@ -97,6 +98,9 @@ type run struct {
 	o      Options
 	failed map[string]failure // by item id: what could not be had, of earlier runs and of this one
 	result Result
+
+	expected int  // items to export, guessed from the folders that are new and counted in the others
+	counted  bool // the folder at hand is among those guessed
 }
 
 // folderCursor is where the next run goes on in a folder.
@@ -230,6 +234,9 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	if f.Mark != "" && cur.Mark == f.Mark {
 		return nil
 	}
+	if r.counted = cur.State == ""; r.counted {
+		r.expected += f.Total
+	}
 	err = r.changes(ctx, f, cur)
 	if errors.Is(err, ErrStateLost) {
 		err = r.relist(ctx, f)
@@ -337,6 +344,9 @@ func (r *run) page(ctx context.Context, folderID string, changes []Change) error
 		if want {
 			wanted = append(wanted, ref)
 		}
+	}
+	if !r.counted {
+		r.expected += len(wanted)
 	}
 	return r.fetch(ctx, folderID, wanted)
 }

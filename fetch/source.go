@@ -32,9 +32,11 @@ type Source interface {
 }
 
 // Folder is a folder. Mark changes whenever anything in the folder changes; "" says that the source has no such mark.
+// Total is how many items it has, as far as the source tells.
 type Folder struct {
 	ID, ParentID, Name, Class, Kind string
 	Mark                            string
+	Total                           int
 }
 
 // Ref names an item at one moment. Size is what the source says of it: a guess for batching.

@@ -182,6 +182,7 @@ func (b *backup) fetch(ctx context.Context, name string, client *ews.Client, lin
 	var seen fetch.Progress
 	r, err := fetch.Run(ctx, fetch.EWS(client), s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name),
 		Progress: func(p fetch.Progress) {
+			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")
 			seen = p
 		}})
