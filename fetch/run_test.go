@@ -1,0 +1,387 @@
+package fetch_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mailbrick/archive"
+	"mailbrick/archive/blob/blobtest"
+	"mailbrick/fetch"
+	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/fasttransfer"
+)
+
+// fakeItem is an item of the fake mailbox.
+type fakeItem struct {
+	ref   fetch.Ref
+	blob  []byte
+	cause []error // what the next exports of it end in, before the blob comes
+}
+
+// fakeSource is a mailbox whose server does as it is told. States are the number of changes seen.
+type fakeSource struct {
+	folders  []fetch.Folder
+	log      map[string][]fetch.Change // by folder
+	items    map[string]*fakeItem
+	pageSize int
+	lost     bool  // forget all states once
+	whole    error // the next export as a whole ends in it
+	exports  []string
+	batches  []int
+	listed   int
+}
+
+func newFakeSource() *fakeSource {
+	return &fakeSource{pageSize: 4, log: map[string][]fetch.Change{}, items: map[string]*fakeItem{},
+		folders: []fetch.Folder{{ID: "root", Mark: "0"}, {ID: "in", ParentID: "root", Name: "Inbox", Kind: "inbox", Mark: "0"}, {ID: "sub", ParentID: "in", Name: "Sub", Mark: "0"}}}
+}
+
+func (s *fakeSource) change(folder string, c fetch.Change) {
+	s.log[folder] = append(s.log[folder], c)
+	for i := range s.folders {
+		if s.folders[i].ID == folder {
+			s.folders[i].Mark = fmt.Sprint(len(s.log[folder]))
+		}
+	}
+}
+
+// put creates an item or changes it.
+func (s *fakeSource) put(folder, id, changeKey, subject string) {
+	m := &mapi.Message{Properties: mapi.Bag{mapi.NewText(mapi.PidTagMessageClass, "IPM.Note"), mapi.NewText(mapi.PidTagSubject, subject)}}
+	var b bytes.Buffer
+	if err := fasttransfer.Encode(&b, m, fasttransfer.EncodeOptions{}); err != nil {
+		panic(err) // a message of two strings always encodes
+	}
+	ref := fetch.Ref{ItemID: id, ChangeKey: changeKey, Size: int64(b.Len())}
+	s.items[id] = &fakeItem{ref: ref, blob: b.Bytes()}
+	s.change(folder, fetch.Change{Kind: fetch.Put, Ref: ref})
+}
+
+func (s *fakeSource) Folders(context.Context) ([]fetch.Folder, error) {
+	return slices.Clone(s.folders), nil
+}
+
+func (s *fakeSource) Changes(_ context.Context, folder, state string) (fetch.Page, error) {
+	s.listed++
+	from := 0
+	if state != "" {
+		if s.lost {
+			s.lost = false
+			return fetch.Page{}, fetch.ErrStateLost
+		}
+		if _, err := fmt.Sscan(state, &from); err != nil {
+			return fetch.Page{}, err
+		}
+	}
+	all := s.log[folder]
+	if state == "" { // the beginning lists what is there, as Exchange does
+		all = s.alive(folder)
+		return fetch.Page{Changes: all, State: fmt.Sprint(len(s.log[folder])), Last: true}, nil
+	}
+	to := min(len(all), from+s.pageSize)
+	return fetch.Page{Changes: all[from:to], State: fmt.Sprint(to), Last: to == len(all)}, nil
+}
+
+func (s *fakeSource) alive(folder string) (out []fetch.Change) {
+	seen := map[string]bool{}
+	for _, c := range slices.Backward(s.log[folder]) {
+		if seen[c.ItemID] {
+			continue
+		}
+		seen[c.ItemID] = true
+		if c.Kind != fetch.Deleted {
+			out = append(out, fetch.Change{Kind: fetch.Put, Ref: s.items[c.ItemID].ref})
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+func (s *fakeSource) Export(_ context.Context, items []fetch.Ref, each func(int, fetch.Ref, io.Reader, error) error) error {
+	s.batches = append(s.batches, len(items))
+	for n, ref := range items {
+		s.exports = append(s.exports, ref.ItemID)
+		it := s.items[ref.ItemID]
+		var err error
+		switch {
+		case it == nil:
+			err = each(n, ref, nil, fetch.ErrGone)
+		case len(it.cause) > 0:
+			cause := it.cause[0]
+			it.cause = it.cause[1:]
+			err = each(n, ref, nil, cause)
+		default:
+			err = each(n, it.ref, bytes.NewReader(it.blob), nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	err := s.whole
+	s.whole = nil
+	return err
+}
+
+// bench is an archive in memory that fake mailboxes are backed up into.
+type bench struct {
+	*testing.T
+	a      *archive.Archive
+	source *fakeSource
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{T: t, source: newFakeSource()}
+	o := archive.Options{Bucket: &blobtest.Memory{}, Catalog: filepath.Join(t.TempDir(), "catalog")}
+	if err := archive.Init(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if b.a, err = archive.Open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func (b *bench) try(o fetch.Options) (fetch.Result, error) {
+	b.Helper()
+	s, err := b.a.Begin("m@x.example")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.source.exports, b.source.listed = nil, 0
+	r, err := fetch.Run(b.Context(), b.source, s, o)
+	if cerr := s.Close(b.Context()); cerr != nil {
+		b.Error(cerr)
+	}
+	return r, err
+}
+
+func (b *bench) run() fetch.Result {
+	b.Helper()
+	r, err := b.try(fetch.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// holds lists what the latest snapshot shows: item id = change key, folder, subject, read.
+func (b *bench) holds() map[string]string {
+	b.Helper()
+	snap, err := b.a.Latest("m@x.example")
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := map[string]string{}
+	for v, err := range b.a.Versions(b.Context(), snap) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := mapi.DecodeSummary(v.Summary)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out[v.ItemID] = fmt.Sprintf("%s %s %q %v", v.ChangeKey, v.Folder, s.Subject, s.Read)
+		r, err := b.a.OpenBlob(b.Context(), v)
+		if err != nil {
+			b.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if it := b.source.items[v.ItemID]; err != nil || it != nil && it.ref.ChangeKey == v.ChangeKey && !bytes.Equal(got, it.blob) {
+			b.Errorf("item %s reads back %d bytes, %v", v.ItemID, len(got), err)
+		}
+	}
+	return out
+}
+
+func (b *bench) wants(want map[string]string) {
+	b.Helper()
+	if got := b.holds(); fmt.Sprint(got) != fmt.Sprint(want) {
+		b.Errorf("archive holds %v\nwant          %v", got, want)
+	}
+}
+
+func TestRunFollowsChanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 9 {
+		b.source.put("in", fmt.Sprint("i", i), "k", "s")
+	}
+	b.source.put("sub", "deep", "k", "below")
+	if r := b.run(); r.Exported != 10 || !r.Complete || r.Snapshot.Added != 10 {
+		t.Fatalf("first run %+v", r)
+	}
+	if r := b.run(); r.Exported != 0 || b.source.listed != 0 || r.Snapshot.Added != 0 || r.Snapshot.Items != 10 {
+		t.Errorf("unchanged run %+v, %d lists", r, b.source.listed)
+	}
+	b.source.put("in", "i1", "k2", "changed")
+	b.source.change("in", fetch.Change{Kind: fetch.Deleted, Ref: fetch.Ref{ItemID: "i2"}})
+	b.source.items["i3"].ref.ChangeKey = "k3"
+	b.source.change("in", fetch.Change{Kind: fetch.Flagged, Ref: b.source.items["i3"].ref, Read: true})
+	b.source.change("in", fetch.Change{Kind: fetch.Put, Ref: b.source.items["i4"].ref}) // told again, not changed
+	r := b.run()
+	if !slices.Equal(b.source.exports, []string{"i1"}) || r.Snapshot.Changed != 2 || r.Snapshot.Removed != 1 || r.Snapshot.Added != 0 {
+		t.Errorf("second run exported %v: %+v", b.source.exports, r.Snapshot)
+	}
+	want := map[string]string{"deep": `k Inbox/Sub "below" false`, "i1": `k2 Inbox "changed" false`, "i3": `k3 Inbox "s" true`}
+	for _, id := range []string{"i0", "i4", "i5", "i6", "i7", "i8"} {
+		want[id] = `k Inbox "s" false`
+	}
+	b.wants(want)
+}
+
+func TestRunKeepsGoingPastBadItems(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, id := range []string{"good", "bad", "shaky", "gone", "garbage"} {
+		b.source.put("in", id, "k", "s")
+	}
+	bad := fmt.Errorf("%w: ErrorCorruptData", fetch.ErrItem)
+	b.source.items["bad"].cause = []error{bad}
+	b.source.items["shaky"].cause = []error{fetch.ErrAgain, fetch.ErrAgain}
+	b.source.items["gone"].cause = []error{fetch.ErrGone}
+	b.source.items["garbage"].blob = bytes.Repeat([]byte("this is no export stream "), 9)
+	r := b.run()
+	if r.Complete || len(r.Failures) != 1 || r.Failures[0].ItemID != "bad" || r.Unparsed != 1 || r.Exported != 3 {
+		t.Fatalf("run %+v", r)
+	}
+	if got := b.holds(); len(got) != 3 || !strings.HasPrefix(got["shaky"], "k Inbox") {
+		t.Errorf("archive holds %v", got)
+	}
+	// The next run takes up the failed item though nothing has changed, and fails again.
+	b.source.items["bad"].cause = []error{bad}
+	if r := b.run(); r.Complete || len(r.Failures) != 1 || r.Failures[0].Attempts != 2 || !slices.Equal(b.source.exports, []string{"bad"}) {
+		t.Errorf("second run %+v exported %v", r, b.source.exports)
+	}
+	if r := b.run(); !r.Complete || len(r.Failures) != 0 || r.Snapshot.Added != 1 {
+		t.Errorf("third run %+v", r)
+	}
+	if r := b.run(); !r.Complete || len(b.source.exports) != 0 {
+		t.Errorf("fourth run %+v exported %v", r, b.source.exports)
+	}
+}
+
+func TestTruncatedIsNeverKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.source.put("in", "cut", "k", "s")
+	b.source.put("in", "ok", "k", "s")
+	full := b.source.items["cut"].blob
+	b.source.items["cut"].blob = full[:len(full)-3]
+	if r := b.run(); r.Complete || len(r.Failures) != 1 || r.Exported != 1 {
+		t.Fatalf("run %+v", r)
+	}
+	b.source.items["cut"].blob = full
+	if r := b.run(); !r.Complete || r.Snapshot.Items != 2 {
+		t.Errorf("after the server came back %+v", r)
+	}
+	// An answer that turns out bad as a whole gives nothing, though every item in it looked whole.
+	b.source.put("in", "late", "k", "s")
+	b.source.whole = fetch.ErrAgain
+	if r := b.run(); !r.Complete || !slices.Equal(b.source.exports, []string{"late", "late"}) {
+		t.Errorf("run %+v exported %v", r, b.source.exports)
+	}
+}
+
+func TestLostStateStoresNothingTwice(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, id := range []string{"a", "b", "c"} {
+		b.source.put("in", id, "k", "s")
+	}
+	b.run()
+	b.source.put("in", "d", "k", "s")
+	b.source.change("in", fetch.Change{Kind: fetch.Deleted, Ref: fetch.Ref{ItemID: "b"}})
+	b.source.lost = true
+	r := b.run()
+	if !slices.Equal(b.source.exports, []string{"d"}) || r.Snapshot.Removed != 1 || r.Snapshot.Added != 1 || r.Snapshot.Items != 3 {
+		t.Errorf("exported %v, %+v", b.source.exports, r.Snapshot)
+	}
+}
+
+func TestFoldersComeAndGo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.source.put("in", "a", "k", "s")
+	b.source.put("sub", "b", "k", "s")
+	b.source.items["b"].cause = []error{fetch.ErrItem}
+	b.run()
+	b.source.folders[1].Name = "Eingang"
+	b.run()
+	b.wants(map[string]string{"a": `k Eingang "s" false`, "b": `k Eingang/Sub "s" false`})
+	b.source.folders = b.source.folders[:2]
+	if r := b.run(); r.Snapshot.Removed != 1 || r.Snapshot.Items != 1 {
+		t.Errorf("after the folder went %+v", r.Snapshot)
+	}
+	b.wants(map[string]string{"a": `k Eingang "s" false`})
+}
+
+func TestScope(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		o    fetch.Options
+		want int
+	}{
+		"all":            {fetch.Options{}, 3},
+		"include":        {fetch.Options{Include: []string{"inbox/SUB"}}, 1},
+		"include parent": {fetch.Options{Include: []string{"/Inbox/"}}, 2},
+		"exclude":        {fetch.Options{Exclude: []string{"Inbox/Sub"}}, 2},
+		"no half names":  {fetch.Options{Include: []string{"Inb"}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.source.put("root", "r", "k", "s")
+			b.source.put("in", "a", "k", "s")
+			b.source.put("sub", "b", "k", "s")
+			if r, err := b.try(c.o); err != nil || r.Snapshot.Items != c.want {
+				t.Errorf("%d items, %v; want %d", r.Snapshot.Items, err, c.want)
+			}
+		})
+	}
+}
+
+// TestBrokenRunGoesOn stops a run at each export in turn: the next one finishes, and everything is there once.
+func TestBrokenRunGoesOn(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the line is cut")
+	for stop := range 6 {
+		b := newBench(t)
+		for i := range 6 {
+			b.source.put("in", fmt.Sprint("i", i), "k", "s")
+		}
+		b.source.items[fmt.Sprint("i", stop)].cause = []error{broken}
+		if _, err := b.try(fetch.Options{BatchItems: 2}); !errors.Is(err, broken) {
+			t.Fatalf("stop at %d: %v", stop, err)
+		}
+		r := b.run()
+		if r.Snapshot.Added != 6 || len(b.source.exports) != 6-stop/2*2 {
+			t.Errorf("stopped at %d: %d added, exported again %v", stop, r.Snapshot.Added, b.source.exports)
+		}
+	}
+}
+
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 7 {
+		b.source.put("in", fmt.Sprint("i", i), "k", "s")
+	}
+	b.source.items["i2"].ref.Size = 1 << 30 // goes alone
+	if r, err := b.try(fetch.Options{BatchBytes: 1 << 20, BatchItems: 3}); err != nil || r.Snapshot.Items != 7 || !slices.Equal(b.source.batches, []int{2, 1, 3, 1}) {
+		t.Errorf("batches of %v, %+v, %v", b.source.batches, r, err)
+	}
+}
