@@ -66,17 +66,18 @@ func (f *Files) Place(_ context.Context, item *Item) (*Result, error) {
 	for _, folder := range item.Home {
 		names = append(names, folder.Name)
 	}
-	id := item.Version.ID.String()
-	folder := folderPath(names) + "/"
-	item.Target = folder + fileName(item, id[:shortID]) + f.format.extension()
-	if !f.claim(item.Target) {
-		id = fmt.Sprintf("%s-%d", id, item.Version.From)
-		item.Target = folder + fileName(item, id) + f.format.extension()
+	whole := item.Version.ID.String()
+	id := whole[:shortID]
+	for n := 1; ; n++ {
+		item.Target = folderPath(names) + "/" + fileName(item, id) + f.format.extension()
+		if f.claim(item.Target) {
+			return nil, nil
+		}
+		id = fmt.Sprintf("%s-%d", whole, item.Version.From)
+		if n > 1 { // the same version once more
+			id = fmt.Sprintf("%s-%d-%d", whole, item.Version.From, n)
+		}
 	}
-	for n := 2; !f.claim(item.Target) && n < 1000; n++ { // the same version twice
-		item.Target = folder + fileName(item, fmt.Sprintf("%s-%d", id, n)) + f.format.extension()
-	}
-	return nil, nil
 }
 
 // claim says whether a path is free, and takes it. File systems differ in whether case tells names apart.

@@ -66,7 +66,7 @@ func TestFilesMail(t *testing.T) {
 	files := tree(t, out)
 	checkManifest(t, files)
 	name := results["three"].Target
-	if !strings.HasPrefix(name, "a@x.example/Own/_con ~") || !strings.HasSuffix(name, ".eml") || !strings.Contains(name, "/2001-05-14 162300 three ") {
+	if !strings.HasPrefix(name, "a@x.example/Own/_con ~") || !strings.HasSuffix(name, ".eml") || !strings.Contains(name, "/2001-05-14 162300 three ") || len(filepath.Base(name)) != len("2001-05-14 162300 three 0123456789.eml") {
 		t.Errorf("name %q", name)
 	}
 	m, err := eml.Read(strings.NewReader(files[name]))
@@ -118,13 +118,17 @@ func TestFilesOfEarlierRunsStayListed(t *testing.T) {
 	l.load("b@x.example", map[string]string{"Inbox/1.eml": mail("two")})
 	out := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(out, ".mailbrick-killed"), []byte("half a mail"), 0o600))
+	want := map[string]bool{}
 	for _, address := range []string{"a@x.example", "b@x.example", "b@x.example"} {
-		_, _, err := l.restore(restore.NewFiles(out, restore.EML), l.archive.Versions(t.Context(), l.backup(address)), restore.Options{})
+		results, _, err := l.restore(restore.NewFiles(out, restore.EML), l.archive.Versions(t.Context(), l.backup(address)), restore.Options{})
 		must(t, err)
+		for _, r := range results {
+			want[r.Target] = true
+		}
 	}
 	files := tree(t, out)
 	checkManifest(t, files)
-	if len(files) != 4 {
+	if len(files) != 4 || len(want) != 2 {
 		t.Errorf("%q", slices.Sorted(maps.Keys(files)))
 	}
 }
@@ -146,8 +150,14 @@ func TestFilesVersionsOfOneItem(t *testing.T) {
 	must(t, err)
 	files := tree(t, out)
 	checkManifest(t, files)
+	names := slices.Sorted(maps.Keys(files))
 	if report.Restored != 3 || len(files) != 5 {
-		t.Errorf("%q", slices.Sorted(maps.Keys(files)))
+		t.Errorf("%q", names)
+	}
+	for i, end := range []string{".eml", "-1-2.eml", "-1.eml"} {
+		if !strings.HasSuffix(names[i], end) || i == 0 && strings.HasSuffix(names[i], "-1.eml") {
+			t.Errorf("%q", names[i])
+		}
 	}
 }
 
