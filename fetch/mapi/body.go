@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"mailbrick/fetch/mapi/codepage"
 )
 
 // BodyText is the body as plain text with LF line ends: PidTagBody, else the
@@ -56,7 +58,7 @@ func htmlCodePage(data []byte, given int) int {
 		return 1200
 	case bytes.HasPrefix(data, []byte("\xFE\xFF")):
 		return 1201
-	case given == 20127 && !ascii(data), CharsetOf(given) == "":
+	case given == 20127 && !codepage.ASCII(data), CharsetOf(given) == "":
 		if cp := CodePageOf(MetaCharset(data)); cp != 0 && cp != 1200 && cp != 1201 {
 			return cp
 		}
