@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Reads every item of a Mailbrick archive without Mailbrick, as docs/formats.md describes it.
+
+usage: read_archive.py ARCHIVE [KEYFILE] [-o DIR]
+
+KEYFILE is what `age -d ARCHIVE/keys/passphrase` gives; an archive without encryption needs none. With -o the exported blobs are
+written into DIR. Needs Python's package "cryptography" and the program zstd."""
+import argparse, hashlib, json, os, struct, subprocess
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+args = argparse.ArgumentParser()
+args.add_argument('archive')
+args.add_argument('keyfile', nargs='?')
+args.add_argument('-o', dest='out')
+args = args.parse_args()
+
+
+def read(name):
+    with open(os.path.join(args.archive, name), 'rb') as f:
+        return f.read()
+
+
+def archive_key():
+    if not args.keyfile:
+        return read('keys/plain')
+    with open(args.keyfile) as f:
+        word, digits = f.readline().split()
+    assert word == 'MAILBRICK-KEY-1'
+    return bytes.fromhex(digits)
+
+
+def opened(purpose, salt, number, sealed, place):
+    """Step 3: what lies in a sealed message."""
+    info = b'mailbrick/seal/aes-256-gcm/v1\0' + purpose + b'\0' + bytes([len(salt)])
+    aes = AESGCM(HKDF(hashes.SHA256(), 32, salt, info).derive(key))
+    return aes.decrypt(bytes(4) + struct.pack('>Q', number), sealed, place)
+
+
+def unpacked(data):
+    return subprocess.run(['zstd', '-dcq'], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+class Fields:
+    """Varints, runs of bytes, and runs of bytes with their length in front."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def varint(self):
+        value = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    def take(self, n):
+        part = self.data[self.at:self.at + n]
+        assert len(part) == n, 'cut short'
+        self.at += n
+        return part
+
+    def bytes(self):
+        return self.take(self.varint())
+
+    def more(self):
+        return self.at < len(self.data)
+
+
+def journal():
+    """Step 4: the entries of all records, in order."""
+    number, before = 1, bytes(32)
+    while os.path.exists(os.path.join(args.archive, 'journal', '%012d' % number)):
+        name = 'journal/%012d' % number
+        data = read(name)
+        assert data[:8] == b'MBJR' + struct.pack('<I', 1)
+        header = opened(b'journal', data[8:40], 0, data[40:168], name.encode())
+        assert struct.unpack('<Q', header[:8])[0] == number and header[16:48] == before, 'the chain is broken'
+        body = unpacked(opened(b'journal', data[8:40], 1, data[168:], name.encode()))
+        assert hashlib.sha256(body).digest() == header[48:80]
+        before = hashlib.sha256(header).digest()
+        fields = Fields(body)
+        while fields.more():
+            yield fields.varint(), Fields(fields.bytes())
+        number += 1
+
+
+def chunks_of(pack, salt):
+    """Step 5: the chunks of a pack by their ids."""
+    data = read('packs/%s/%s' % (pack.hex()[:2], pack.hex()))
+    assert data[:8] == b'MBPK' + struct.pack('<I', 1) and data[8:40] == salt and data[-8:] == b'MBPKEND1'
+    assert hashlib.sha256(data[:-40]).digest() == data[-40:-8], 'damaged'
+    start, length = struct.unpack('<QI', data[-56:-44])
+    table = Fields(unpacked(opened(b'pack', salt, 2**32 - 1, data[start:start + length], pack + b'table')))
+    at, out = 40, {}
+    for ordinal in range(table.varint()):
+        sealed, plain = table.varint(), table.varint()
+        frame = opened(b'pack', salt, ordinal, data[at:at + sealed], pack + b'frame')
+        at += sealed
+        frame = Fields(unpacked(frame[1:]) if frame[0] == 1 else frame[1:])
+        assert len(frame.data) == plain
+        for _ in range(table.varint()):
+            chunk, _kind = table.take(16), table.take(1)
+            out[chunk] = frame.take(table.varint())
+    return out
+
+
+def blob(recipe, chunks):
+    """Step 6: an item's bytes."""
+    fields = Fields(recipe)
+    assert fields.take(2) == b'\1\1'
+    streams = []
+    for _ in range(fields.varint()):
+        if fields.take(1) == b'\0':
+            streams.append(Fields(fields.bytes()))
+            continue
+        parts = []
+        for _ in range(fields.varint()):
+            chunk, length = fields.take(16), fields.varint()
+            assert len(chunks[chunk]) == length
+            parts.append(chunks[chunk])
+        streams.append(Fields(b''.join(parts)))
+    out = []
+    while fields.more():
+        times = fields.varint()
+        takes = [(fields.varint(), fields.varint()) for _ in range(fields.varint())]
+        for _ in range(times):
+            out += [streams[stream].take(n) for stream, n in takes]
+    return b''.join(out)
+
+
+assert json.loads(read('config'))['format'] == 1
+key = archive_key()
+chunks, versions, mailbox, ordinal = {}, [], None, None
+for kind, entry in journal():
+    if kind == 2:
+        chunks.update(chunks_of(entry.take(16), entry.take(32)))
+    elif kind == 4:
+        mailbox, ordinal = entry.bytes().decode(), entry.varint()
+    elif kind == 7:
+        item = entry.take(16)
+        _item_id, _change_key, _folder = entry.bytes(), entry.bytes(), entry.bytes()
+        size, digest, flags = entry.varint(), entry.take(32), entry.varint()
+        _unparsed, _summary, recipe = entry.bytes(), entry.bytes(), entry.bytes()
+        versions.append((mailbox, item, ordinal, size, digest, flags, recipe))
+for mailbox, item, ordinal, size, digest, flags, recipe in versions:
+    data = blob(chunks[recipe] if flags & 2 else recipe, chunks)
+    assert len(data) == size and hashlib.sha256(data).digest() == digest, 'not what was exported'
+    if args.out:
+        os.makedirs(os.path.join(args.out, mailbox), exist_ok=True)
+        with open(os.path.join(args.out, mailbox, '%s-%d.fts' % (item.hex(), ordinal)), 'wb') as f:
+            f.write(data)
+print('%d versions of items, %d chunks: every digest is right' % (len(versions), len(chunks)))
