@@ -16,7 +16,6 @@ const (
 )
 
 const (
-	idRowID      = mapi.PidTagRowid
 	objectMail   = 6 // MAPI_MAILUSER
 	objectAttach = 7 // MAPI_ATTACH
 	notInline    = -1
@@ -56,10 +55,13 @@ func forMessage(m *mapi.Message, depth int) additions {
 	}
 	for _, d := range []struct {
 		id   uint16
-		list []mapi.Address
-	}{{mapi.PidTagDisplayTo, m.To()}, {mapi.PidTagDisplayCc, m.Cc()}, {mapi.PidTagDisplayBcc, m.Bcc()}} {
-		if len(d.list) > 0 {
-			defaults = append(defaults, mapi.NewText(d.id, display(d.list)))
+		list func() []mapi.Address
+	}{{mapi.PidTagDisplayTo, m.To}, {mapi.PidTagDisplayCc, m.Cc}, {mapi.PidTagDisplayBcc, m.Bcc}} {
+		if m.Properties.Find(d.id) != nil {
+			continue
+		}
+		if list := d.list(); len(list) > 0 {
+			defaults = append(defaults, mapi.NewText(d.id, display(list)))
 		}
 	}
 	return additions{properties: addTo(m.Properties, defaults...), message: true, embedded: depth > 0}
@@ -80,7 +82,7 @@ func forRecipient(r mapi.Bag, i int) additions {
 		mapi.NewInt32(mapi.PidTagRecipientType, mapi.RecipientTo),
 		mapi.NewInt32(mapi.PidTagObjectType, objectMail),
 		mapi.NewInt32(mapi.PidTagDisplayType, 0),
-		mapi.NewInt32(idRowID, int32(i)))}
+		mapi.NewInt32(mapi.PidTagRowid, int32(i)))}
 }
 
 func forAttachment(a *mapi.Attachment, i int) additions {

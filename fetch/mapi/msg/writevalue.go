@@ -70,7 +70,10 @@ func (o *objectWriter) idOf(p *mapi.Property) (uint16, bool, error) {
 }
 
 func (o *objectWriter) fixed(id uint16, p *mapi.Property, width int) error {
-	data := p.Bytes()
+	data, err := bytesOf(p)
+	if err != nil {
+		return err
+	}
 	if len(data) != width {
 		return fmt.Errorf("%w: value of %d bytes, its type has %d", ErrNotEncodable, p.Len(), width)
 	}
@@ -109,6 +112,16 @@ func content(p *mapi.Property) io.ReaderAt {
 		return p.Large
 	}
 	return memory(p.Data)
+}
+
+// bytesOf is a value in memory.
+func bytesOf(p *mapi.Property) ([]byte, error) {
+	if p.Large == nil {
+		return p.Data, nil
+	}
+	data := make([]byte, p.Large.Size())
+	_, err := io.ReadFull(p.Open(), data)
+	return data, err
 }
 
 // single adds a binary value. An object that is a compound file becomes a storage.
@@ -160,19 +173,25 @@ func (o *objectWriter) text(id uint16, p *mapi.Property) error {
 	if p.Tag.Type().IsUTF16() && p.Large != nil && p.Tag.Type() != mapi.CodePage|1201 {
 		return o.largeText(id, p)
 	}
-	t, data := o.encode(p.Tag.Type(), p.Bytes())
+	data, err := bytesOf(p)
+	if err != nil {
+		return err
+	}
+	t, data := o.encode(p.Tag.Type(), data)
 	return o.stream(mapi.MakeTag(id, t), memory(data), int64(len(data)), int64(len(terminator(t))))
 }
 
 // largeText adds a UTF-16LE string that is not in memory.
 func (o *objectWriter) largeText(id uint16, p *mapi.Property) error {
-	var end [2]byte
 	size := p.Len() &^ 1
-	if _, err := p.Large.ReadAt(end[:], size-2); err != nil && err != io.EOF {
-		return err
-	}
-	if end == [2]byte{} {
-		size -= 2
+	if size >= 2 {
+		var end [2]byte
+		if n, err := p.Large.ReadAt(end[:], size-2); n < 2 {
+			return err
+		}
+		if end == [2]byte{} {
+			size -= 2
+		}
 	}
 	return o.stream(mapi.MakeTag(id, mapi.TypeUnicode), p.Large, size, 2)
 }
@@ -217,7 +236,10 @@ func appendUTF16(b []byte, r rune) []byte {
 
 // packed adds a list of fixed values.
 func (o *objectWriter) packed(id uint16, p *mapi.Property, width int) error {
-	data := p.Bytes()
+	data, err := bytesOf(p)
+	if err != nil {
+		return err
+	}
 	if len(data) < 4 || int64(len(data)-4) != int64(binary.LittleEndian.Uint32(data))*int64(width) {
 		return fmt.Errorf("%w: list of %d bytes", ErrNotEncodable, len(data))
 	}
@@ -226,11 +248,15 @@ func (o *objectWriter) packed(id uint16, p *mapi.Property, width int) error {
 
 // list adds a list of strings or binaries: a stream of lengths, and one for each member.
 func (o *objectWriter) list(id uint16, p *mapi.Property) error {
-	members := mapi.Members(p.Bytes())
+	data, err := bytesOf(p)
+	if err != nil {
+		return err
+	}
+	members := mapi.Members(data)
 	t := p.Tag.Type()
 	if members == nil {
 		if t&mapi.CodePage != 0 { // read as one string, see package fasttransfer
-			return o.text(id, &mapi.Property{Tag: mapi.MakeTag(id, t&^mapi.MultiValue), Data: p.Bytes()})
+			return o.text(id, &mapi.Property{Tag: mapi.MakeTag(id, t&^mapi.MultiValue), Data: data})
 		}
 		return fmt.Errorf("%w: list of %d bytes", ErrNotEncodable, p.Len())
 	}
