@@ -20,6 +20,15 @@
 // Type 0x8000|cp is a string in Windows code page cp; 0x84B0 (1200, UTF-16LE)
 // is what Exchange writes and what the builders make.
 //
+// # Bodies
+//
+// NativeBody says which body the others were made of. Text comes from
+// PidTagBody, else from the native body; HTML from PidTagHtml, else from RTF
+// that was made of HTML. PidTagHtml is bytes in PidTagInternetCodepage, which is
+// often wrong: a byte order mark wins, then UTF-8 that can hardly be anything
+// else, then the code page given, then the one the page declares. At most
+// MaxBody bytes of a body are read, and time is linear in them.
+//
 // # Summary
 //
 // Encoded as version byte 0x01, then fields, each tag:u8 length:uvarint bytes,

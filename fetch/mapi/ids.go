@@ -38,6 +38,7 @@ const (
 	PidTagMessageAttachments           uint16 = 0x0E13
 	PidTagHasAttachments               uint16 = 0x0E1B
 	PidTagNormalizedSubject            uint16 = 0x0E1D
+	PidTagRtfInSync                    uint16 = 0x0E1F
 	PidTagAttachSize                   uint16 = 0x0E20
 	PidTagAttachNumber                 uint16 = 0x0E21
 	PidTagRecordKey                    uint16 = 0x0FF9

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 )
 
 // ErrLeftOut is what reading a value gives that its reader did not keep.
@@ -44,14 +45,17 @@ func (p *Property) Open() io.Reader {
 }
 
 // Bytes is the value as one slice, nil when it was left out or cannot be read.
-func (p *Property) Bytes() []byte {
+func (p *Property) Bytes() []byte { return p.head(math.MaxInt64) }
+
+// head is the first n bytes of the value, nil when it was left out or cannot be read.
+func (p *Property) head(n int64) []byte {
 	if p.Large == nil {
 		if !p.Kept() {
 			return nil
 		}
-		return p.Data
+		return p.Data[:min(int64(len(p.Data)), n)]
 	}
-	data := make([]byte, p.Large.Size())
+	data := make([]byte, min(p.Large.Size(), n))
 	if _, err := p.Large.ReadAt(data, 0); err != nil && err != io.EOF {
 		return nil
 	}
