@@ -33,18 +33,21 @@ var house = plan{
 			outside: words("github.com/cockroachdb/pebble golang.org/x/sync")},
 
 		// The ground: protocols and formats. It knows no room and no store.
-		"fetch/mapi":              {layer: ground, outside: words("golang.org/x/net golang.org/x/text")},
+		"fetch/mapi": {layer: ground, imports: words("fetch/mapi/codepage fetch/mapi/rtf"), // the text of a body that is only RTF
+			outside: words("golang.org/x/net golang.org/x/text")},
+		"fetch/mapi/codepage":     {layer: ground, outside: words("golang.org/x/text")}, // 8-bit strings, which properties and RTF have alike
 		"fetch/mapi/fasttransfer": {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/eml": {layer: ground, imports: words("fetch/mapi fetch/mapi/tnef fetch/mapi/rtf"), // winmail.dat; a body that is only RTF
 			outside: words("github.com/emersion/go-message golang.org/x/net golang.org/x/text")},
-		"fetch/mapi/msg":  {layer: ground, imports: words("fetch/mapi")},
-		"fetch/mapi/tnef": {layer: ground, imports: words("fetch/mapi")},
-		"fetch/mapi/pst":  {layer: ground, imports: words("fetch/mapi")},
-		"fetch/mapi/rtf":  {layer: ground, imports: words("fetch/mapi")},
-		"fetch/throttle":  {layer: ground},
-		"fetch/auth":      {layer: ground},
-		"fetch/ews":       {layer: ground, outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
-		"fetch/graph":     {layer: ground},
+		"fetch/mapi/msg":     {layer: ground, imports: words("fetch/mapi fetch/mapi/msg/cfb fetch/mapi/codepage fetch/mapi/rtf")},
+		"fetch/mapi/msg/cfb": {layer: ground}, // compound files, which know sectors and no properties
+		"fetch/mapi/tnef":    {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage fetch/mapi/rtf")},
+		"fetch/mapi/pst":     {layer: ground, imports: words("fetch/mapi")},
+		"fetch/mapi/rtf":     {layer: ground, imports: words("fetch/mapi/codepage")},
+		"fetch/throttle":     {layer: ground},
+		"fetch/auth":         {layer: ground},
+		"fetch/ews":          {layer: ground, outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
+		"fetch/graph":        {layer: ground},
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),
 			outside: words("github.com/beevik/etree")},
 		"index/kql":     {layer: ground},
