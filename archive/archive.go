@@ -75,6 +75,10 @@ type Options struct {
 	Clock      func() time.Time
 	Random     io.Reader
 
+	// Fatal is called, on any goroutine, when the catalog's database cannot go on: its disk is full or damaged in the midst
+	// of a commit. What landed in the bucket is whole. It must not return; nil panics.
+	Fatal func(error)
+
 	fs       vfs.FS        // crash tests put theirs here
 	groupMax int64         // bytes of a group; 0 is the default
 	groupAge time.Duration // 0 is the default
@@ -86,6 +90,9 @@ func (o *Options) defaults() {
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.Fatal == nil {
+		o.Fatal = func(err error) { panic(err) }
 	}
 	if o.fs == nil {
 		o.fs = vfs.Default
@@ -293,7 +300,7 @@ func (a *Archive) openCatalog(ctx context.Context) (*catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := catalogOptions{fs: a.opts.fs, dir: a.opts.fs.PathJoin(a.opts.Catalog, "db"), key: a.key, random: a.opts.Random}
+	o := catalogOptions{fs: a.opts.fs, dir: a.opts.fs.PathJoin(a.opts.Catalog, "db"), key: a.key, random: a.opts.Random, fatal: a.opts.Fatal}
 	c, err := openCatalog(o, lock)
 	if err == nil {
 		return c, nil

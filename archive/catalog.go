@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/seal"
 	"mailbrick/archive/wire"
@@ -73,14 +74,17 @@ type catalogOptions struct {
 	dir    string
 	key    seal.Key
 	random io.Reader
+	fatal  func(error)
 }
 
 func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key)}
 	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
-	opts := &pebble.Options{FS: o.fs, Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500,
-		FormatMajorVersion: pebble.FormatVirtualSSTables, Logger: quiet{}, L0CompactionThreshold: 4}
+	talk := pebbleTalk{o.fatal}
+	opts := &pebble.Options{FS: o.fs, EventListener: &pebble.EventListener{BackgroundError: talk.full},
+		Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500,
+		FormatMajorVersion: pebble.FormatVirtualSSTables, Logger: talk, L0CompactionThreshold: 4}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
@@ -95,13 +99,26 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	return c, nil
 }
 
-// quiet keeps Pebble's talk out of the terminal; what matters comes back as an error.
-type quiet struct{}
+// pebbleTalk keeps Pebble's talk out of the terminal; what matters comes back as an error. What it cannot go on after (its disk
+// is full or damaged in the midst of a commit) goes to Options.Fatal: nothing is lost, but this process is done.
+type pebbleTalk struct{ fatal func(error) }
 
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf(format, args...)) // Pebble cannot go on: its files are damaged or the disk is
+func (pebbleTalk) Infof(string, ...any)  {}
+func (pebbleTalk) Errorf(string, ...any) {}
+func (t pebbleTalk) Fatalf(format string, args ...any) {
+	for _, a := range args {
+		if cause, ok := a.(error); ok {
+			t.full(cause)
+		}
+	}
+	t.fatal(fmt.Errorf("catalog: "+format, args...))
+}
+
+// full ends the process over a full disk, where Pebble would try again for ever.
+func (t pebbleTalk) full(err error) {
+	if vfs.IsNoSpaceError(err) {
+		t.fatal(fmt.Errorf("catalog: %w: %w", blob.ErrFull, err))
+	}
 }
 
 func (c *catalog) start(key seal.Key, random io.Reader) error {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -31,6 +32,8 @@ type Log interface {
 var (
 	// ErrDamaged says that the index cannot be used any more. Nothing is lost: it is made again from the archive.
 	ErrDamaged = errors.New("the index is damaged, run `mailbrick rebuild --index`")
+	// ErrFull says that there is no room for the index. It goes on when there is.
+	ErrFull = errors.New("no space left for the index")
 	// ErrVersion says that the index is of another format; it is to be made again from the archive.
 	ErrVersion = errors.New("the index is of another version, run `mailbrick rebuild --index`")
 	// ErrInUse says that another process has the index open.
@@ -113,10 +116,14 @@ func (x *Index) open() (err error) {
 }
 
 func damage(err error) error {
-	for _, known := range []error{ErrDamaged, ErrInUse, fs.ErrPermission} {
+	for _, known := range []error{ErrDamaged, ErrInUse, ErrFull, fs.ErrPermission} {
 		if errors.Is(err, known) {
 			return err
 		}
+	}
+	// Bleve tells a full disk in words only.
+	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }

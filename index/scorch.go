@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/blevesearch/bleve/v2/index/scorch"
@@ -87,13 +86,13 @@ func (w *wordIndex) wait(batch *bleve.Batch) error {
 	for failing := false; ; {
 		select {
 		case err := <-done:
-			if err != nil && !errors.Is(err, syscall.ENOSPC) {
-				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			if err != nil {
+				err = damage(err)
 			}
 			return err
 		case <-tick.C:
 			if failing {
-				return fmt.Errorf("%w: the word index stopped working", ErrDamaged)
+				return fmt.Errorf("%w: the word index stopped working; perhaps its disk is full", ErrDamaged)
 			}
 			failing = w.errors() != before
 		}

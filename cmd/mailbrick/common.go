@@ -131,7 +131,8 @@ func (o *common) open(ctx context.Context, bucket blob.Bucket) (*archive.Archive
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.archive, err)
 	}
-	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait}
+	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait,
+		Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }}
 	if encrypted {
 		if opts.Passphrase, err = o.password(false); err != nil {
 			return nil, err

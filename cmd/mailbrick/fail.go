@@ -51,6 +51,8 @@ var verdicts = [...]verdict{
 	{archive.ErrDamaged, exitFailed, "`mailbrick verify --read-all` lists all damage; copies of packs/ and journal/ files can be put back as they are"},
 	{archive.ErrNotFound, exitFailed, "`mailbrick mailboxes`, `snapshots` and `ls` show what is there"},
 	{blob.ErrFull, exitFailed, "make room and run the same command again; nothing that was committed is lost"},
+	{index.ErrFull, exitFailed, "make room; the next command goes on with the index"},
+	{index.ErrInUse, exitInUse, "wait for the other process to end"},
 	{index.ErrDamaged, exitFailed, "`mailbrick rebuild --index` makes the index anew"},
 	{ews.ErrCredentials, exitFailed, "check --user and --user-password-file; some servers want DOMAIN\\user or the address"},
 	{ews.ErrNotExchange, exitFailed, "check the URL: it usually ends in /EWS/Exchange.asmx"},
