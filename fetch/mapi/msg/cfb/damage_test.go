@@ -100,8 +100,8 @@ func TestDamage(t *testing.T) {
 					t.Error(err)
 				}
 			} else {
-				var problems []string
-				problems, _ = readAll(t, f.Root = append(f.Warnings, problems...)
+				problems, _ := readAll(t, f.Root)
+				said = append(f.Warnings, problems...)
 			}
 			all := strings.Join(said, "\n")
 			if (c.say == "") != (all == "") || !strings.Contains(all, c.say) {
