@@ -29,6 +29,12 @@
 // else, then the code page given, then the one the page declares. At most
 // MaxBody bytes of a body are read, and time is linear in them.
 //
+// # Names
+//
+// Canonical names tags, property sets and named properties as [MS-OXPROPS]
+// does. The facts are tables/*.tsv; go generate makes tables_gen.go of them.
+// Display shows a value to people.
+//
 // # Summary
 //
 // Encoded as version byte 0x01, then fields, each tag:u8 length:uvarint bytes,
