@@ -9,9 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // pages pairs numbers with MIME names; the first name of a number is the one written.
@@ -92,7 +92,7 @@ func encodingOf(number int) encoding.Encoding {
 	if m := dos(number); m != nil {
 		return m
 	}
-	if e, _ := charset.Lookup(Name(number)); e != nil {
+	if e, err := htmlindex.Get(Name(number)); err == nil {
 		return e
 	}
 	return charmap.Windows1252
