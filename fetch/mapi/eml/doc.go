@@ -28,9 +28,10 @@
 // Stored transport headers are kept in order and unchanged, but for those that
 // say how the MIME structure lies (regenerated), lines that are no fields, and
 // fields whose property says something else: then the property wins. Without
-// stored headers the fields are built from the properties. Boundaries and
+// stored headers the fields are built from the properties. A body that is only
+// RTF is written as the HTML it was made of, else as its text. Boundaries and
 // encodings follow from the content alone.
 //
 // todo: [MS-OXCMAIL] 2.2.3.4 a signed message keeps its parts, not its signature's validity.
-// todo: [MS-OXRTFCP] a body that is only RTF.
+// todo: [MS-OXCMAIL] 2.1.3.3.5 the formatting of a body that is only RTF, and was not made of HTML.
 package eml

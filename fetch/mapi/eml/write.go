@@ -36,7 +36,7 @@ type writer struct {
 func seed(m *mapi.Message) [32]byte {
 	h := sha256.New()
 	for _, id := range []uint16{mapi.PidTagInternetMessageID, mapi.PidTagSubject, mapi.PidTagTransportMessageHeaders,
-		mapi.PidTagSearchKey, mapi.PidTagBody, mapi.PidTagHTML} {
+		mapi.PidTagSearchKey, mapi.PidTagBody, mapi.PidTagHTML, mapi.PidTagRtfCompressed} {
 		if p := m.Properties.Find(id); p != nil {
 			fmt.Fprintf(h, "%v %d\n", p.Tag, p.Len())
 			h.Write(p.Data)
@@ -128,24 +128,24 @@ func (n *node) body(e *writer, depth int) error {
 //
 // each level only where it is needed.
 func (e *writer) structure(m *mapi.Message) (*node, error) {
+	plain, page, err := bodyNodes(m)
+	if err != nil {
+		return nil, err
+	}
 	var inline, others []*node
-	hasHTML := m.Properties.Find(mapi.PidTagHTML) != nil
 	for i := range m.Attachments {
 		a := &m.Attachments[i]
-		n, err := attachment(a, hasHTML && a.Hidden())
+		n, err := attachment(a, page != nil && a.Hidden())
 		if err != nil {
 			return nil, fmt.Errorf("attachment %d: %w", i, err)
 		}
-		if hasHTML && a.Hidden() {
+		if page != nil && a.Hidden() {
 			inline = append(inline, n)
 		} else {
 			others = append(others, n)
 		}
 	}
-	bodies, err := e.bodies(m, inline)
-	if err != nil {
-		return nil, err
-	}
+	bodies := e.bodies(plain, page, inline)
 	switch {
 	case bodies == nil && len(others) == 0:
 		return textNode("plain", "us-ascii", nil), nil
@@ -159,30 +159,42 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 	return e.multipart("mixed", "", others...), nil
 }
 
-func (e *writer) bodies(m *mapi.Message, inline []*node) (*node, error) {
-	var plain, page *node
-	if p := m.Properties.Find(mapi.PidTagBody); p != nil {
-		if !p.Kept() {
-			return nil, fmt.Errorf("body: %w", mapi.ErrLeftOut)
-		}
-		plain = plainNode(m)
-	}
-	if p := m.Properties.Find(mapi.PidTagHTML); p != nil {
-		if !p.Kept() {
-			return nil, fmt.Errorf("html body: %w", mapi.ErrLeftOut)
-		}
-		page = htmlNode(m, p)
-		if len(inline) > 0 {
-			page = e.multipart("related", "text/html", append([]*node{page}, inline...)...)
-		}
+// bodies joins the bodies and the parts that the page shows.
+func (e *writer) bodies(plain, page *node, inline []*node) *node {
+	if len(inline) > 0 {
+		page = e.multipart("related", "text/html", append([]*node{page}, inline...)...)
 	}
 	switch {
 	case page == nil:
-		return plain, nil
+		return plain
 	case plain == nil:
-		return page, nil
+		return page
 	}
-	return e.multipart("alternative", "", plain, page), nil
+	return e.multipart("alternative", "", plain, page)
+}
+
+// bodyNodes are the bodies there are. RTF gives what it was made of, or its text
+// where there is no other body [MS-OXCMAIL] 2.1.3.3.5.
+func bodyNodes(m *mapi.Message) (plain, page *node, err error) {
+	text, html, rich := m.Properties.Find(mapi.PidTagBody), m.Properties.Find(mapi.PidTagHTML), m.Properties.Find(mapi.PidTagRtfCompressed)
+	for _, p := range []*mapi.Property{text, html, rich} {
+		if p != nil && !p.Kept() && (p != rich || text == nil && html == nil) {
+			return nil, nil, fmt.Errorf("body %v: %w", p.Tag, mapi.ErrLeftOut)
+		}
+	}
+	if text != nil {
+		plain = plainNode(m.Properties.Text(mapi.PidTagBody))
+	}
+	switch {
+	case html != nil:
+		page = htmlNode(m, html)
+	case rich == nil:
+	case m.HTML() != "":
+		page = textNode("html", "utf-8", []byte(crlf(m.HTML())))
+	case plain == nil:
+		plain = plainNode(m.BodyText())
+	}
+	return plain, page, nil
 }
 
 func (e *writer) multipart(kind, first string, children ...*node) *node {
@@ -200,8 +212,8 @@ func (e *writer) multipart(kind, first string, children ...*node) *node {
 	return n
 }
 
-func plainNode(m *mapi.Message) *node {
-	return textNode("plain", "utf-8", []byte(crlf(m.Properties.Text(mapi.PidTagBody))))
+func plainNode(text string) *node {
+	return textNode("plain", "utf-8", []byte(crlf(text)))
 }
 
 // htmlNode keeps the page's bytes in their code page: the page may name it.
