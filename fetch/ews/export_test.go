@@ -192,6 +192,9 @@ func TestExportFindsTruncationBehindTheConsumer(t *testing.T) {
 	c, _ := newTestClient(t, newServer(t, reply{body: answer}), nil)
 	var next string
 	err := c.ExportItems(context.Background(), []ItemRef{{ID: "a"}, {ID: "b"}}, func(i int, _ ItemRef, body io.Reader, err error) error {
+		if err != nil {
+			return err
+		}
 		if i == 1 {
 			b, _ := io.ReadAll(body)
 			next = string(b)
@@ -315,6 +318,9 @@ func TestExportContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := 0
 	err = c.ExportItems(ctx, make([]ItemRef, 3), func(_ int, _ ItemRef, body io.Reader, err error) error {
+		if err != nil {
+			return err
+		}
 		calls++
 		if _, err := io.ReadFull(body, make([]byte, 1000)); err != nil {
 			t.Error(err)

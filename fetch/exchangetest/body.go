@@ -34,7 +34,7 @@ type bodyReader struct {
 func readBody(r io.Reader, files *spools) ([]byte, []payload, error) {
 	b := &bodyReader{in: bufio.NewReaderSize(r, 64<<10), files: files}
 	err := b.run()
-	if err == nil || errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
 		return bytes.TrimPrefix(b.out.Bytes(), []byte("\xEF\xBB\xBF")), b.data, nil
 	}
 	for _, p := range b.data {
@@ -43,6 +43,7 @@ func readBody(r io.Reader, files *spools) ([]byte, []payload, error) {
 	return nil, nil, err
 }
 
+// run goes on until an error; the end of the body is one.
 func (b *bodyReader) run() error {
 	for {
 		if !b.tag {
