@@ -96,4 +96,6 @@ func TestItemsOfOutlook(t *testing.T) {
 }
 
 // squeeze leaves out what mail does not keep: NULs, and white space as it was.
-func squeeze(s string) string { return strings.Join(strings.Fields(strings.ReplaceAll(s, "\x00", " ")), " ") }
+func squeeze(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\x00", " ")), " ")
+}
