@@ -2,9 +2,10 @@
 export CGO_ENABLED ?= 0
 
 FUZZTIME ?= 15s
-# BENCHTIME=5x BENCH=Chunk make bench
+# make bench BENCH=Cut BENCHTIME=5x; make bench MAIL=DIR for a tree of mailboxes instead of seeded mail
 BENCH     ?= .
 BENCHTIME ?= 1s
+MAIL      ?=
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -35,7 +36,7 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
-	go run ./cmd/mailbench
+	go run ./cmd/mailbench $(if $(MAIL),-mail $(MAIL))
 
 # Long loops: kills, power losses, large corpora. The short suite has a small seeded share of each.
 torture:

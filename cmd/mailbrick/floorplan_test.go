@@ -35,7 +35,7 @@ var house = plan{
 		// The ground: protocols and formats. It knows no room and no store.
 		"fetch/mapi": {layer: ground, imports: words("fetch/mapi/codepage fetch/mapi/rtf"), // the text of a body that is only RTF
 			outside: words("golang.org/x/net golang.org/x/text")},
-		"fetch/mapi/codepage":     {layer: ground, outside: words("golang.org/x/text")}, // 8-bit strings, which properties and RTF have alike
+		"fetch/mapi/codepage":     {layer: ground, outside: words("golang.org/x/text golang.org/x/net")}, // 8-bit strings, which properties and RTF have alike
 		"fetch/mapi/fasttransfer": {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/eml": {layer: ground, imports: words("fetch/mapi fetch/mapi/tnef fetch/mapi/rtf"), // winmail.dat; a body that is only RTF
 			outside: words("github.com/emersion/go-message golang.org/x/net golang.org/x/text")},
