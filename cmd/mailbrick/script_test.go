@@ -56,6 +56,7 @@ func TestScript(t *testing.T) {
 			"field":    scriptField,
 			"column":   scriptColumn,
 			"now":      scriptNow,
+			"empty":    scriptEmpty,
 			"flip":     scriptFlip,
 			"occupy":   scriptOccupy,
 		},
@@ -87,7 +88,8 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptExchange runs `mailbrick simulate` with the account backup:secret until the script ends, and sets EWS to its URL.
+// scriptExchange runs `mailbrick simulate` with the account backup:secret until the script ends, sets EWS to its URL and keeps
+// what it said while loading in exchange.log.
 func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, true, "exchange [ADDRESS=DIR...] [FLAG FILE...]")
 	line := []string{"mailbrick", "simulate", "--user", "backup:secret"}
@@ -119,6 +121,7 @@ func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("simulate: %v %s", err, talk.String())
 	}
 	go io.Copy(io.Discard, out)
+	ts.Check(os.WriteFile(ts.MkAbs("exchange.log"), []byte(talk.String()), 0o600))
 	ts.Setenv("EWS", ready.EWS)
 }
 
@@ -222,6 +225,16 @@ func scriptColumn(ts *testscript.TestScript, neg bool, args []string) {
 func scriptNow(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, len(args) == 1, "now NAME")
 	ts.Setenv(args[0], time.Now().UTC().Format(time.RFC3339Nano))
+}
+
+// scriptEmpty checks that nothing is in a folder.
+func scriptEmpty(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) == 1, "empty DIR")
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(entries) > 0 {
+		ts.Fatalf("%s is in %s", entries[0].Name(), args[0])
+	}
 }
 
 // scriptFlip changes one bit in the middle of the largest file that the pattern matches.
