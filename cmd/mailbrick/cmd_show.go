@@ -19,9 +19,10 @@ func newShowCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "show",
 		Usage:       "show one item",
-		UsageText:   "mailbrick show ID[@VERSION] [--text | --headers]",
-		Description: "Shows what an item is and where it was. --text shows its body as text, --headers the mail headers it came with.\n\nExample:\n  mailbrick show ufafsgqo4sd6iw5xp4h5q6c2fa --text",
+		UsageText:   "mailbrick show ID[@VERSION] [--props | --text | --headers]",
+		Description: "Shows what an item is and where it was. --text shows its body as text, --headers the mail headers it came with,\n--props every property with its canonical name, type and value.\n\nExample:\n  mailbrick show ufafsgqo4sd6iw5xp4h5q6c2fa --text",
 		Flags: commonFlags(
+			&cli.BoolFlag{Name: "props", Usage: "every property"},
 			&cli.BoolFlag{Name: "text", Usage: "the body as text"},
 			&cli.BoolFlag{Name: "headers", Usage: "the mail headers"}),
 		Action: func(c *cli.Context) error {
@@ -35,6 +36,8 @@ func newShowCommand() *cli.Command {
 					return err
 				}
 				switch {
+				case c.Bool("props"):
+					return o.showProps(c.Context, a, v)
 				case c.Bool("text"):
 					return o.showPart(c.Context, a, v, "text", (*mapi.Message).BodyText)
 				case c.Bool("headers"):
