@@ -47,8 +47,9 @@
 //
 // # Reading
 //
-// Values have the form of an export stream (package mapi): strings get their
-// terminator, lists their counts. 8-bit strings keep type and bytes. Binary
+// Values have the form of an export stream (package mapi): strings end in one
+// terminator (some writers store theirs, Outlook a second one in display lists),
+// lists get their counts. 8-bit strings keep type and bytes. Binary
 // values above 1 MiB are Property.Large, sections of the file, which must stay
 // open as long as the message. An OLE storage becomes PidTagAttachDataObject
 // with a compound file of its own as value. A property whose name is missing
@@ -57,8 +58,9 @@
 //
 // # Writing
 //
-// Strings of all types become UTF-16LE; 8-bit ones that are not what their code
-// page says stay as they are. Of two properties with one tag the first counts.
+// Strings of all types become UTF-16LE. 8-bit ones are read in the code page of
+// their message, or of the one around it; those that are not what it says stay as
+// they are, and so does an 8-bit PidTagBodyHtml, which says its own. Of two properties with one tag the first counts.
 // Left out: PidTagMid of embedded messages, the objects PidTagMessageRecipients
 // and PidTagMessageAttachments, ids from 0x8000 on without a name. Added where
 // absent, for Outlook to open the file well: see complete.go. Times of storages

@@ -58,7 +58,7 @@ func (in *reader) typed(s *storage, e propertyEntry) (mapi.Property, bool) {
 	case layout == mapi.LayoutVarMV:
 		return in.list(s, tag, stream), true
 	default:
-		return in.single(tag, stream, e)
+		return in.single(tag, stream)
 	}
 	return mapi.Property{}, false
 }
@@ -89,13 +89,9 @@ func terminator(t mapi.Type) string {
 }
 
 // single reads a value that is a stream.
-func (in *reader) single(tag mapi.Tag, stream *cfb.Entry, e propertyEntry) (mapi.Property, bool) {
+func (in *reader) single(tag mapi.Tag, stream *cfb.Entry) (mapi.Property, bool) {
 	if tag.Type().IsString() {
-		data := in.bytes(stream)
-		// A stream should not have a terminator; one that counts in its size is one.
-		if int64(e.size()) != int64(len(data)) || !isTerminated(tag.Type(), data) {
-			data = in.terminated(tag, data)
-		}
+		data := in.terminated(tag, in.bytes(stream))
 		return mapi.Property{Tag: tag, Data: data, Size: int64(len(data))}, true
 	}
 	content, err := stream.Open()
@@ -109,17 +105,16 @@ func (in *reader) single(tag mapi.Tag, stream *cfb.Entry, e propertyEntry) (mapi
 	return in.value(tag, content)
 }
 
-func isTerminated(t mapi.Type, data []byte) bool {
-	end := terminator(t)
-	return len(data) >= len(end) && len(data)%len(end) == 0 && string(data[len(data)-len(end):]) == end
-}
-
-// terminated adds the terminator to a string and takes half a character from its end.
+// terminated gives a string one terminator, whatever NULs end its stream (some
+// writers store them), and takes half a character from its end.
 func (in *reader) terminated(tag mapi.Tag, data []byte) []byte {
 	end := terminator(tag.Type())
 	if len(data)%len(end) != 0 {
 		in.warn("property %v: half a character at the end", tag)
 		data = data[:len(data)-1]
+	}
+	for len(data) > 0 && string(data[len(data)-len(end):]) == end {
+		data = data[:len(data)-len(end)]
 	}
 	return append(data, end...)
 }
@@ -188,7 +183,7 @@ func (in *reader) member(s *storage, tag mapi.Tag, i, length uint32) ([]byte, bo
 		return []byte(end), length <= uint32(len(end))
 	}
 	data := in.bytes(stream)
-	if end != "" && !isTerminated(tag.Type(), data) {
+	if end != "" {
 		data = in.terminated(tag, data)
 	}
 	return data, true

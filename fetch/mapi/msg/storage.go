@@ -44,6 +44,9 @@ const (
 // tagObject is the attachment's storage.
 const tagObject = mapi.Tag(mapi.PidTagAttachData)<<16 | mapi.Tag(mapi.TypeObject)
 
+// tagHTML8 is PidTagBodyHtml as bytes.
+const tagHTML8 = mapi.Tag(mapi.PidTagHTML)<<16 | mapi.Tag(mapi.TypeString8)
+
 // classMessage is the class of the root [MS-OXMSG] 2.2.
 func classMessage() [16]byte {
 	return [16]byte{0x0B, 0x0D, 0x02, 0, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0x46}

@@ -70,12 +70,12 @@ func render(p *mapi.Property, codePage int) (string, string) {
 	}
 	switch {
 	case t.IsString():
-		return "text", shorten([]byte(p.Text(codePage)))
+		return "text", shorten([]byte(strings.TrimRight(p.Text(codePage), "\x00")))
 	case layout == mapi.LayoutVarMV && one != mapi.TypeBinary:
 		var list []string
 		for _, m := range mapi.Members(p.Bytes()) {
 			q := mapi.Property{Tag: mapi.MakeTag(0, one&^mapi.MultiValue), Data: m}
-			list = append(list, q.Text(codePage))
+			list = append(list, strings.TrimRight(q.Text(codePage), "\x00"))
 		}
 		return "texts", fmt.Sprintf("%q", list)
 	case t == mapi.TypeObject:

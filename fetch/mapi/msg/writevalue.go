@@ -1,6 +1,7 @@
 package msg
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -177,7 +178,12 @@ func (o *objectWriter) text(id uint16, p *mapi.Property) error {
 	if err != nil {
 		return err
 	}
-	t, data := o.encode(p.Tag.Type(), data)
+	t := p.Tag.Type()
+	if p.Tag == tagHTML8 { // its code page is its own, and it says it itself
+		data = bytes.TrimRight(data, "\x00")
+	} else {
+		t, data = o.encode(t, data)
+	}
 	return o.stream(mapi.MakeTag(id, t), memory(data), int64(len(data)), int64(len(terminator(t))))
 }
 
@@ -201,21 +207,23 @@ func (o *objectWriter) largeText(id uint16, p *mapi.Property) error {
 func (o *objectWriter) encode(t mapi.Type, data []byte) (mapi.Type, []byte) {
 	switch t {
 	case mapi.TypeUnicode, mapi.TypeText, mapi.TypeText | mapi.MultiValue:
-		data = data[:len(data)&^1]
-		if n := len(data); n >= 2 && data[n-2]|data[n-1] == 0 {
-			data = data[:n-2]
-		}
-		return mapi.TypeUnicode, data
+		return mapi.TypeUnicode, trimUTF16(data)
 	}
 	p := mapi.Property{Tag: mapi.Tag(t &^ mapi.MultiValue), Data: data}
 	text := p.Text(o.codePage)
 	if t == mapi.TypeString8 && strings.ContainsRune(text, '\uFFFD') {
-		if n := len(data); n > 0 && data[n-1] == 0 {
-			data = data[:n-1]
-		}
-		return t, data
+		return t, bytes.TrimRight(data, "\x00")
 	}
-	return mapi.TypeUnicode, utf16Bytes(text)
+	return mapi.TypeUnicode, utf16Bytes(strings.TrimRight(text, "\x00"))
+}
+
+// trimUTF16 takes the terminators from a string: a value does not end in NUL.
+func trimUTF16(data []byte) []byte {
+	data = data[:len(data)&^1]
+	for n := len(data); n >= 2 && data[n-2]|data[n-1] == 0; n = len(data) {
+		data = data[:n-2]
+	}
+	return data
 }
 
 func utf16Bytes(s string) []byte {
