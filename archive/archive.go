@@ -36,6 +36,8 @@ var (
 	ErrVersion = errors.New("format version not known")
 	// ErrDamaged says that stored bytes are not what was written.
 	ErrDamaged = errors.New("archive damaged")
+	// ErrNoKey says that the archive's key is missing or cannot be read.
+	ErrNoKey = errors.New("the archive's key is missing")
 	// ErrRollback says that the bucket is older than what this machine has seen of it.
 	ErrRollback = errors.New("the archive is older than what this machine has seen of it")
 	// ErrInUse says that another process has the archive's catalog.

@@ -35,16 +35,19 @@ func TestFailingBucket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runs := script(6, 4)
-			step := rounds(4, 1)
+			op, step := blobtest.Any, rounds(4, 1)
+			if kind == blobtest.LostAnswer {
+				op, step = blobtest.Commit, 1 // no other call has an answer to lose
+			}
 			failed := 0
 			for n := 1; ; n += step {
 				m, fs := initialised(t), vfs.NewCrashableMem()
 				faulty := blobtest.NewFaulty(m)
 				w := worldOf(m, faulty, fs)
 				w.opts.groupMax = 4000
-				faulty.Order(blobtest.Fault{Nth: n, Kind: kind})
+				faulty.Order(blobtest.Fault{Op: op, Nth: n, Kind: kind})
 				done, err := w.runScript(t.Context(), runs)
-				if err == nil && faulty.Calls(blobtest.Any) < n {
+				if err == nil && faulty.Calls(op) < n {
 					break
 				}
 				if err != nil {

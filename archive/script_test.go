@@ -27,7 +27,7 @@ func script(seed uint64, runs int) (list []target) {
 		for range 2 + r.IntN(4) {
 			items[fmt.Sprintf("i%d", r.IntN(7))] = r.IntN(40)
 		}
-		for id := range maps.Clone(items) {
+		for _, id := range slices.Sorted(maps.Keys(items)) {
 			if len(items) > 3 && r.IntN(5) == 0 {
 				delete(items, id)
 			}
