@@ -307,8 +307,9 @@ func (a *Archive) openCatalog(ctx context.Context) (*catalog, error) {
 	if err == nil {
 		return c, nil
 	}
-	if errors.Is(err, errCatalogVersion) {
-		// Nothing is only in the catalog: one of another version is made anew from the bucket.
+	if errors.Is(err, errCatalogVersion) || errors.Is(err, os.ErrNotExist) {
+		// Nothing is only in the catalog: one of another version is made anew from the bucket, and one of which a crash has
+		// kept some files and not others. Damage is told: it may be the disk's.
 		if err := o.fs.RemoveAll(o.dir); err != nil {
 			return nil, errors.Join(err, lock.Close())
 		}

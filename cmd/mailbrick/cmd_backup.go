@@ -62,8 +62,6 @@ func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 		return nil, err
 	}
 	switch {
-	case c.Args().Present():
-		return nil, usagef("backup takes no arguments: %q", c.Args().First())
 	case len(o.mailboxes) == 0:
 		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
 	case o.parallel < 1 || o.parallel > 64:

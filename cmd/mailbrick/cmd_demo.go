@@ -24,13 +24,8 @@ func newDemoCommand() *cli.Command {
 		Description: "Makes mail, serves it with a simulated Exchange on loopback, backs it up, changes it, backs it up again, searches then\n" +
 			"and now, puts a deleted message back, exports it and checks everything. Everything lies in a scratch folder that is\n" +
 			"removed at the end.\n\nExample:\n  mailbrick demo --keep",
-		Flags: append(talkFlags(), &cli.BoolFlag{Name: "keep", Usage: "leave the scratch folder and say where it is"}),
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef("demo takes no arguments")
-			}
-			return runDemo(c.Context, commonOf(c), c.Bool("keep"))
-		},
+		Flags:  append(talkFlags(), &cli.BoolFlag{Name: "keep", Usage: "leave the scratch folder and say where it is"}),
+		Action: func(c *cli.Context) error { return runDemo(c.Context, commonOf(c), c.Bool("keep")) },
 	}
 }
 

@@ -54,7 +54,7 @@ func runVerify(ctx context.Context, o *common, a *archive.Archive, readAll bool)
 		}
 		_, err = fmt.Fprintf(o.out, "%d journal records, %d packs, %d chunks, %d item versions checked; %d errors\n", r.Records, r.Packs, r.Chunks, r.Items, len(r.Errors))
 	}
-	if r.Orphans > 0 {
+	if r.Orphans > 0 && len(r.Errors) == 0 {
 		o.say("%d packs are of runs that were broken off; they do no harm", r.Orphans)
 	}
 	if err == nil && len(r.Errors) > 0 {

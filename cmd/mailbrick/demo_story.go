@@ -118,11 +118,11 @@ func (d *demo) search(ctx context.Context) error {
 	if len(now) != 0 || len(then) != 1 {
 		return fmt.Errorf("demo: %q finds %d now and %d before the change, want 0 and 1", demoWord, len(now), len(then))
 	}
-	topic, err := d.find(ctx, `budget AND from:bob AND hasattachment:true`, "")
+	topic, err := d.find(ctx, `budget AND from:ann AND hasattachment:true`, "")
 	if err != nil {
 		return err
 	}
-	return d.figure("search", fmt.Sprintf("%q: %d now, %d as of before; budget AND from:bob AND hasattachment:true: %d", demoWord, len(now), len(then), len(topic)),
+	return d.figure("search", fmt.Sprintf("%q: %d now, %d as of before; budget AND from:ann AND hasattachment:true: %d", demoWord, len(now), len(then), len(topic)),
 		map[string]any{"now": len(now), "before": len(then)})
 }
 

@@ -48,6 +48,7 @@ var verdicts = [...]verdict{
 	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD"},
 	{archive.ErrVersion, exitFailed, "a newer Mailbrick wrote this; use that one"},
 	{archive.ErrRollback, exitFailed, "if an older copy was put back on purpose: `mailbrick rebuild --catalog --index` accepts it"},
+	{archive.ErrNoKey, exitFailed, "put a copy of the archive's keys/ folder back; without its key nobody opens the archive"},
 	{archive.ErrDamaged, exitFailed, "`mailbrick verify --read-all` lists all damage; copies of packs/ and journal/ files can be put back as they are"},
 	{archive.ErrNotFound, exitFailed, "`mailbrick mailboxes`, `snapshots` and `ls` show what is there"},
 	{blob.ErrFull, exitFailed, "make room and run the same command again; nothing that was committed is lost"},

@@ -32,7 +32,11 @@ func flagsFirst(app *cli.App, args []string) []string {
 		default:
 			flags = append(flags, a)
 			name := strings.TrimLeft(a, "-")
-			if takesValue[name] && len(rest) > 0 {
+			switch {
+			case !takesValue[name]:
+			case len(rest) == 0:
+				return append(args[:2:2], flags...) // the flag package says which value is missing
+			default:
 				flags = append(flags, rest[0])
 				rest = rest[1:]
 			}

@@ -61,8 +61,26 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
 		c.Description += "\n\nExit codes: " + exitCodes
+		if !takesArguments(c.Name) {
+			c.Before = noArguments
+		}
 	}
 	return app
+}
+
+func takesArguments(verb string) bool {
+	switch verb {
+	case "versions", "show", "cat", "search", "export", "restore":
+		return true
+	}
+	return false
+}
+
+func noArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("%s takes no arguments: %q", c.Command.Name, c.Args().First())
+	}
+	return nil
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error { return &usage{err} }

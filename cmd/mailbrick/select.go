@@ -31,13 +31,15 @@ func selectionFlags() []cli.Flag {
 
 func selectionOf(c *cli.Context, o *common) (*selection, error) {
 	s := &selection{words: c.Args().Slice(), query: c.String("query"), mailbox: c.String("mailbox"), folder: c.String("folder"), at: c.String("at")}
-	if len(s.words) == 1 && s.words[0] == "-" {
+	fromInput := len(s.words) == 1 && s.words[0] == "-"
+	if fromInput {
 		var err error
 		if s.words, err = readLines(o.in); err != nil {
 			return nil, err
 		}
 	}
 	switch {
+	case fromInput && s.query == "" && s.mailbox == "" && len(s.words) == 0: // a pipe that found nothing: nothing to do
 	case len(s.words) > 0 && (s.query != "" || s.mailbox != ""):
 		return nil, usagef("give item ids, or --query, or --mailbox, not several")
 	case len(s.words) == 0 && s.query == "" && s.mailbox == "":

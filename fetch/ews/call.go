@@ -3,6 +3,7 @@ package ews
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -137,12 +138,21 @@ func (t *tries) passing(e *Error, known, again bool) (time.Duration, bool) {
 	if !known || e.deciding() == "ErrorInternalServerError" {
 		limit = min(limit, fewTries)
 	}
+	if t.c.neverMet(e) {
+		limit = min(limit, 2)
+	}
 	wait := max(t.c.growing(floorOf(Transient, e.deciding()), t.passed-1), e.BackOff)
 	if again && t.passed < limit && wait <= t.left() {
 		return wait, true
 	}
 	e.final = again
 	return 0, false
+}
+
+// neverMet: nobody listens where nobody has answered yet. That is a wrong address more often than a server that is starting.
+func (c *Client) neverMet(e *Error) bool {
+	var o *net.OpError
+	return !c.accepted.Load() && errors.As(e, &o) && o.Op == "dial"
 }
 
 // refused asks once more after a 401, which servers also say under load. An account that was never let in is not tried
