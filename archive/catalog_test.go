@@ -207,3 +207,24 @@ type patient struct{ *dir.Bucket }
 func (p patient) Open(_ context.Context, name string, off, n int64) (io.ReadCloser, error) {
 	return p.Bucket.Open(context.Background(), name, off, n)
 }
+
+// TestCatalogHalfThere: a crash may keep the file that names another and not that other.
+func TestCatalogHalfThere(t *testing.T) {
+	t.Parallel()
+	w := smallArchive(t)
+	want := w.listed(t, w.snapshots(t, "a")[0])
+	w.close(t)
+	files, err := w.fs.List("catalog/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if strings.HasPrefix(name, "MANIFEST") {
+			wantErr(t, "remove", w.fs.Remove("catalog/db/"+name), nil)
+		}
+	}
+	w.open(t)
+	if got := w.listed(t, w.snapshots(t, "a")[0]); got != want {
+		t.Errorf("made anew it lists %s, want %s", got, want)
+	}
+}
