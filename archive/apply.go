@@ -3,10 +3,12 @@ package archive
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/wire"
@@ -23,7 +25,12 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 	for i := range rec.Body.Packs {
 		p := &rec.Body.Packs[i]
 		t, err := tables(ctx, p.Name)
-		if err != nil {
+		switch {
+		case err == nil && (t.Size != p.Size || t.SHA256 != p.SHA256), errors.Is(err, blob.ErrNotExist), errors.Is(err, pack.ErrDamaged):
+			// A pack that is lost takes along the items that lie in it, and only them. Its chunks are nowhere, Check says so,
+			// and what is backed up again is stored again.
+			t = &pack.Table{}
+		case err != nil:
 			return fmt.Errorf("journal record %d: %w", rec.Number, err)
 		}
 		if err := a.pack(p, t); err != nil {
@@ -94,9 +101,6 @@ func (a *application) setSealed(key, value []byte) error {
 }
 
 func (a *application) pack(p *journal.Pack, t *pack.Table) error {
-	if t.Size != p.Size || t.SHA256 != p.SHA256 {
-		return fmt.Errorf("%w: pack %x is not the one that journal record %d names", ErrDamaged, p.Name, a.rec.Number)
-	}
 	n := a.packs
 	a.packs++
 	row := append(append([]byte(nil), p.Name[:]...), p.Salt[:]...)

@@ -46,6 +46,8 @@ var (
 	ErrConflict = errors.New("another writer works on this mailbox")
 	// ErrWrongKey says that the passphrase does not open the archive.
 	ErrWrongKey = seal.ErrWrongKey
+	// ErrParts says that an item is of more parts than a recipe holds. No mail is: its bytes were made to be so.
+	ErrParts = errors.New("item of too many parts")
 	// ErrNotFound says that there is no such mailbox, item or snapshot.
 	ErrNotFound = errors.New("not in the archive")
 
@@ -76,6 +78,8 @@ type Options struct {
 	WorkFactor int           // scrypt's, for Init; 0 is seal's default
 	Clock      func() time.Time
 	Random     io.Reader
+
+	Rebuild bool // make the catalog anew from the bucket; the one that is there stays until the new one is whole
 
 	// Fatal is called, on any goroutine, when the catalog's database cannot go on: its disk is full or damaged in the midst
 	// of a commit. What landed in the bucket is whole. It must not return; nil panics.
@@ -281,7 +285,16 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {
 		return nil, err
 	}
-	if a.cat, err = a.openCatalog(ctx); err != nil {
+	lock, err := a.lockCatalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.Rebuild {
+		if err := a.remakeCatalog(ctx); err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+	}
+	if a.cat, err = a.openCatalog(lock); err != nil {
 		return nil, err
 	}
 	a.group = newGroup(a)
@@ -297,12 +310,34 @@ func (a *Archive) Close() error {
 	return errors.Join(err, a.cat.close())
 }
 
-func (a *Archive) openCatalog(ctx context.Context) (*catalog, error) {
-	lock, err := a.lockCatalog(ctx)
+// remakeCatalog makes a catalog from the bucket beside the one that is there, and puts it in its place when it is whole. The
+// lock is taken.
+func (a *Archive) remakeCatalog(ctx context.Context) error {
+	fs, o := a.opts.fs, a.catalogOptions()
+	old := o.dir
+	o.dir += ".new"
+	err := fs.RemoveAll(o.dir)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("make the catalog anew: %w", err)
 	}
-	o := catalogOptions{fs: a.opts.fs, dir: a.opts.fs.PathJoin(a.opts.Catalog, "db"), key: a.key, random: a.opts.Random, fatal: a.opts.Fatal}
+	if a.cat, err = openCatalog(o, io.NopCloser(nil)); err != nil {
+		return err
+	}
+	if err := errors.Join(a.follow(ctx), a.cat.close()); err != nil {
+		return errors.Join(err, fs.RemoveAll(o.dir))
+	}
+	if err := errors.Join(fs.RemoveAll(old), fs.Rename(o.dir, old)); err != nil {
+		return fmt.Errorf("make the catalog anew: %w", err)
+	}
+	return nil
+}
+
+func (a *Archive) catalogOptions() catalogOptions {
+	return catalogOptions{fs: a.opts.fs, dir: a.opts.fs.PathJoin(a.opts.Catalog, "db"), key: a.key, random: a.opts.Random, fatal: a.opts.Fatal}
+}
+
+func (a *Archive) openCatalog(lock io.Closer) (*catalog, error) {
+	o := a.catalogOptions()
 	c, err := openCatalog(o, lock)
 	if err == nil {
 		return c, nil
@@ -442,16 +477,4 @@ func program() string {
 		return "mailbrick " + info.Main.Version
 	}
 	return "mailbrick"
-}
-
-// DropCatalog deletes a machine's catalog; the next Open makes it anew. It refuses while a process uses it.
-func DropCatalog(dir string) error {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	lock, err := vfs.Default.Lock(filepath.Join(dir, "lock"))
-	if err != nil {
-		return fmt.Errorf("delete the catalog: %w: %w", ErrInUse, err)
-	}
-	return errors.Join(os.RemoveAll(filepath.Join(dir, "db")), lock.Close())
 }

@@ -21,6 +21,7 @@ import (
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
 	"mailbrick/archive/blob/dir"
+	"mailbrick/archive/journal"
 	"mailbrick/archive/wire"
 )
 
@@ -152,21 +153,63 @@ func TestCatalogOfAnotherArchive(t *testing.T) {
 	}
 }
 
-func TestDropCatalog(t *testing.T) {
+func TestRebuildCatalog(t *testing.T) {
 	t.Parallel()
 	ta := newTestArchive(t)
 	snap := ta.session("m", func(s *Session) { putItem(t, s, Item{ItemID: "1", ChangeKey: "k"}, blobOf(6)) })
 	was := ta.holds(snap)
-	wantErr(t, "drop while in use", DropCatalog(ta.opts.Catalog), ErrInUse)
+	again := ta.opts
+	again.Rebuild = true
+	_, err := Open(t.Context(), again)
+	wantErr(t, "rebuild while in use", err, ErrInUse)
 	wantErr(t, "close", ta.Close(), nil)
-	wantErr(t, "drop", DropCatalog(ta.opts.Catalog), nil)
-	if _, err := os.Stat(filepath.Join(ta.opts.Catalog, "db")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("still there: %v", err)
-	}
-	wantErr(t, "drop again", DropCatalog(ta.opts.Catalog), nil)
-	wantErr(t, "drop what never was", DropCatalog(filepath.Join(ta.opts.Catalog, "nowhere")), nil)
+	a, err := Open(t.Context(), again)
+	wantErr(t, "rebuild", err, nil)
+	wantErr(t, "close", a.Close(), nil)
 	ta.open()
 	wantSame(t, ta.holds(snap), was)
+	wantErr(t, "close", ta.Close(), nil)
+
+	// A journal that cannot be read leaves the catalog that is there.
+	name := journal.Object(1)
+	rec, err := fetch(t.Context(), ta.opts.Bucket, name, 1<<20)
+	wantErr(t, "read record", err, nil)
+	wantErr(t, "remove", ta.opts.Bucket.Remove(t.Context(), name), nil)
+	wantErr(t, "put garbage", put(t.Context(), ta.opts.Bucket, name, rec[:len(rec)-1]), nil)
+	_, err = Open(t.Context(), again)
+	wantErr(t, "rebuild from a damaged journal", err, ErrDamaged)
+	ta.open()
+	wantSame(t, ta.holds(snap), was)
+	wantErr(t, "close", ta.Close(), nil)
+}
+
+// TestLostPackTakesOnlyItsItems: without its catalog too, an archive that lost a pack opens, names what is lost, and stores
+// it again when it is backed up again.
+func TestLostPackTakesOnlyItsItems(t *testing.T) {
+	t.Parallel()
+	ta := newTestArchive(t)
+	ta.session("m", func(s *Session) { putItem(t, s, Item{ItemID: "1", ChangeKey: "k"}, blobOf(6)) })
+	var lost string
+	for info, err := range ta.opts.Bucket.List(t.Context(), "packs/") {
+		wantErr(t, "list", err, nil)
+		lost = info.Name
+	}
+	ta.session("n", func(s *Session) { putItem(t, s, Item{ItemID: "2", ChangeKey: "k"}, blobOf(7)) })
+	wantErr(t, "close", ta.Close(), nil)
+	wantErr(t, "lose a pack", ta.opts.Bucket.Remove(t.Context(), lost), nil)
+	ta.opts.Rebuild = true
+	ta.open()
+	r, err := ta.Check(t.Context(), CheckOptions{})
+	if err != nil || len(r.Errors) != 2 || !strings.Contains(r.Errors[0], "is missing") || !strings.Contains(r.Errors[1], "of m:") {
+		t.Errorf("check: %+v, %v", r, err)
+	}
+	if n, err := ta.Latest("n"); err != nil || len(ta.holds(n)) != 1 {
+		t.Errorf("the other mailbox: %v, %v", n, err)
+	}
+	healed := ta.session("m", func(s *Session) { putItem(t, s, Item{ItemID: "1", ChangeKey: "k"}, blobOf(6)) })
+	if len(ta.holds(healed)) != 1 {
+		t.Error("backed up again, the item is not there")
+	}
 	wantErr(t, "close", ta.Close(), nil)
 }
 

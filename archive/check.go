@@ -45,6 +45,7 @@ type checker struct {
 	packs  map[pack.Name]journal.Pack
 	order  []pack.Name  // of packs, as the journal names them
 	last   journal.Head // of the chain
+	broken bool         // the chain does not read to its end
 }
 
 func (c *checker) damage(err error) {
@@ -67,19 +68,25 @@ func (c *checker) chain(ctx context.Context) error {
 				return ctx.Err()
 			}
 			c.damage(c.a.journalError(err))
-			return nil
+			c.broken = true
+			return c.a.cat.eachPack(ctx, c.name) // what the rest of the chain named, this machine's catalog may know
 		}
 		c.report.Records++
 		c.last = rec.Head
 		for _, p := range rec.Body.Packs {
-			if _, ok := c.packs[p.Name]; !ok {
-				c.order = append(c.order, p.Name)
-			}
-			c.packs[p.Name] = p
+			c.name(p)
 		}
 		c.progress(int64(c.report.Records), int64(c.a.Head()), "journal")
 	}
 	return nil
+}
+
+// name notes a pack that the archive needs.
+func (c *checker) name(p journal.Pack) {
+	if _, ok := c.packs[p.Name]; !ok {
+		c.order = append(c.order, p.Name)
+		c.packs[p.Name] = p
+	}
 }
 
 // gap finds records that lie behind the chain's end.
@@ -118,7 +125,9 @@ func (c *checker) present(ctx context.Context) error {
 			delete(c.packs, name)
 		}
 	}
-	c.report.Orphans = len(there) - len(c.packs)
+	if !c.broken { // else some record that cannot be read may name them
+		c.report.Orphans = len(there) - len(c.packs)
+	}
 	return nil
 }
 

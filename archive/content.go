@@ -81,7 +81,7 @@ func (c *Content) add(seg Segment) error {
 	if st := &c.streams[n]; st.kind == Framing {
 		st.literal = append(st.literal, seg.Data...)
 		if c.framing += len(seg.Data); c.framing > maxLiteral {
-			return fmt.Errorf("%w: more than %d bytes of framing", errParts, maxLiteral)
+			return fmt.Errorf("%w: more than %d bytes of framing", ErrParts, maxLiteral)
 		}
 		return nil
 	}
@@ -115,7 +115,7 @@ func (c *Content) take(stream, length int) error {
 		return nil
 	}
 	if len(c.takes) == maxTakes {
-		return fmt.Errorf("%w: its streams alternate more than %d times", errParts, maxTakes)
+		return fmt.Errorf("%w: its streams alternate more than %d times", ErrParts, maxTakes)
 	}
 	c.takes = append(c.takes, take{uint64(stream), uint64(length)})
 	return nil
@@ -210,7 +210,7 @@ func (c *Content) finish(ctx context.Context) (journal.Version, error) {
 	v.Recipe = c.recipe().encode()
 	switch {
 	case len(v.Recipe) > maxRecipe:
-		return v, fmt.Errorf("%w: a recipe of %d bytes", errParts, len(v.Recipe))
+		return v, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(v.Recipe))
 	case len(v.Recipe) > maxInline:
 		id, err := c.store(Small, v.Recipe)
 		if err != nil {

@@ -125,8 +125,8 @@ func TestTooManyParts(t *testing.T) {
 		for range 5 {
 			err = framing.Add(Segment{0, Framing, make([]byte, 1<<20)})
 		}
-		wantErr(t, "framing without end", err, errParts)
-		wantErr(t, "put", s.Put(t.Context(), Item{ItemID: "framing"}, framing), errParts)
+		wantErr(t, "framing without end", err, ErrParts)
+		wantErr(t, "put", s.Put(t.Context(), Item{ItemID: "framing"}, framing), ErrParts)
 
 		turns := s.NewContent(t.Context())
 		for n := 0; n <= maxTakes; n++ {
@@ -134,8 +134,8 @@ func TestTooManyParts(t *testing.T) {
 				break
 			}
 		}
-		wantErr(t, "turns without end", err, errParts)
-		wantErr(t, "put", s.Put(t.Context(), Item{ItemID: "turns"}, turns), errParts)
+		wantErr(t, "turns without end", err, ErrParts)
+		wantErr(t, "put", s.Put(t.Context(), Item{ItemID: "turns"}, turns), ErrParts)
 		w.add(t, s, "after", 4)
 	})
 	if snap.Items != 2 {

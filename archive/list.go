@@ -294,7 +294,7 @@ func (a *Archive) Version(ctx context.Context, mailbox string, id ID, from uint3
 	var found *Version
 	err = l.items(&id, func(rows []*row) error {
 		for _, r := range rows {
-			if r.from == from {
+			if r.from == from && from <= l.st.ordinal {
 				return l.emit(rows, r, min(max(r.from, r.to-1), l.st.ordinal), func(v *Version, _ error) bool { found = v; return true })
 			}
 		}

@@ -256,6 +256,15 @@ func (c *catalog) frameRow(n, frame uint32) (pack.FrameRef, error) {
 	return ref, nil
 }
 
+// eachPack visits the packs that the catalog knows.
+func (c *catalog) eachPack(ctx context.Context, visit func(journal.Pack)) error {
+	return c.scan(ctx, []byte{keyPack}, func(_, row []byte) error {
+		r := wire.NewReader(row)
+		visit(journal.Pack{Name: pack.Name(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32())})
+		return r.Done()
+	})
+}
+
 // packRow is a pack's name and salt.
 func (c *catalog) packRow(n uint32) (pack.FrameRef, error) {
 	var ref pack.FrameRef

@@ -37,10 +37,7 @@ const (
 	maxRef        = maxRecipe // bytes of one chunk
 )
 
-var (
-	errRecipe = errors.New("recipe malformed")
-	errParts  = errors.New("item of too many parts")
-)
+var errRecipe = errors.New("recipe malformed")
 
 // chunkRef is a chunk of a stream.
 type chunkRef struct {
