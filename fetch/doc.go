@@ -21,5 +21,5 @@
 // Keys and values, JSON, opaque to the archive:
 //
 //	folder/ID  {"state": the protocol's state, "mark": change mark when the folder was last wholly in, "" before}
-//	failed/ID  {"folder", "change_key", "size", "cause", "attempts", "since"}
+//	failed/ID  {"folder", "change_key", "size", "cause", "since"}
 package fetch

@@ -10,8 +10,8 @@ import (
 	"mailbrick/fetch/mapi/fasttransfer"
 )
 
-// keepValue is the longest value that is kept in memory for the summary.
-const keepValue = 256 << 10
+// keepValue is the longest value that is kept in memory for the summary. Small: an item may have thousands of attachments.
+const keepValue = 8 << 10
 
 // incoming is an item that was read to its end and not put yet.
 type incoming struct {

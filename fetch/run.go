@@ -40,6 +40,7 @@ type Options struct {
 	Clock            func() time.Time
 	Log              *slog.Logger
 	Progress         func(Progress) // called now and then
+	Fetched          func()         // called when all that is asked of the source was asked, before the commit, which may wait for others
 }
 
 func (o *Options) defaults() {
@@ -55,6 +56,9 @@ func (o *Options) defaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Fetched == nil {
+		o.Fetched = func() {}
+	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
@@ -69,9 +73,10 @@ type Progress struct {
 
 // Failure is an item or folder that could not be had.
 type Failure struct {
-	ItemID, FolderID string
-	Cause            string
-	Attempts         int
+	ItemID string
+	Folder string // path
+	Cause  string
+	Since  time.Time // of the first run that failed
 }
 
 // Result is what a run did.
@@ -96,7 +101,8 @@ type run struct {
 	source Source
 	sink   Sink
 	o      Options
-	failed map[string]failure // by item id: what could not be had, of earlier runs and of this one
+	failed map[string]failure        // by item id: what could not be had, of earlier runs and of this one
+	known  map[string]archive.Folder // by id: the folders as they are now
 	result Result
 
 	expected int  // items to export, guessed from the folders that are new and counted in the others
@@ -115,7 +121,6 @@ type failure struct {
 	ChangeKey string    `json:"change_key"`
 	Size      int64     `json:"size,omitempty"`
 	Cause     string    `json:"cause"`
-	Attempts  int       `json:"attempts"`
 	Since     time.Time `json:"since"`
 }
 
@@ -142,6 +147,7 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	r.reportFailures()
+	r.o.Fetched()
 	r.result.Snapshot, err = r.sink.Commit(ctx)
 	r.result.Complete = err == nil && len(r.result.Failures) == 0
 	return err
@@ -192,7 +198,8 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 			}
 		}
 	}
-	return r.inScope(listed, known), nil
+	r.known = known
+	return r.inScope(listed), nil
 }
 
 func (r *run) removeFolder(ctx context.Context, id string) error {
@@ -209,19 +216,27 @@ func (r *run) removeFolder(ctx context.Context, id string) error {
 	return r.sink.SetCursor(folderKey+id, nil)
 }
 
-func (r *run) inScope(listed []Folder, known map[string]archive.Folder) []Folder {
-	return slices.DeleteFunc(listed, func(f Folder) bool {
-		path := archive.Path(known, f.ID)
+// inScope leaves the folders that are included and not excluded. An included folder that is not there is a failure: a slip of
+// the pen must not look like an empty mailbox.
+func (r *run) inScope(listed []Folder) []Folder {
+	missed := slices.Clone(r.o.Include)
+	scope := slices.DeleteFunc(listed, func(f Folder) bool {
+		path := archive.Path(r.known, f.ID)
+		missed = slices.DeleteFunc(missed, func(include string) bool { return within(path, []string{include}) })
 		return len(r.o.Include) > 0 && !within(path, r.o.Include) || within(path, r.o.Exclude)
 	})
+	for _, include := range missed {
+		r.result.Failures = append(r.result.Failures, Failure{Folder: include, Cause: "the mailbox has no such folder", Since: r.o.Clock()})
+	}
+	return scope
 }
 
-// within tells whether a path is one of the folders or lies below one.
+// within tells whether a path is one of the folders or lies below one; everything lies below "/".
 func within(path string, folders []string) bool {
 	path = strings.ToLower(path)
 	return slices.ContainsFunc(folders, func(f string) bool {
 		f = strings.ToLower(strings.Trim(f, "/"))
-		return path == f || strings.HasPrefix(path, f+"/")
+		return f == "" || path == f || strings.HasPrefix(path, f+"/")
 	})
 }
 
@@ -246,7 +261,7 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	}
 	if errors.Is(err, ErrFolder) {
 		r.o.Log.Warn("folder skipped", "cause", err)
-		r.result.Failures = append(r.result.Failures, Failure{FolderID: f.ID, Cause: err.Error(), Attempts: 1})
+		r.result.Failures = append(r.result.Failures, Failure{Folder: archive.Path(r.known, f.ID), Cause: err.Error(), Since: r.o.Clock()})
 		return nil
 	}
 	return err
@@ -457,7 +472,11 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 		return nil, err
 	}
 	for _, in := range came {
-		if err := r.put(ctx, folderID, in); err != nil {
+		err := r.put(ctx, folderID, in)
+		if errors.Is(err, archive.ErrParts) {
+			err = r.fail(folderID, Ref{ItemID: in.item.ItemID, ChangeKey: in.item.ChangeKey, Size: in.content.Size()}, err)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -471,7 +490,7 @@ func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
 		return []unsettled{{ref, err}}, nil
 	case errors.Is(err, ErrGone):
 		return nil, r.forgive(ref.ItemID)
-	case errors.Is(err, ErrItem):
+	case errors.Is(err, ErrItem), errors.Is(err, archive.ErrParts):
 		return nil, r.fail(folderID, ref, err)
 	}
 	return nil, err
@@ -479,14 +498,16 @@ func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
 
 // fail records an item for the next run.
 func (r *run) fail(folderID string, ref Ref, cause error) error {
-	f, ok := r.failed[ref.ItemID]
-	if !ok {
+	was := r.failed[ref.ItemID]
+	f := failure{Folder: folderID, ChangeKey: ref.ChangeKey, Size: ref.Size, Cause: cause.Error(), Since: was.Since}
+	if f.Since.IsZero() {
 		f.Since = r.o.Clock().UTC().Truncate(time.Second)
 	}
-	f.Folder, f.ChangeKey, f.Size, f.Cause = folderID, ref.ChangeKey, ref.Size, cause.Error()
-	f.Attempts++
+	r.o.Log.Warn("item failed", "cause", cause, "since", f.Since)
+	if f == was {
+		return nil // known already: failing again is no change, and makes no snapshot
+	}
 	r.failed[ref.ItemID] = f
-	r.o.Log.Warn("item failed", "cause", cause, "attempts", f.Attempts)
 	value, err := json.Marshal(f)
 	if err != nil {
 		return err
@@ -528,6 +549,6 @@ func (r *run) retry(ctx context.Context, earlier map[string][]Ref) error {
 
 func (r *run) reportFailures() {
 	for id, f := range r.failed {
-		r.result.Failures = append(r.result.Failures, Failure{ItemID: id, FolderID: f.Folder, Cause: f.Cause, Attempts: f.Attempts})
+		r.result.Failures = append(r.result.Failures, Failure{ItemID: id, Folder: archive.Path(r.known, f.Folder), Cause: f.Cause, Since: f.Since})
 	}
 }

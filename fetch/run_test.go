@@ -263,8 +263,12 @@ func TestRunKeepsGoingPastBadItems(t *testing.T) {
 	}
 	// The next run takes up the failed item though nothing has changed, and fails again.
 	b.source.items["bad"].cause = []error{bad}
-	if r := b.run(); r.Complete || len(r.Failures) != 1 || r.Failures[0].Attempts != 2 || !slices.Equal(b.source.exports, []string{"bad"}) {
+	head := b.a.Head()
+	if r := b.run(); r.Complete || len(r.Failures) != 1 || r.Failures[0].Since.IsZero() || r.Failures[0].Folder != "Inbox" || !slices.Equal(b.source.exports, []string{"bad"}) {
 		t.Errorf("second run %+v exported %v", r, b.source.exports)
+	}
+	if b.a.Head() != head {
+		t.Errorf("failing again wrote to the journal: record %d after %d", b.a.Head(), head)
 	}
 	if r := b.run(); !r.Complete || len(r.Failures) != 0 || r.Snapshot.Added != 1 {
 		t.Errorf("third run %+v", r)
@@ -339,7 +343,7 @@ func TestScope(t *testing.T) {
 		"include":        {fetch.Options{Include: []string{"inbox/SUB"}}, 1},
 		"include parent": {fetch.Options{Include: []string{"/Inbox/"}}, 2},
 		"exclude":        {fetch.Options{Exclude: []string{"Inbox/Sub"}}, 2},
-		"no half names":  {fetch.Options{Include: []string{"Inb"}}, 0},
+		"everything":     {fetch.Options{Include: []string{"/"}}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -351,6 +355,16 @@ func TestScope(t *testing.T) {
 				t.Errorf("%d items, %v; want %d", r.Snapshot.Items, err, c.want)
 			}
 		})
+	}
+}
+
+func TestIncludedFolderThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.source.put("in", "a", "k", "s")
+	r, err := b.try(fetch.Options{Include: []string{"Inb"}})
+	if err != nil || r.Complete || len(r.Failures) != 1 || r.Failures[0].Folder != "Inb" || r.Exported != 0 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
