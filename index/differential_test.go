@@ -283,7 +283,8 @@ func (w *world) expect(q Query) []string {
 	list := []string{}
 	for _, o := range w.truth {
 		at, in := q.View[o.mailbox]
-		if !q.AllVersions && (!in || at < o.from || at >= o.to) || q.AllVersions && in && at < o.from || o.to <= o.from {
+		everything := q.AllVersions && q.View == nil
+		if !everything && (!in || at < o.from || !q.AllVersions && at >= o.to) || o.to <= o.from {
 			continue
 		}
 		if len(q.Mailboxes) > 0 && !slices.Contains(q.Mailboxes, o.mailbox) {
@@ -300,7 +301,8 @@ func (w *world) expect(q Query) []string {
 // views are the ways to look at the world.
 func (w *world) views() []Query {
 	return []Query{
-		{View: w.view}, {AllVersions: true}, {AllVersions: true, View: map[string]uint32{"a@x": 1, "b@x": 3}}, {View: map[string]uint32{"a@x": 1, "c@x": 0}},
+		{View: w.view}, {AllVersions: true}, {AllVersions: true, View: map[string]uint32{"a@x": 1, "b@x": 3}},
+		{AllVersions: true, View: map[string]uint32{}}, {View: map[string]uint32{"a@x": 1, "c@x": 0}},
 		{View: w.view, Mailboxes: []string{"b@x"}}, {AllVersions: true, Mailboxes: []string{"a@x", "c@x"}},
 	}
 }

@@ -39,7 +39,7 @@
 //	  rows       document[16] mailbox:u32 item[16] from:u32
 //	             -> to:u32 flags:u8 received:i64 sent:i64 size:i64 folder:u32 class:u32
 //	  items      mailbox:u32 item[16] from:u32 -> document[16]
-//	  blobs      sha256[32] -> document[16]
+//	  blobs      sha256[32] -> document[16], of what was read undamaged
 //	  names      kind:u8 ('m' mailbox, 'f' folder, 'c' class) string -> number:u32, in a row from 0
 //	  exceptions sha256[32] -> why not all of its text is searched
 //
@@ -57,6 +57,11 @@
 // Follow goes on from there and writes again what is there already, which changes nothing. Should the word index be the
 // one behind (its last segments could not be opened and it fell back), rows are not believed about documents until it
 // has caught up.
+//
+// An item that is damaged in the archive is indexed by its summary, an exception says so, and its blob is read again
+// should another version have it. Mending the archive leaves no trace in the journal, so Follow cannot know of it: the
+// cure is `rebuild --index`. An error that is not damage (a disk or a network that fails, too many open files) says
+// nothing about the item: Follow ends with it, before the position of the item, and the next call tries again.
 //
 // A folder that cannot be opened is ErrDamaged or ErrVersion; the cure for both is to delete it and follow from zero.
 package index

@@ -2,21 +2,18 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"mailbrick/archive"
 	"mailbrick/fetch/mapi"
 )
 
-// maxUnreadable is how many blobs in a row may fail to be read before it is the archive that is in trouble.
-const maxUnreadable = 16
-
 // maxOperations is how many operations may wait for their position to be complete before they are written.
 const maxOperations = 20_000
 
 // Follow brings the index up to date with a log and tells progress the position it has reached. Everything done is kept
-// when it stops; the next call goes on from there.
+// when it stops; the next call goes on from there. Items damaged in the archive are indexed by their summaries and told
+// by Exceptions; any other error in reading one ends Follow before its position.
 func (x *Index) Follow(ctx context.Context, log Log, progress func(done uint64)) (err error) {
 	defer guarded(func(e error) { err = e })()
 	f, err := x.newFollower(log, progress)
@@ -66,9 +63,8 @@ type follower struct {
 	blobs map[[32]byte]docID  // of ready and open
 	seen  map[docID]bool      // documents written, or in docs, of ready and open
 
-	unreadable int    // blobs in a row
-	values     values // used for one blob after the other
-	places     places
+	values values // used for one blob after the other
+	places places
 }
 
 func (x *Index) newFollower(log Log, progress func(uint64)) (*follower, error) {
@@ -150,7 +146,7 @@ func (f *follower) added(ctx context.Context, c *archive.Change) error {
 		}
 	}
 	op.row.doc = doc
-	if op.blob != ([32]byte{}) {
+	if op.isLasting() {
 		f.blobs[op.blob] = doc
 	}
 	f.open = append(f.open, op)
@@ -191,22 +187,13 @@ func (f *follower) known(blob [32]byte, position uint64) (docID, bool, error) {
 	return f.index.rows.known(blob)
 }
 
-// read decodes a blob and puts its document into the batch, unless it is there already. A blob that cannot be read is
-// described by its summary; many in a row are an error, for then it is not the blobs.
+// read decodes a blob and puts its document into the batch, unless it is there already.
 func (f *follower) read(ctx context.Context, v *archive.Version, op *operation) (docID, error) {
 	c, err := readContent(ctx, f.log, v, &f.values)
-	switch {
-	case err == nil:
-		f.unreadable = 0
-	case !errors.Is(err, errUnreadable):
+	if err != nil {
 		return docID{}, err
-	default:
-		if f.unreadable++; f.unreadable >= maxUnreadable {
-			return docID{}, fmt.Errorf("%d items in a row: %w", f.unreadable, err)
-		}
-		c = summaryContent(v, err.Error())
 	}
-	op.exception = c.exception
+	op.exception, op.damaged = c.exception, c.damaged
 	if f.seen[c.id] {
 		return c.id, nil
 	}
@@ -257,7 +244,7 @@ func (f *follower) forget() {
 	for i := range f.open {
 		if op := &f.open[i]; !op.ends {
 			f.seen[op.row.doc] = true
-			if op.blob != ([32]byte{}) {
+			if op.isLasting() {
 				f.blobs[op.blob] = op.row.doc
 			}
 		}

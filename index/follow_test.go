@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,7 +200,7 @@ func TestExceptions(t *testing.T) {
 	for blob, why := range x.Exceptions() {
 		reasons[blob] = why
 	}
-	for v, says := range map[*archive.Version]string{cut: "truncated", bad: "unparsed", lost: "cannot be read"} {
+	for v, says := range map[*archive.Version]string{cut: "truncated", bad: "unparsed", lost: "damaged"} {
 		if !strings.Contains(reasons[v.SHA256], says) {
 			t.Errorf("%q does not say %q", reasons[v.SHA256], says)
 		}
@@ -209,21 +210,104 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
-func TestManyUnreadableStop(t *testing.T) {
+// TestDamageHasNoLimit holds that damaged blobs are indexed by their summaries however many they are, and told.
+func TestDamageHasNoLimit(t *testing.T) {
 	t.Parallel()
 	log := newLog()
 	for i := range byte(40) {
-		log.add(uint64(i+1), log.version(t, "m", i, 0, "Inbox", 1, &letter{subject: fmt.Sprint("s", i)}))
+		log.add(uint64(i+1), log.version(t, "m", i, 0, "Inbox", 1, &letter{subject: fmt.Sprint("s", i), body: "unseen"}))
 	}
+	log.fails = func(archive.ID) error { return fmt.Errorf("frame: %w", archive.ErrDamaged) }
 	x := openTest(t, folder(t), Options{})
-	log.broken = true
-	if err := x.Follow(context.Background(), log, nil); !errors.Is(err, errUnreadable) {
-		t.Fatalf("got %v", err)
-	}
-	log.broken = false
 	follow(t, x, log)
-	if s, err := x.Stats(); err != nil || s.Exceptions != 0 || s.Rows != 40 {
+	if s, err := x.Stats(); err != nil || s.Exceptions != 40 || s.Rows != 40 {
 		t.Fatalf("%+v, %v", s, err)
+	}
+	if got := found(t, x, Query{Text: "s17", AllVersions: true}); len(got) != 1 {
+		t.Fatal(got)
+	}
+}
+
+// TestPassingError holds that an error that says nothing about the blob ends Follow before it, and the next call reads it.
+func TestPassingError(t *testing.T) {
+	t.Parallel()
+	for name, passing := range map[string]error{"disk": syscall.EIO, "files": syscall.EMFILE, "other": errors.New("connection reset")} {
+		for _, open := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, open %v", name, open), func(t *testing.T) {
+				t.Parallel()
+				log := newLog()
+				for i := range byte(6) {
+					log.add(uint64(i+1), log.version(t, "m", i, 0, "Inbox", 1, &letter{subject: fmt.Sprint("s", i), body: "seen"}))
+				}
+				if open {
+					log.fails = func(id archive.ID) error {
+						if id[0] == 3 {
+							return passing
+						}
+						return nil
+					}
+				} else {
+					log.cut = map[[32]byte]error{log.changes[3].Added.SHA256: passing}
+				}
+				x := openTest(t, folder(t), Options{BatchDocuments: 1})
+				if err := x.Follow(context.Background(), log, nil); !errors.Is(err, passing) {
+					t.Fatalf("got %v", err)
+				}
+				if p, err := x.Position(); err != nil || p > 3 {
+					t.Fatalf("at %d, %v", p, err)
+				}
+				log.fails, log.cut = nil, nil
+				follow(t, x, log)
+				if s, err := x.Stats(); err != nil || s.Exceptions != 0 || s.Rows != 6 {
+					t.Fatalf("%+v, %v", s, err)
+				}
+				if got := found(t, x, Query{Text: "seen", AllVersions: true}); len(got) != 6 {
+					t.Fatal(got)
+				}
+			})
+		}
+	}
+}
+
+// TestDamageIsNotFinal holds that what a damaged blob stood for is not taken for the blob: a copy that comes after it was
+// mended is read, and an index made anew has all.
+func TestDamageIsNotFinal(t *testing.T) {
+	t.Parallel()
+	log, l, dir := newLog(), &letter{subject: "old news", body: strings.Repeat("words of body ", 300)}, folder(t)
+	first := log.version(t, "m", 1, 0, "Inbox", 1, l)
+	log.add(1, first)
+	log.add(1, log.version(t, "m", 2, 0, "Inbox", 1, l)) // of the same batch
+	log.cut = map[[32]byte]error{first.SHA256: fmt.Errorf("frame: %w", archive.ErrDamaged)}
+	x := openTest(t, dir, Options{})
+	follow(t, x, log)
+	if got := found(t, x, Query{Text: "news", AllVersions: true}); len(got) != 2 || log.opened != 2 {
+		t.Fatalf("%v after opening %d", got, log.opened)
+	}
+	log.cut = nil
+	log.add(2, log.version(t, "n", 1, 0, "Inbox", 1, l))
+	follow(t, x, log)
+	if got := found(t, x, Query{Text: "body", AllVersions: true}); !slices.Equal(got, []string{"n/1@0"}) {
+		t.Fatal(got)
+	}
+	for blob, why := range x.Exceptions() {
+		if blob != first.SHA256 || !strings.Contains(why, "rebuild --index") {
+			t.Errorf("%x: %q", blob, why)
+		}
+	}
+	if s, err := x.Stats(); err != nil || s.Exceptions != 1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	mustClose(t, x)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	x = openTest(t, dir, Options{})
+	follow(t, x, log)
+	if s, err := x.Stats(); err != nil || s.Exceptions != 0 || s.Documents != 1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got := found(t, x, Query{Text: "body", AllVersions: true}); len(got) != 3 {
+		t.Fatal(got)
 	}
 }
 
@@ -306,6 +390,34 @@ func TestSortAndLimit(t *testing.T) {
 	}
 	if got := found(t, x, Query{Text: "x", AllVersions: true, Limit: 2}); !slices.Equal(got, []string{"m/1@0", "m/0@0"}) {
 		t.Error(got)
+	}
+}
+
+// TestOutsideOfView holds that a mailbox without a complete snapshot never shows, nor what comes after the snapshot.
+func TestOutsideOfView(t *testing.T) {
+	t.Parallel()
+	log := newLog()
+	log.add(1, log.version(t, "done", 1, 0, "Inbox", 1, &letter{subject: "news"}))
+	log.add(2, log.version(t, "done", 2, 1, "Inbox", 1, &letter{subject: "news of the day"}))
+	log.add(3, log.version(t, "open", 1, 0, "Inbox", 1, &letter{subject: "news"}))
+	x := openTest(t, folder(t), Options{})
+	follow(t, x, log)
+	for _, c := range []struct {
+		name string
+		q    Query
+		want []string
+	}{
+		{"all versions", Query{AllVersions: true, View: map[string]uint32{"done": 0}}, []string{"done/1@0"}},
+		{"all versions, asked for", Query{AllVersions: true, View: map[string]uint32{"done": 0}, Mailboxes: []string{"open"}}, []string{}},
+		{"all versions, none in view", Query{AllVersions: true, View: map[string]uint32{}}, []string{}},
+		{"all versions, no view", Query{AllVersions: true}, []string{"done/2@1", "done/1@0", "open/1@0"}},
+		{"snapshot", Query{View: map[string]uint32{"done": 0}}, []string{"done/1@0"}},
+	} {
+		for _, c.q.Text = range []string{"", "news"} {
+			if got := found(t, x, c.q); !slices.Equal(got, c.want) {
+				t.Errorf("%s, %q: got %v, want %v", c.name, c.q.Text, got, c.want)
+			}
+		}
 	}
 }
 

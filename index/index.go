@@ -177,7 +177,7 @@ func (x *Index) Size() (int64, error) {
 type Stats struct {
 	Documents  int // distinct messages
 	Rows       int // occurrences: versions of items
-	Exceptions int // distinct blobs of which not all text is searched
+	Exceptions int // distinct blobs of which not all text is searched, the damaged ones among them
 }
 
 // Stats counts.
@@ -200,7 +200,9 @@ func (x *Index) Stats() (s Stats, err error) {
 	return s, err
 }
 
-// Exceptions gives the blobs of which not all text is searched, by their SHA-256, and why.
+// Exceptions gives the blobs of which not all text is searched, by their SHA-256, and why. What was damaged when it was
+// followed stays here when the archive is mended: the journal does not tell of that. The cure is an index made anew
+// (`mailbrick rebuild --index`); versions of the same blob that come later are read again.
 func (x *Index) Exceptions() iter.Seq2[[32]byte, string] {
 	return func(yield func([32]byte, string) bool) {
 		_ = x.rows.db.View(func(tx *bbolt.Tx) error {

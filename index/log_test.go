@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"mailbrick/archive"
@@ -20,7 +21,8 @@ type memoryLog struct {
 	changes []archive.Change
 	blobs   map[[32]byte][]byte
 	opened  int
-	broken  bool // blobs cannot be opened
+	fails   func(archive.ID) error // instead of a blob
+	cut     map[[32]byte]error     // comes after half of the blob
 }
 
 func newLog() *memoryLog { return &memoryLog{blobs: map[[32]byte][]byte{}} }
@@ -44,9 +46,17 @@ func (l *memoryLog) Changes(ctx context.Context, after uint64) iter.Seq2[archive
 
 func (l *memoryLog) OpenBlob(_ context.Context, v *archive.Version) (io.ReadCloser, error) {
 	l.opened++
+	if l.fails != nil {
+		if err := l.fails(v.ID); err != nil {
+			return nil, err
+		}
+	}
 	b, ok := l.blobs[v.SHA256]
-	if !ok || l.broken {
-		return nil, fmt.Errorf("blob %x is not there", v.SHA256[:4])
+	if !ok {
+		return nil, fmt.Errorf("blob %x: %w", v.SHA256[:4], archive.ErrDamaged)
+	}
+	if err := l.cut[v.SHA256]; err != nil {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(b[:len(b)/2]), iotest.ErrReader(err))), nil
 	}
 	return io.NopCloser(bytes.NewReader(b)), nil
 }

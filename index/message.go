@@ -29,6 +29,7 @@ type content struct {
 	hasAttachment bool
 	sent          time.Time
 	exception     string // why not all of the text is here; empty when it is
+	damaged       bool   // the archive has other bytes than were written: it may be mended and say more
 }
 
 // empty tells of each field that can be asked for it whether there is nothing in it.
@@ -45,18 +46,12 @@ const (
 	longValue = 1 << 10  // from here on a value is a stream of its own (fasttransfer)
 )
 
-// errUnreadable says that the archive could not give a blob, not that the blob is bad.
-var errUnreadable = errors.New("blob cannot be read")
-
-// readContent decodes the blob of a version. Of a blob that does not parse it takes what the summary has. It fails only
-// with errUnreadable or as ctx does.
+// readContent decodes the blob of a version. Of a blob that does not parse, or is damaged in the archive, it takes what
+// the summary has. Any other error in reading may pass and says nothing about the blob: it is returned.
 func readContent(ctx context.Context, log Log, v *archive.Version, values *values) (*content, error) {
 	r, err := log.OpenBlob(ctx, v)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
+		return damagedContent(ctx, v, err)
 	}
 	var m mapi.Message
 	values.reset()
@@ -65,10 +60,8 @@ func readContent(ctx context.Context, log Log, v *archive.Version, values *value
 		err = closeErr
 	}
 	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
+		return damagedContent(ctx, v, err)
 	case report.State == fasttransfer.Unparsed || report.State == fasttransfer.Truncated && len(m.Properties) == 0:
 		return summaryContent(v, report.State.String()+": "+report.Reason), nil
 	}
@@ -76,6 +69,19 @@ func readContent(ctx context.Context, log Log, v *archive.Version, values *value
 	if report.State == fasttransfer.Truncated {
 		c.exception = report.State.String() + ": " + report.Reason
 	}
+	return c, nil
+}
+
+// damagedContent stands in for a blob that is damaged in the archive. Other errors are given back.
+func damagedContent(ctx context.Context, v *archive.Version, err error) (*content, error) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !errors.Is(err, archive.ErrDamaged):
+		return nil, fmt.Errorf("read item %s: %w", v.ID, err)
+	}
+	c := summaryContent(v, fmt.Sprintf("damaged: %v; once the archive is mended, `mailbrick rebuild --index` indexes the rest", err))
+	c.damaged = true
 	return c, nil
 }
 

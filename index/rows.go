@@ -180,7 +180,11 @@ type operation struct {
 	class     string
 	blob      [32]byte // of a version that begins
 	exception string
+	damaged   bool // the blob could not be read for damage
 }
+
+// isLasting tells whether the document is what the blob reads as, now and later.
+func (op *operation) isLasting() bool { return !op.damaged && op.blob != ([32]byte{}) }
 
 // commit writes operations in order, and the position they lead to, in one transaction.
 func (r *rows) commit(ops []operation, to uint64) error {
@@ -221,7 +225,7 @@ func (r *rows) apply(tx *bbolt.Tx, op *operation) (err error) {
 			return err
 		}
 	}
-	if op.blob == ([32]byte{}) {
+	if !op.isLasting() {
 		return nil
 	}
 	return tx.Bucket([]byte(bucketBlobs)).Put(op.blob[:], op.row.doc[:])

@@ -37,7 +37,7 @@ type Query struct {
 
 	Mailboxes   []string          // only these; all of View, or of the index, when empty
 	View        map[string]uint32 // the snapshot of each mailbox to look at; a mailbox that is not here is not searched
-	AllVersions bool              // all versions, ended ones too; of a mailbox in View those up to its snapshot
+	AllVersions bool              // all versions up to the snapshot in View, ended ones too; of all mailboxes when View is nil
 	Associated  bool              // hidden items of folders too
 
 	Distinct bool // one hit for each distinct message, the first in the order
@@ -179,7 +179,7 @@ func (x *Index) visible(q Query) map[uint32]uint32 {
 	for number := range x.rows.names.matching(nameMailbox, wanted) {
 		if ordinal, ok := q.View[x.rows.names.name(number)]; ok {
 			visible[number] = ordinal
-		} else if q.AllVersions {
+		} else if q.AllVersions && q.View == nil {
 			visible[number] = archive.Forever
 		}
 	}
