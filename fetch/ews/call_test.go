@@ -63,6 +63,36 @@ func TestAnchorIsTheUserWithoutImpersonation(t *testing.T) {
 	}
 }
 
+// TestMailboxIsNamedWithoutImpersonation: or the server would give the folders of the account's own mailbox.
+func TestMailboxIsNamedWithoutImpersonation(t *testing.T) {
+	t.Parallel()
+	named := `<t:DistinguishedFolderId Id="inbox"><t:Mailbox><t:EmailAddress>anne@example.org</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>`
+	bare := `<t:DistinguishedFolderId Id="inbox"/>`
+	for _, tt := range []struct{ name, impersonate, folder, anchor string }{
+		{"alone", "", named, "anne@example.org"},
+		{"impersonation goes before", "bob@example.org", bare, "bob@example.org"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, inbox)
+			c, _ := newTestClient(t, s, func(o *Options) {
+				o.User, o.Mailbox, o.Impersonate = "carol@example.org", "anne@example.org", tt.impersonate
+			})
+			if err := getInbox(c); err != nil {
+				t.Fatal(err)
+			}
+			r := s.asked()[0]
+			if !strings.Contains(r.body, tt.folder) || r.Get("X-AnchorMailbox") != tt.anchor {
+				t.Errorf("anchor %s: %s", r.Get("X-AnchorMailbox"), r.body)
+			}
+			_, _ = c.GetFolders(t.Context(), FolderRef{ID: "i"})
+			if b := s.asked()[1].body; strings.Contains(b, "EmailAddress") {
+				t.Errorf("an id needs no mailbox: %s", b)
+			}
+		})
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -76,6 +106,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no host", Options{URL: "https://"}, nil},
 		{"other scheme", Options{URL: "ftp://topsecret"}, nil},
 		{"unreadable url with a password", Options{URL: "https://u:topsecret@[::1"}, nil},
+		{"header smuggling by the mailbox", Options{URL: "https://h/", Mailbox: "a@b\r\nX: topsecret"}, nil},
 		{"header smuggling", Options{URL: "https://h/", Impersonate: "a@b\r\nX: topsecret"}, nil},
 	}
 	for _, tt := range tests {

@@ -149,6 +149,8 @@ func hintOf(code string) string {
 		return "give the account the right to impersonate this mailbox (ApplicationImpersonation, full_access_as_app)"
 	case "ErrorNonExistentMailbox", "ErrorMailRecipientNotFound", "ErrorMissingExchangePrincipal":
 		return "check the address: there is no such mailbox, or it is on another server"
+	case "ErrorAccessDenied":
+		return "the account has no right to this mailbox or folder: give it full access, or use impersonation"
 	case "ErrorNonPrimarySmtpAddress":
 		return "use the primary address of the mailbox"
 	case "ErrorPasswordExpired", "ErrorPasswordChangeRequired":

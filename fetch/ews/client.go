@@ -21,6 +21,7 @@ type Options struct {
 	User, Password string       // Basic authentication; none if User is empty
 	HTTP           *http.Client // its Transport carries the requests: authentication, a proxy, roots; nothing else of it counts
 	Impersonate    string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
+	Mailbox        string       // SMTP address of the mailbox to work on without impersonation: the account's own or one it has rights to; the account's own if empty; not used beside Impersonate
 	UserAgent      string       // "Mailbrick"
 
 	MaxAttempts int           // sendings of one request that meets passing errors: 5
@@ -93,17 +94,27 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range []string{o.User, o.Impersonate, o.UserAgent} {
+	for _, v := range []string{o.User, o.Impersonate, o.Mailbox, o.UserAgent} {
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7F }) {
 			return nil, refusal("a user, address or user agent with control characters", nil, "")
 		}
 	}
-	c := &Client{opts: o, url: u, via: transport(o.HTTP), anchor: o.Impersonate}
+	c := &Client{opts: o, url: u, via: transport(o.HTTP), anchor: anchor(o)}
 	c.pause = &pause{now: o.Clock, sleep: o.Sleep}
-	if c.anchor == "" && strings.Contains(o.User, "@") {
-		c.anchor = o.User
-	}
 	return c, nil
+}
+
+// anchor is the mailbox whose server the front end is to pass requests to.
+func anchor(o Options) string {
+	switch {
+	case o.Impersonate != "":
+		return o.Impersonate
+	case o.Mailbox != "":
+		return o.Mailbox
+	case strings.Contains(o.User, "@"):
+		return o.User
+	}
+	return ""
 }
 
 // endpoint checks the URL and gives it in full.

@@ -25,6 +25,14 @@
 //	  ^                  │
 //	  └── tries <── judge, statusError <── answer (scanner) <──┘
 //
+// # Whose mailbox
+//
+// With Options.Impersonate every request carries the header ExchangeImpersonation.
+// Without it a server takes the folders that have names for the account's own,
+// whichever mailbox was meant; so with Options.Mailbox each DistinguishedFolderId
+// names the mailbox, and the server opens it or refuses (ErrorAccessDenied,
+// ErrorNonExistentMailbox). Ids of folders and items hold their mailbox.
+//
 // # Answers as a stream
 //
 // An export may hold an item of 150 MB in one text node, which encoding/xml

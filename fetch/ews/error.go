@@ -136,5 +136,5 @@ const maxErrorText = 400
 // given says whether the user named this address.
 func (c *Client) given(word string) bool {
 	word = strings.Trim(word, "'\"<>()[].,;:")
-	return word != "" && (strings.EqualFold(word, c.opts.Impersonate) || strings.EqualFold(word, c.opts.User))
+	return word != "" && (strings.EqualFold(word, c.opts.Impersonate) || strings.EqualFold(word, c.opts.Mailbox) || strings.EqualFold(word, c.opts.User))
 }

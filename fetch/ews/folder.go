@@ -48,7 +48,7 @@ func (c *Client) GetFolders(ctx context.Context, refs ...FolderRef) ([]Folder, e
 			addShape(e, "m:FolderShape", folderProperties(v))
 			ids := e.CreateElement("m:FolderIds")
 			for _, r := range refs {
-				addFolderID(ids, r)
+				c.addFolderID(ids, r)
 			}
 		},
 		read: func(a *answer) error {
@@ -104,7 +104,7 @@ func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal stri
 				e.CreateAttr("Traversal", traversal)
 				addShape(e, "m:FolderShape", folderProperties(v))
 				addPage(e, "m:IndexedPageFolderView", p.size, p.offset)
-				addFolderID(e.CreateElement("m:ParentFolderIds"), root)
+				c.addFolderID(e.CreateElement("m:ParentFolderIds"), root)
 			},
 			read: func(a *answer) error {
 				page = page[:0]
@@ -220,7 +220,7 @@ func (c *Client) CreateFolder(ctx context.Context, parentID, name, class string)
 	err := c.call(ctx, &operation{
 		name: "CreateFolder",
 		build: func(e *etree.Element, _ schema, _ func(int) string) {
-			addFolderID(e.CreateElement("m:ParentFolderId"), FolderRef{ID: parentID})
+			c.addFolderID(e.CreateElement("m:ParentFolderId"), FolderRef{ID: parentID})
 			f := e.CreateElement("m:Folders").CreateElement(folderElement(class))
 			if f.Tag == "Folder" && class != "" {
 				addText(f, "t:FolderClass", class)

@@ -67,7 +67,7 @@ func (c *Client) SyncFolderItems(ctx context.Context, folderID, state string, li
 		name: "SyncFolderItems",
 		build: func(e *etree.Element, _ schema, _ func(int) string) {
 			addShape(e, "m:ItemShape", []property{{uri: "item:Size"}, {uri: "item:ItemClass"}, {uri: "item:IsAssociated"}})
-			addFolderID(e.CreateElement("m:SyncFolderId"), FolderRef{ID: folderID})
+			c.addFolderID(e.CreateElement("m:SyncFolderId"), FolderRef{ID: folderID})
 			if state != "" {
 				addText(e, "m:SyncState", state)
 			}
@@ -193,7 +193,7 @@ func (c *Client) itemPage(ctx context.Context, folderID string, p *paging) (page
 			order := e.CreateElement("m:SortOrder").CreateElement("t:FieldOrder")
 			order.CreateAttr("Order", "Ascending")
 			order.CreateElement("t:FieldURI").CreateAttr("FieldURI", "item:DateTimeCreated")
-			addFolderID(e.CreateElement("m:ParentFolderIds"), FolderRef{ID: folderID})
+			c.addFolderID(e.CreateElement("m:ParentFolderIds"), FolderRef{ID: folderID})
 		},
 		read: func(a *answer) error {
 			page = page[:0]

@@ -75,12 +75,18 @@ func addItemID(parent *etree.Element, item ItemRef) {
 	}
 }
 
-func addFolderID(parent *etree.Element, f FolderRef) {
+// addFolderID names a folder. Without impersonation a distinguished one would be the account's own, so that it says whose
+// is meant; an id says so itself.
+func (c *Client) addFolderID(parent *etree.Element, f FolderRef) {
 	if f.ID != "" {
 		parent.CreateElement("t:FolderId").CreateAttr("Id", f.ID)
 		return
 	}
-	parent.CreateElement("t:DistinguishedFolderId").CreateAttr("Id", f.Distinguished)
+	e := parent.CreateElement("t:DistinguishedFolderId")
+	e.CreateAttr("Id", f.Distinguished)
+	if c.opts.Mailbox != "" && c.opts.Impersonate == "" {
+		addText(e.CreateElement("t:Mailbox"), "t:EmailAddress", c.opts.Mailbox)
+	}
 }
 
 // property is a path in a shape: a field by its URI, or a MAPI property by tag and type.

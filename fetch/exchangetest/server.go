@@ -73,6 +73,9 @@ func (s *Server) Close() error { return s.files.close() }
 
 // AddAccount lets a user in. Every account may open every mailbox by
 // impersonation, and the one it is named for (address or local part) without.
+// A folder whose Mailbox names another is then refused: ErrorAccessDenied, or
+// ErrorNonExistentMailbox if there is none of that address. No rights are
+// granted from one mailbox to another.
 func (s *Server) AddAccount(user, password string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -160,7 +160,10 @@ func (c *call) check() *failure {
 		return fail("ErrorIncorrectSchemaVersion")
 	}
 	if c.mailbox == nil {
-		return fail("ErrorNonExistentMailbox")
+		if c.body.FindElement(".//DistinguishedFolderId/Mailbox") == nil {
+			return fail("ErrorNonExistentMailbox")
+		}
+		c.mailbox = newMailbox("", c.server.options.Clock) // nobody's: each part is refused for itself
 	}
 	if op.check != nil {
 		return op.check(c)

@@ -30,9 +30,11 @@ func (c *call) distinguished(e *etree.Element) (*folder, *failure) {
 		case c.server.mailbox(address.Text()) == nil:
 			return nil, fail("ErrorNonExistentMailbox")
 		case c.server.mailbox(address.Text()) != c.mailbox:
-			// Another's mailbox opens by impersonation only.
+			// Another's mailbox opens by impersonation only: rights to it are not modelled.
 			return nil, fail("ErrorAccessDenied")
 		}
+	} else if c.mailbox.address == "" {
+		return nil, fail("ErrorNonExistentMailbox")
 	}
 	if _, f := keyNumber(attr(e, "ChangeKey"), true); f != nil {
 		return nil, f
