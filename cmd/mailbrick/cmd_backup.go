@@ -96,7 +96,7 @@ func runBackup(ctx context.Context, o *backupOptions) (err error) {
 		return err
 	}
 	meter := &meter{Bucket: bucket}
-	a, err := o.open(ctx, meter)
+	a, err := o.open(ctx, meter, false)
 	if err != nil {
 		return err
 	}
@@ -135,23 +135,32 @@ type backup struct {
 	last   error
 }
 
-// all backs up the mailboxes, some at a time. A mailbox that fails does not stop the others, unless the archive itself fails.
+// all backs up the mailboxes, some at a time; one that waits for its commit only leaves its place to the next. A mailbox that fails does not stop the others, unless the archive itself fails.
 func (b *backup) all(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(b.parallel)
+	places := make(chan struct{}, b.parallel)
 	for _, name := range b.mailboxes {
-		g.Go(func() error { return b.one(ctx, name) })
+		g.Go(func() error {
+			select {
+			case places <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			leave := sync.OnceFunc(func() { <-places })
+			defer leave()
+			return b.one(ctx, name, leave)
+		})
 	}
 	return g.Wait()
 }
 
-func (b *backup) one(ctx context.Context, name string) error {
+func (b *backup) one(ctx context.Context, name string, leave func()) error {
 	start := time.Now()
 	line := backupLine{Mailbox: name}
 	client, err := b.server.client(name)
 	if err == nil {
 		defer client.Close()
-		err = b.fetch(ctx, name, client, &line)
+		err = b.fetch(ctx, name, client, &line, leave)
 		stats := client.Stats()
 		line.Requests, line.ThrottledMS = stats.Requests, stats.Throttled.Milliseconds()
 	}
@@ -171,14 +180,14 @@ func ofMailbox(err error) bool {
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder)
 }
 
-func (b *backup) fetch(ctx context.Context, name string, client *ews.Client, line *backupLine) (err error) {
+func (b *backup) fetch(ctx context.Context, name string, client *ews.Client, line *backupLine, leave func()) (err error) {
 	s, err := b.a.Begin(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	var seen fetch.Progress
-	r, err := fetch.Run(ctx, fetch.EWS(client), s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name),
+	r, err := fetch.Run(ctx, fetch.EWS(client), s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name), Fetched: leave,
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")
@@ -190,9 +199,9 @@ func (b *backup) fetch(ctx context.Context, name string, client *ews.Client, lin
 	for _, f := range r.Failures {
 		what := "item " + f.ItemID
 		if f.ItemID == "" {
-			what = "folder " + f.FolderID
+			what = "folder " + f.Folder
 		}
-		b.say("%s: failed: %s: %s", name, what, f.Cause)
+		b.warn("%s: failed: %s: %s", name, what, f.Cause)
 	}
 	return err
 }
@@ -213,7 +222,10 @@ func (b *backup) tell(line backupLine, err error) error {
 		line.Error, line.Complete = err.Error(), false
 		b.ruined++
 		b.last = err
-		b.say("%s: failed: %s", line.Mailbox, err)
+		b.warn("%s: failed: %s", line.Mailbox, err)
+		if last, err := b.a.Latest(line.Mailbox); err == nil {
+			line.Snapshot, line.Items = last.Ordinal, last.Items
+		}
 	}
 	if line.Failed > 0 {
 		b.partly = true

@@ -56,7 +56,7 @@ func runExport(ctx context.Context, o *common, s *selection, files *restore.File
 	if !o.json {
 		o.say("%d items: %d written, %d failed", sum.Items, sum.Restored, sum.Failed)
 	}
-	if sum.Failed+sum.Differs > 0 {
+	if sum.Failed+sum.Differs+s.missed > 0 {
 		return errPartly
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -91,12 +90,7 @@ func runRebuild(ctx context.Context, o *common, catalog, index bool) error {
 	if _, err := archive.NeedsPassphrase(ctx, bucket); err != nil {
 		return fmt.Errorf("%s: %w", o.archive, err) // nothing is deleted where there is no archive
 	}
-	if catalog {
-		if err := archive.DropCatalog(filepath.Join(o.archive, "catalog")); err != nil {
-			return err
-		}
-	}
-	return o.withArchive(ctx, func(a *archive.Archive) error {
+	return o.withOpened(ctx, bucket, catalog, func(a *archive.Archive) error {
 		if !index {
 			return nil
 		}
@@ -163,6 +157,10 @@ func (o *common) indexStats(a *archive.Archive, line *statsLine) (err error) {
 		return nil
 	}
 	x, err := index.Open(o.indexDir(), index.Options{})
+	if errors.Is(err, index.ErrVersion) || errors.Is(err, index.ErrDamaged) {
+		o.warn("%s", err)
+		return nil // behind by everything
+	}
 	if err != nil {
 		return fmt.Errorf("open index: %w", err)
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,9 +28,12 @@ func runInit(ctx context.Context, o *common, insecure bool) error {
 	if err != nil {
 		return err
 	}
+	if err := o.vacant(); err != nil {
+		return err
+	}
 	opts := archive.Options{Bucket: bucket}
 	if !insecure {
-		if opts.Passphrase, err = o.password(true); err != nil {
+		if opts.Passphrase, err = o.password(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -40,4 +45,19 @@ func runInit(ctx context.Context, o *common, insecure bool) error {
 	}
 	o.say("made archive %s", o.archive)
 	return nil
+}
+
+// vacant refuses a folder that holds anything: a bucket sees only what could be its own.
+func (o *common) vacant() error {
+	entries, err := os.ReadDir(o.archive)
+	switch {
+	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
+		return fmt.Errorf("make archive: %w", err)
+	}
+	if len(entries) == 1 && entries[0].Name() == "keys" {
+		return nil // of an init that was broken off; the bucket knows
+	}
+	return fmt.Errorf("make archive %s: %w: %s", o.archive, archive.ErrExists, entries[0].Name())
 }

@@ -77,9 +77,9 @@ func (o *common) printSnapshot(s archive.Snapshot) error {
 			Added    int    `json:"added"`
 			Changed  int    `json:"changed"`
 			Removed  int    `json:"removed"`
-		}{s.Ordinal, s.Mailbox, stamp(s.Time), s.Items, s.Added, s.Changed, s.Removed})
+		}{s.Ordinal, s.Mailbox, moment(s.Time), s.Items, s.Added, s.Changed, s.Removed})
 	}
-	_, err := fmt.Fprintf(o.out, "%s  %5d  %-40s %8d items  +%d ~%d -%d\n", stamp(s.Time), s.Ordinal, s.Mailbox, s.Items, s.Added, s.Changed, s.Removed)
+	_, err := fmt.Fprintf(o.out, "%s  %5d  %-40s %8d items  +%d ~%d -%d\n", moment(s.Time), s.Ordinal, s.Mailbox, s.Items, s.Added, s.Changed, s.Removed)
 	return err
 }
 
@@ -105,7 +105,7 @@ func newLsCommand() *cli.Command {
 					return err
 				}
 				if c.String("at") != "" {
-					o.say("snapshot %d of %s, %s", s.Ordinal, s.Mailbox, stamp(s.Time))
+					o.say("snapshot %d of %s, %s", s.Ordinal, s.Mailbox, moment(s.Time))
 				}
 				return o.printItems(inFolder(a.Versions(c.Context, s), c.String("folder")))
 			})
@@ -163,7 +163,7 @@ func runVersions(ctx context.Context, o *common, a *archive.Archive, id archive.
 		if o.json {
 			err = o.printItem(v)
 		} else {
-			_, err = fmt.Fprintf(o.out, "%s@%d  %s .. %s  %s  %s\n", v.ID, v.From, stamp(v.FirstSeen), stamp(v.LastSeen), bytes(v.Size), plain(v.Folder))
+			_, err = fmt.Fprintf(o.out, "%s@%d  %s .. %s  %s  %s\n", v.ID, v.From, moment(v.FirstSeen), moment(v.LastSeen), bytes(v.Size), plain(v.Folder))
 		}
 		if err != nil {
 			return err

@@ -78,7 +78,7 @@ func runRestore(ctx context.Context, o *restoreOptions) error {
 	if !o.json {
 		o.say("%d items: %d restored, %d skipped, %d failed, %d differ", sum.Items, sum.Restored, sum.Skipped, sum.Failed, sum.Differs)
 	}
-	if sum.Failed+sum.Differs > 0 {
+	if sum.Failed+sum.Differs+o.selection.missed > 0 {
 		return errPartly
 	}
 	return nil
@@ -89,6 +89,9 @@ func runRestore(ctx context.Context, o *restoreOptions) error {
 func (o *restoreOptions) byMailbox(items iter.Seq2[*archive.Version, error], work func(string, iter.Seq2[*archive.Version, error]) error) error {
 	if o.toMailbox != "" {
 		return work(o.toMailbox, items)
+	}
+	if m := o.selection.mailbox; m != "" {
+		return work(strings.ToLower(m), items)
 	}
 	groups := map[string][]*archive.Version{}
 	var order []string
@@ -102,6 +105,8 @@ func (o *restoreOptions) byMailbox(items iter.Seq2[*archive.Version, error], wor
 		groups[v.Mailbox] = append(groups[v.Mailbox], v)
 	}
 	for _, m := range order {
+		settled := map[archive.ID]bool{}
+		o.settled = func(id archive.ID) { settled[id] = true }
 		err := work(m, func(yield func(*archive.Version, error) bool) {
 			for _, v := range groups[m] {
 				if !yield(v, nil) {
@@ -109,7 +114,25 @@ func (o *restoreOptions) byMailbox(items iter.Seq2[*archive.Version, error], wor
 				}
 			}
 		})
-		if err != nil {
+		if err != nil && (len(order) == 1 || !ofMailbox(err)) {
+			return err
+		}
+		if err := o.giveUp(groups[m], settled, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUp settles what is left of a mailbox that cannot be worked on: it does not stop the others.
+func (o *restoreOptions) giveUp(items []*archive.Version, settled map[archive.ID]bool, cause error) error {
+	for _, v := range items {
+		if cause == nil || settled[v.ID] {
+			continue
+		}
+		o.selection.missed++
+		r := restore.Result{ID: v.ID, Target: v.Mailbox, Status: restore.Failed, Reason: cause.Error()}
+		if err := o.printResult(r, o.dryRun); err != nil {
 			return err
 		}
 	}
@@ -144,6 +167,9 @@ func (o *common) bring(ctx context.Context, a *archive.Archive, t restore.Target
 	var printErr error
 	ro.Each = func(r restore.Result) {
 		bar.add(1, "")
+		if o.settled != nil {
+			o.settled(r.ID)
+		}
 		if err := o.printResult(r, ro.DryRun); err != nil && printErr == nil {
 			printErr = err
 		}
@@ -160,7 +186,7 @@ func (o *common) printResult(r restore.Result, dryRun bool) error {
 		return o.print(restoreLine{r.ID.String(), r.Target, r.ItemID, string(r.Status), r.Reason, list(r.Differences), r.Warnings})
 	}
 	for _, w := range r.Warnings {
-		o.say("%s: %s", r.ID, w)
+		o.warn("%s: %s", r.ID, w)
 	}
 	if r.Status == restore.Restored && !o.verbose && !dryRun {
 		return nil

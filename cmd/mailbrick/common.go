@@ -28,6 +28,7 @@ type common struct {
 	json, quiet, verbose  bool
 	in                    io.Reader
 	out, talk             io.Writer
+	settled               func(archive.ID) // hears of every item that a restore settles; may be nil
 }
 
 func talkFlags() []cli.Flag {
@@ -60,6 +61,11 @@ func (o *common) say(format string, args ...any) {
 	}
 }
 
+// warn tells what the user must know, also when he wants no talk.
+func (o *common) warn(format string, args ...any) {
+	fmt.Fprintf(o.talk, "mailbrick: "+format+"\n", args...)
+}
+
 // print writes an object as a line of JSON.
 func (o *common) print(v any) error {
 	line, err := json.Marshal(v)
@@ -81,18 +87,18 @@ func (o *common) bucket() (blob.Bucket, error) {
 }
 
 // password reads the archive's password from a file, the environment or the terminal; confirm asks there twice.
-func (o *common) password(confirm bool) (string, error) {
+func (o *common) password(ctx context.Context, confirm bool) (string, error) {
 	if o.passwordFile != "" {
 		return readSecret(o.passwordFile)
 	}
 	if p := os.Getenv("MAILBRICK_PASSWORD"); p != "" {
 		return p, nil
 	}
-	p, err := o.ask("password of the archive: ")
+	p, err := o.ask(ctx, "password of the archive: ")
 	if err != nil || !confirm {
 		return p, err
 	}
-	again, err := o.ask("once more: ")
+	again, err := o.ask(ctx, "once more: ")
 	if err == nil && p != again {
 		err = errors.New("the two passwords differ")
 	}
@@ -111,13 +117,29 @@ func readSecret(file string) (string, error) {
 	return line, nil
 }
 
-func (o *common) ask(prompt string) (string, error) {
+// ask reads a secret from the terminal.
+func (o *common) ask(ctx context.Context, prompt string) (string, error) {
 	f, ok := o.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return "", usagef("no password: give --password-file F or set MAILBRICK_PASSWORD")
 	}
+	state, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
 	fmt.Fprint(o.talk, prompt)
-	p, err := term.ReadPassword(int(f.Fd()))
+	typed := make(chan error, 1)
+	var p []byte
+	go func() {
+		var err error
+		p, err = term.ReadPassword(int(f.Fd()))
+		typed <- err
+	}()
+	select {
+	case err = <-typed:
+	case <-ctx.Done(): // the reader stays behind: nothing can end it, and the process ends
+		return "", errors.Join(ctx.Err(), term.Restore(int(f.Fd()), state))
+	}
 	fmt.Fprintln(o.talk)
 	if err == nil && len(p) == 0 {
 		err = usagef("an empty password opens nothing")
@@ -125,16 +147,16 @@ func (o *common) ask(prompt string) (string, error) {
 	return string(p), err
 }
 
-// open opens the archive.
-func (o *common) open(ctx context.Context, bucket blob.Bucket) (*archive.Archive, error) {
+// open opens the archive; rebuild makes its catalog anew.
+func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*archive.Archive, error) {
 	encrypted, err := archive.NeedsPassphrase(ctx, bucket)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.archive, err)
 	}
-	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait,
+	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait, Rebuild: rebuild,
 		Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }}
 	if encrypted {
-		if opts.Passphrase, err = o.password(false); err != nil {
+		if opts.Passphrase, err = o.password(ctx, false); err != nil {
 			return nil, err
 		}
 	}
@@ -146,12 +168,16 @@ func (o *common) open(ctx context.Context, bucket blob.Bucket) (*archive.Archive
 }
 
 // withArchive opens the archive, does the work and closes it.
-func (o *common) withArchive(ctx context.Context, work func(a *archive.Archive) error) (err error) {
+func (o *common) withArchive(ctx context.Context, work func(a *archive.Archive) error) error {
 	bucket, err := o.bucket()
 	if err != nil {
 		return err
 	}
-	a, err := o.open(ctx, bucket)
+	return o.withOpened(ctx, bucket, false, work)
+}
+
+func (o *common) withOpened(ctx context.Context, bucket blob.Bucket, rebuild bool, work func(a *archive.Archive) error) (err error) {
+	a, err := o.open(ctx, bucket, rebuild)
 	if err != nil {
 		return err
 	}
@@ -197,18 +223,26 @@ func (o *common) follow(ctx context.Context, a *archive.Archive, x *index.Index)
 	return nil
 }
 
-// parseTime reads a moment: RFC 3339, a date with or without a time (UTC). A date alone means its end.
+// parseTime reads a moment: RFC 3339, a date with or without a time (UTC). It means the end of what is written: of the day,
+// the minute or the second, so that a moment that was printed finds what happened then.
 func parseTime(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
+	for _, form := range []struct {
+		layout string
+		width  time.Duration
+	}{
+		{time.RFC3339, time.Second}, {"2006-01-02T15:04:05", time.Second}, {"2006-01-02T15:04", time.Minute},
+		{"2006-01-02 15:04:05", time.Second}, {"2006-01-02 15:04", time.Minute}, {time.DateOnly, 24 * time.Hour},
+	} {
+		t, err := time.Parse(form.layout, s)
+		if err != nil {
+			continue
 		}
+		if t.Nanosecond() == 0 && !strings.Contains(s, ".") {
+			t = t.Add(form.width - time.Nanosecond)
+		}
+		return t.UTC(), nil
 	}
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		return t, usagef("%q is no moment: write 2026-03-01T12:00:00Z, or 2026-03-01 for the end of that day (UTC)", s)
-	}
-	return t.Add(24*time.Hour - time.Nanosecond), nil
+	return time.Time{}, usagef("%q is no moment: write 2026-03-01T12:00:00Z, or 2026-03-01 for the end of that day (UTC)", s)
 }
 
 // readLines reads words from standard input, one a line.

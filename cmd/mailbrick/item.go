@@ -46,7 +46,7 @@ func lineOf(v *archive.Version) (itemLine, error) {
 	return itemLine{ID: v.ID.String(), Mailbox: v.Mailbox, Folder: v.Folder, Class: s.Class, Subject: s.Subject, From: s.From,
 		To: list(s.To), CC: list(s.Cc), Sent: stamp(s.Sent), Received: stamp(s.Received), Size: v.Size,
 		HasAttachments: s.HasAttachments, Attachments: list(s.Attachments), Read: s.Read, Version: v.From,
-		FirstSeen: stamp(v.FirstSeen), LastSeen: stamp(v.LastSeen), Deleted: v.Deleted,
+		FirstSeen: moment(v.FirstSeen), LastSeen: moment(v.LastSeen), Deleted: v.Deleted,
 		ItemID: v.ItemID, ChangeKey: v.ChangeKey, Unparsed: v.Unparsed}, nil
 }
 
@@ -64,6 +64,14 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// moment writes a snapshot's time, to the millisecond: --at finds the snapshot by it.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 // printItem writes an item as a line, for people or programs.

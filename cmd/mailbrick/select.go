@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/archive"
 	"mailbrick/index"
+	"mailbrick/restore"
 )
 
 // selection names items: by id, by query, by mailbox, or by ids on standard input ("-").
@@ -18,6 +21,7 @@ type selection struct {
 	mailbox string
 	folder  string
 	at      string
+	missed  int // items that are not there, or whose mailbox cannot be worked on
 }
 
 func selectionFlags() []cli.Flag {
@@ -49,6 +53,12 @@ func selectionOf(c *cli.Context, o *common) (*selection, error) {
 	case len(s.words) > 0 && s.at != "":
 		return nil, usagef("--at goes with --mailbox or --query; name a version of an item as ID@VERSION")
 	}
+	for _, w := range s.words {
+		name, _, _ := strings.Cut(w, "@")
+		if _, err := archive.ParseID(name); err != nil {
+			return nil, usagef("%s", err)
+		}
+	}
 	return s, nil
 }
 
@@ -66,11 +76,28 @@ func (s *selection) items(ctx context.Context, o *common, a *archive.Archive, wo
 	}
 	return work(func(yield func(*archive.Version, error) bool) {
 		for _, w := range s.words {
-			if !yield(itemOf(ctx, a, w)) {
+			v, err := itemOf(ctx, a, w)
+			if isNotFound(err) {
+				s.missed++
+				err = o.printMissing(w, err)
+				if err == nil {
+					continue
+				}
+			}
+			if !yield(v, err) {
 				return
 			}
 		}
 	})
+}
+
+// printMissing settles an item that is not in the archive.
+func (o *common) printMissing(word string, cause error) error {
+	if o.json {
+		return o.print(restoreLine{ID: word, Status: string(restore.Failed), Reason: cause.Error(), Differences: []string{}})
+	}
+	_, err := fmt.Fprintf(o.out, "%s  failed: %s\n", plain(word), cause)
+	return err
 }
 
 // found are the items of a query, in all mailboxes or in one.
