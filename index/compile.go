@@ -100,36 +100,43 @@ func isContent(n kql.Node) bool {
 	return false
 }
 
+// compiler makes trees conditions, for one search.
+type compiler struct {
+	*lookup
+	names   *names
+	folders func() *folderPaths // nil: paths are those in the rows
+}
+
 // compile makes a tree a condition. The largest parts that are content alone become one set each.
-func (x *Index) compile(l *lookup, n kql.Node) (condition, error) {
+func (c *compiler) compile(n kql.Node) (condition, error) {
 	if isContent(n) {
-		docs, err := l.content(n)
+		docs, err := c.content(n)
 		return contentCondition{docs}, err
 	}
 	switch n := n.(type) {
 	case *kql.And:
-		list, err := x.compileAll(l, n.Nodes, func(n []kql.Node) kql.Node { return &kql.And{Nodes: n} })
+		list, err := c.compileAll(n.Nodes, func(n []kql.Node) kql.Node { return &kql.And{Nodes: n} })
 		return andCondition(list), err
 	case *kql.Or:
-		list, err := x.compileAll(l, n.Nodes, func(n []kql.Node) kql.Node { return &kql.Or{Nodes: n} })
+		list, err := c.compileAll(n.Nodes, func(n []kql.Node) kql.Node { return &kql.Or{Nodes: n} })
 		return orCondition(list), err
 	case *kql.Not:
-		c, err := x.compile(l, n.Node)
-		return notCondition{c}, err
+		negated, err := c.compile(n.Node)
+		return notCondition{negated}, err
 	case *kql.Time:
-		return x.compileTime(l, n)
+		return c.compileTime(n)
 	case *kql.Size:
 		return rowCondition(func(r *row) bool { return r.size >= n.Min && r.size <= n.Max }), nil
 	case *kql.Flag:
 		return rowCondition(func(r *row) bool { return r.flags&flagRead != 0 == n.Value }), nil
 	case *kql.Text:
-		return x.compileName(n)
+		return c.compileName(n)
 	}
 	return nil, fmt.Errorf("query: %T is not supported", n)
 }
 
 // compileAll compiles nodes of one list, those of content as one.
-func (x *Index) compileAll(l *lookup, nodes []kql.Node, join func([]kql.Node) kql.Node) ([]condition, error) {
+func (c *compiler) compileAll(nodes []kql.Node, join func([]kql.Node) kql.Node) ([]condition, error) {
 	var content, others []kql.Node
 	for _, n := range nodes {
 		if isContent(n) {
@@ -143,30 +150,30 @@ func (x *Index) compileAll(l *lookup, nodes []kql.Node, join func([]kql.Node) kq
 	}
 	list := make([]condition, len(others))
 	for i, n := range others {
-		c, err := x.compile(l, n)
+		one, err := c.compile(n)
 		if err != nil {
 			return nil, err
 		}
-		list[i] = c
+		list[i] = one
 	}
 	return list, nil
 }
 
-func (x *Index) compileTime(l *lookup, n *kql.Time) (condition, error) {
+func (c *compiler) compileTime(n *kql.Time) (condition, error) {
 	first, last := tickRange(n)
 	received := rowCondition(func(r *row) bool { return r.received >= first && r.received <= last })
 	if n.Property != kql.Date {
 		return received, nil
 	}
-	sent, err := l.sent(n)
+	sent, err := c.sent(n)
 	return orCondition{contentCondition{sent}, received}, err
 }
 
 // compileName makes a condition on one of the names that rows hold as numbers.
-func (x *Index) compileName(n *kql.Text) (condition, error) {
+func (c *compiler) compileName(n *kql.Text) (condition, error) {
 	value := strings.ToLower(n.Value)
 	named := func(kind byte, number func(*row) uint32, match func(string) bool) condition {
-		found := x.rows.names.matching(kind, func(name string) bool { return match(strings.ToLower(name)) })
+		found := c.names.matching(kind, func(name string) bool { return match(strings.ToLower(name)) })
 		return rowCondition(func(r *row) bool { return found[number(r)] })
 	}
 	class := func(r *row) uint32 { return r.class }
@@ -178,9 +185,19 @@ func (x *Index) compileName(n *kql.Text) (condition, error) {
 	case kql.Mailbox:
 		return named(nameMailbox, func(r *row) uint32 { return r.mailbox }, matchWhole(value, n.Prefix)), nil
 	case kql.FolderPath:
-		return named(nameFolder, func(r *row) uint32 { return r.folder }, matchPath(value, n.Prefix, n.Exact)), nil
+		return c.compileFolder(matchPath(value, n.Prefix, n.Exact)), nil
 	}
 	return nil, &kql.Error{Column: n.Column, Problem: fmt.Sprintf("%s cannot be searched", n.Property)}
+}
+
+// compileFolder makes a condition on the path, in lower case, of the folder.
+func (c *compiler) compileFolder(matchLower func(string) bool) condition {
+	match := func(path string) bool { return matchLower(strings.ToLower(path)) }
+	stored := c.names.matching(nameFolder, match)
+	if c.folders == nil {
+		return rowCondition(func(r *row) bool { return stored[r.folder] })
+	}
+	return c.folders().condition(match, stored)
 }
 
 func matchWhole(value string, prefix bool) func(string) bool {

@@ -31,6 +31,8 @@ var (
 	peoples    = []mapi.Address{person("Ann Beebe", "ann@contoso.com"), person("Bob O'Neil", "bob.oneil@mail.contoso.com"),
 		person("", "spam@fabrikam.com"), person("Smith-Jones, Carol", "/O=FABRIKAM/OU=WEST/CN=CAROL")}
 	folders = []string{"Inbox", "Inbox/West", "Sent Items"}
+	renamed = map[string]map[string]string{"a@x": {"id of Inbox": "Old", "id of Inbox/West": "Old/West", "id of Sent Items": "Inbox"},
+		"b@x": {"id of Inbox": "Sent Items/Inbox"}, "d@x": {"id of Inbox": "Inbox/West"}}
 	classes = []string{"IPM.Note", "IPM.Appointment", "IPM.Note.SMIME"}
 )
 
@@ -290,7 +292,11 @@ func (w *world) expect(q Query) []string {
 		if len(q.Mailboxes) > 0 && !slices.Contains(q.Mailboxes, o.mailbox) {
 			continue
 		}
-		if o.holds(q.Node) {
+		seen := *o
+		if path, ok := q.Folders[o.mailbox]["id of "+o.folder]; ok {
+			seen.folder = path
+		}
+		if seen.holds(q.Node) {
 			list = append(list, o.String())
 		}
 	}
@@ -302,7 +308,8 @@ func (w *world) expect(q Query) []string {
 func (w *world) views() []Query {
 	return []Query{
 		{View: w.view}, {AllVersions: true}, {AllVersions: true, View: map[string]uint32{"a@x": 1, "b@x": 3}},
-		{AllVersions: true, View: map[string]uint32{}}, {View: map[string]uint32{"a@x": 1, "c@x": 0}},
+		{AllVersions: true, View: map[string]uint32{}}, {View: w.view, Folders: renamed}, {AllVersions: true, Folders: renamed},
+		{View: map[string]uint32{"a@x": 1, "c@x": 0}},
 		{View: w.view, Mailboxes: []string{"b@x"}}, {AllVersions: true, Mailboxes: []string{"a@x", "c@x"}},
 	}
 }
@@ -317,7 +324,7 @@ func (w *world) check(t *testing.T, x *Index, queries int) {
 			got := found(t, x, q)
 			slices.Sort(got)
 			if want := w.expect(q); !slices.Equal(got, want) {
-				t.Fatalf("%s in %v %v %v\n got %v\nwant %v", q.Text, q.View, q.Mailboxes, q.AllVersions, got, want)
+				t.Fatalf("%s in %v %v %v %v\n got %v\nwant %v", q.Text, q.View, q.Mailboxes, q.AllVersions, q.Folders, got, want)
 			}
 		}
 	}

@@ -31,17 +31,21 @@
 //
 // # Folder
 //
-//	FORMAT       "mailbrick index 1\n"; a change of anything on this page is a new number
+//	FORMAT       "mailbrick index 2\n"; a change of anything on this page is a new number
 //	words/       Bleve's scorch: fields subject body attachmentnames from to cc bcc sent marks; nothing stored,
 //	             no doc values. Internal key "position": u64
 //	rows.bolt    bbolt, buckets:
 //	  meta       "position" -> u64
 //	  rows       document[16] mailbox:u32 item[16] from:u32
-//	             -> to:u32 flags:u8 received:i64 sent:i64 size:i64 folder:u32 class:u32
+//	             -> to:u32 flags:u8 received:i64 sent:i64 size:i64 folder:u32 class:u32 folder key:u64
 //	  items      mailbox:u32 item[16] from:u32 -> document[16]
 //	  blobs      sha256[32] -> document[16], of what was read undamaged
 //	  names      kind:u8 ('m' mailbox, 'f' folder, 'c' class) string -> number:u32, in a row from 0
 //	  exceptions sha256[32] -> why not all of its text is searched
+//
+// folder is the path when the version was added, the folder key the first 8 bytes of the SHA-256 of the folder's id.
+// Renaming or moving a folder changes no item, so no row: a query that brings the paths of its snapshot (Query.Folders)
+// asks by the key for the path there, and takes the stored path for folders it does not know only.
 //
 // Integers are big endian. Times are microseconds since 1970, the lowest i64 for none. to is 0xFFFFFFFF while a version
 // is the latest. flags: 1 read, 2 associated. Field sent has two terms a document: 'd' and its day, 't' and its time,

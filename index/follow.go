@@ -129,7 +129,7 @@ func (f *follower) full() bool {
 func (f *follower) added(ctx context.Context, c *archive.Change) error {
 	v := c.Added
 	op := operation{mailbox: c.Mailbox, blob: v.SHA256, folder: clipName(v.Folder)}
-	op.row = row{id: v.ID, from: v.From, received: never, sent: never, size: v.Size}
+	op.row = row{id: v.ID, from: v.From, received: never, sent: never, size: v.Size, folderKey: folderKey(v.FolderID)}
 	if v.Associated {
 		op.row.flags |= flagAssociated
 	}

@@ -225,7 +225,7 @@ const (
 	fileRoot    = "root.bolt" // of the word index
 
 	formatName    = "mailbrick index "
-	formatVersion = "1"
+	formatVersion = "2"
 )
 
 // checkFormat tells whether a folder is an index of this version; fs.ErrNotExist when there is nothing.

@@ -41,6 +41,7 @@ func TestDamage(t *testing.T) {
 		{"root garbage", write(folderWords+"/"+fileRoot, garbage), ErrDamaged},
 		{"format gone", remove(fileFormat), ErrDamaged},
 		{"format garbage", write(fileFormat, "x"), ErrDamaged},
+		{"older format", write(fileFormat, formatName+"1\n"), ErrVersion},
 		{"newer format", write(fileFormat, formatName+"99\n"), ErrVersion},
 	} {
 		t.Run(c.name, func(t *testing.T) {

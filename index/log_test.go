@@ -123,7 +123,7 @@ func (l *memoryLog) version(t testing.TB, mailbox string, id byte, from uint32, 
 	}
 	s := mapi.Summarize(m.message())
 	s.Size = size
-	v := &archive.Version{Mailbox: mailbox, ID: archive.ID{id}, From: from, To: archive.Forever, Folder: folder,
+	v := &archive.Version{Mailbox: mailbox, ID: archive.ID{id}, From: from, To: archive.Forever, Folder: folder, FolderID: "id of " + folder,
 		Size: int64(b.Len()), SHA256: sha256.Sum256(b.Bytes()), Summary: s.Encode()}
 	l.blobs[v.SHA256] = b.Bytes()
 	return v

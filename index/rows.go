@@ -30,7 +30,7 @@ func buckets() []string {
 
 const (
 	rowKeySize   = 16 + 4 + 16 + 4
-	rowValueSize = 4 + 1 + 8 + 8 + 8 + 4 + 4
+	rowValueSize = 4 + 1 + 8 + 8 + 8 + 4 + 4 + 8
 	itemKeySize  = 4 + 16 + 4
 )
 
@@ -55,6 +55,8 @@ type row struct {
 	size     int64
 	folder   uint32 // name number
 	class    uint32 // name number
+
+	folderKey uint64 // of the folder's id
 }
 
 func (r *row) key() []byte {
@@ -76,7 +78,8 @@ func (r *row) value() []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(r.sent))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.size))
 	b = binary.BigEndian.AppendUint32(b, r.folder)
-	return binary.BigEndian.AppendUint32(b, r.class)
+	b = binary.BigEndian.AppendUint32(b, r.class)
+	return binary.BigEndian.AppendUint64(b, r.folderKey)
 }
 
 // decode reads a key and its value.
@@ -95,6 +98,7 @@ func (r *row) decode(k, v []byte) error {
 	r.size = int64(binary.BigEndian.Uint64(v[21:]))
 	r.folder = binary.BigEndian.Uint32(v[29:])
 	r.class = binary.BigEndian.Uint32(v[33:])
+	r.folderKey = binary.BigEndian.Uint64(v[37:])
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	bleve "github.com/blevesearch/bleve_index_api"
@@ -39,6 +40,11 @@ type Query struct {
 	View        map[string]uint32 // the snapshot of each mailbox to look at; a mailbox that is not here is not searched
 	AllVersions bool              // all versions up to the snapshot in View, ended ones too; of all mailboxes when View is nil
 	Associated  bool              // hidden items of folders too
+
+	// Folders gives the paths that folder: asks for: by mailbox, then by the folder's id, as View shows them, so
+	// that a folder that was renamed or moved is found under the name it has there. A folder that is not here, and every
+	// folder when Folders is nil, has the path it had when the version was added. See UsesFolders.
+	Folders map[string]map[string]string
 
 	Distinct bool // one hit for each distinct message, the first in the order
 	Sort     Sort
@@ -202,7 +208,11 @@ func (s *searcher) run(x *Index, l *lookup) (err error) {
 	if s.query.Node == nil {
 		return s.scan()
 	}
-	if s.condition, err = x.compile(l, s.query.Node); err != nil {
+	c := &compiler{lookup: l, names: &x.rows.names}
+	if s.query.Folders != nil {
+		c.folders = sync.OnceValue(func() *folderPaths { return newFolderPaths(s.query.Folders, c.names, s.visible) })
+	}
+	if s.condition, err = c.compile(s.query.Node); err != nil {
 		return err
 	}
 	docs := s.condition.within()
