@@ -68,5 +68,6 @@
 // renamed; no name and no link in the folder leads out of it.
 //
 // Format EML makes mail of the properties; where one differs from the stored transport header the property wins (package
-// eml). A blob that cannot be read is an exception there; format Blob gives the bytes of every item.
+// eml). Format MSG has all properties as they are
+// (package msg). A blob that cannot be read is an exception in both; format Blob gives the bytes of every item.
 package restore

@@ -10,6 +10,7 @@ import (
 	"mailbrick/fetch/mapi"
 	"mailbrick/fetch/mapi/eml"
 	"mailbrick/fetch/mapi/fasttransfer"
+	"mailbrick/fetch/mapi/msg"
 )
 
 // Format is what a file target writes.
@@ -18,13 +19,25 @@ type Format string
 const (
 	Blob Format = "blob" // the exported bytes, .fts
 	EML  Format = "eml"  // Internet mail, made from the properties
+	MSG  Format = "msg"  // Outlook's file: all properties, as they are
 )
 
 func (f Format) extension() string {
-	if f == EML {
-		return ".eml"
+	if f == Blob {
+		return ".fts"
 	}
-	return ".fts"
+	return "." + string(f)
+}
+
+// encoder writes a message in the format; nil where the bytes are written as they are.
+func (f Format) encoder() func(io.Writer, *mapi.Message) error {
+	switch f {
+	case EML:
+		return eml.Write
+	case MSG:
+		return msg.Write
+	}
+	return nil
 }
 
 // Files is the target that writes items into a folder, each into a file of its own. See the package doc for the names.
@@ -46,8 +59,8 @@ func NewFiles(folder string, format Format) *Files {
 
 // Begin opens the folder.
 func (f *Files) Begin(_ context.Context, o Options) (err error) {
-	if f.format != Blob && f.format != EML {
-		return fmt.Errorf("format %q: blob or eml is wanted", f.format)
+	if f.format != Blob && f.format.encoder() == nil {
+		return fmt.Errorf("format %q: blob, eml or msg is wanted", f.format)
 	}
 	f.opts = o
 	if o.DryRun {
@@ -119,8 +132,8 @@ func (f *Files) write(ctx context.Context, item *Item) error {
 	}
 	defer blob.Close()
 	return f.out.file(item.Target, func(w io.Writer) error {
-		if f.format == EML {
-			return f.writeMail(w, blob)
+		if encode := f.format.encoder(); encode != nil {
+			return f.writeMessage(w, blob, encode)
 		}
 		if _, err := io.Copy(w, blob); err != nil {
 			return fmt.Errorf("read from the archive: %w", err)
@@ -129,11 +142,11 @@ func (f *Files) write(ctx context.Context, item *Item) error {
 	})
 }
 
-// keepAttachment is the longest value of a message held in memory while it is written as mail.
+// keepAttachment is the longest value of a message held in memory while it is written.
 const keepAttachment = 64 << 10
 
-// writeMail reads the whole blob, so that it is known to be sound, before it writes anything.
-func (f *Files) writeMail(w io.Writer, blob io.Reader) error {
+// writeMessage reads the whole blob, so that it is known to be sound, before it writes anything.
+func (f *Files) writeMessage(w io.Writer, blob io.Reader, encode func(io.Writer, *mapi.Message) error) error {
 	m := &mapi.Message{}
 	f.spool.used = false
 	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{Message: m, Keep: keepAttachment, Spool: f.spool})
@@ -141,10 +154,10 @@ func (f *Files) writeMail(w io.Writer, blob io.Reader) error {
 	case err != nil:
 		return fmt.Errorf("read from the archive: %w", err)
 	case report.State != fasttransfer.Complete:
-		return fmt.Errorf("%v at byte %d (%s): no mail can be made of it, the format blob gives its bytes", report.State, report.Offset, report.Reason)
+		return fmt.Errorf("%v at byte %d (%s): no message can be made of it, the format blob gives its bytes", report.State, report.Offset, report.Reason)
 	}
-	if err := eml.Write(w, m); err != nil {
-		return fmt.Errorf("write as mail: %w", err)
+	if err := encode(w, m); err != nil {
+		return fmt.Errorf("write as %s: %w", f.format, err)
 	}
 	return nil
 }

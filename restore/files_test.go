@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"mailbrick/archive"
 	"mailbrick/fetch/mapi/eml"
+	"mailbrick/fetch/mapi/msg"
 	"mailbrick/restore"
 )
 
@@ -264,5 +266,28 @@ func TestNeverOutside(t *testing.T) {
 	checkManifest(t, tree(t, out))
 	if report.Restored != len(names) || len(tree(t, parent)) != len(names)+2 || len(tree(t, out)) != len(names)+2 {
 		t.Errorf("%+v %q", report, slices.Sorted(maps.Keys(tree(t, parent))))
+	}
+}
+
+// TestFilesAsMsg writes items as Outlook's files and reads them back.
+func TestFilesAsMsg(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.load("a@x.example", map[string]string{"Inbox/1.eml": mail("first"), "Own/2.eml": mail("second")})
+	out := t.TempDir()
+	results, report, err := l.restore(restore.NewFiles(out, restore.MSG), l.archive.Versions(t.Context(), l.backup("a@x.example")), restore.Options{})
+	must(t, err)
+	if report.Restored != 2 {
+		t.Fatalf("%+v", report)
+	}
+	files := tree(t, out)
+	checkManifest(t, files)
+	for subject, r := range results {
+		data := files[r.Target]
+		m, err := msg.Read(strings.NewReader(data), int64(len(data)))
+		must(t, err)
+		if m.Subject() != subject || path.Ext(r.Target) != ".msg" || len(m.Recipients) == 0 {
+			t.Errorf("%q reads back as %q", r.Target, m.Subject())
+		}
 	}
 }

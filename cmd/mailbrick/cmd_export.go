@@ -15,12 +15,13 @@ func newExportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "write items as files",
-		UsageText: "mailbrick export --format eml|blob -o DIR [IDs | --query Q | --mailbox ADDRESS [--at T] | -]",
+		UsageText: "mailbrick export --format eml|msg|blob -o DIR [IDs | --query Q | --mailbox ADDRESS [--at T] | -]",
 		Description: "Writes each item into a file, folders as folders, with a manifest of SHA-256 digests (sha256sum -c manifest.sha256)\n" +
-			"and a list of what could not be written (exceptions.jsonl). eml is mail for any program; blob is the export stream itself.\n\n" +
+			"and a list of what could not be written (exceptions.jsonl). eml is mail for any program, msg is Outlook's\n" +
+			"file with all properties, blob is the export stream itself.\n\n" +
 			"Example:\n  mailbrick export --format eml -o /tmp/case-17 --query 'subject:contract AND sent>=2026-01-01'",
 		Flags: commonFlags(append(selectionFlags(),
-			&cli.StringFlag{Name: "format", Value: "eml", Usage: "`FORMAT`: eml or blob"},
+			&cli.StringFlag{Name: "format", Value: "eml", Usage: "`FORMAT`: eml, msg or blob"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "into folder `DIR`"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be written, write nothing"})...),
 		Action: func(c *cli.Context) error {
@@ -33,8 +34,8 @@ func newExportCommand() *cli.Command {
 				return usagef("no folder: give -o DIR")
 			}
 			format := restore.Format(c.String("format"))
-			if format != restore.EML && format != restore.Blob {
-				return usagef("--format %q is not supported yet: eml or blob", format)
+			if format != restore.EML && format != restore.MSG && format != restore.Blob {
+				return usagef("--format %q is not supported yet: eml, msg or blob", format)
 			}
 			return runExport(c.Context, o, s, restore.NewFiles(c.String("output"), format), c.Bool("dry-run"))
 		},

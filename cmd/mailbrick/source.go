@@ -51,8 +51,8 @@ func (s *server) client(mailbox string) (*ews.Client, error) {
 	o := ews.Options{URL: s.url, User: s.user, Password: s.password}
 	if s.impersonate {
 		o.Impersonate = mailbox
-	} else if !strings.EqualFold(mailbox, s.user) && strings.Contains(s.user, "@") {
-		return nil, usagef("%s is not %s's own mailbox: give --impersonate", mailbox, s.user)
+	} else {
+		o.Mailbox = mailbox // the user's own, or one he has full access to: the server decides
 	}
 	return ews.New(o)
 }
