@@ -3,7 +3,7 @@ package ews
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -50,9 +50,14 @@ const (
 // call sends an operation until it has an answer, the error is one that trying again does not help, or patience ends.
 func (c *Client) call(ctx context.Context, op *operation) error {
 	t := &tries{c: c, op: op, since: c.opts.Clock()}
+	leave, err := c.opts.Account.enter(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op.name, err)
+	}
+	defer leave()
 	for {
-		if c.denied.Load() {
-			return &Error{Operation: op.name, Status: http.StatusUnauthorized, cause: ErrCredentials, hint: credentialsHint}
+		if err := c.opts.Account.denied(op.name); err != nil {
+			return err
 		}
 		if tooLong, err := c.pause.wait(ctx, t.left()); err != nil {
 			return err
@@ -62,7 +67,6 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 		v := schema(c.schema.Load())
 		err := c.exchange(ctx, op, v)
 		if err == nil {
-			c.accepted.Store(true)
 			return nil
 		}
 		wait, again := t.after(err, v)
@@ -138,8 +142,8 @@ func (t *tries) passing(e *Error, known, again bool) (time.Duration, bool) {
 	if !known || e.deciding() == "ErrorInternalServerError" {
 		limit = min(limit, fewTries)
 	}
-	if t.c.neverMet(e) {
-		limit = min(limit, 2)
+	if e.unmet && !t.c.opts.Account.miss() {
+		limit = 0
 	}
 	wait := max(t.c.growing(floorOf(Transient, e.deciding()), t.passed-1), e.BackOff)
 	if again && t.passed < limit && wait <= t.left() {
@@ -149,32 +153,27 @@ func (t *tries) passing(e *Error, known, again bool) (time.Duration, bool) {
 	return 0, false
 }
 
-// neverMet: nobody listens where nobody has answered yet. That is a wrong address more often than a server that is starting.
-func (c *Client) neverMet(e *Error) bool {
-	var o *net.OpError
-	return !c.accepted.Load() && errors.As(e, &o) && o.Op == "dial"
-}
-
-// refused asks once more after a 401, which servers also say under load. An account that was never let in is not tried
-// again at all, so that a wrong password does not lock it.
+// refused asks once more after a 401, if the account may.
 func (t *tries) refused(e *Error, again bool) (time.Duration, bool) {
-	if e.Status == http.StatusUnauthorized && again && !t.denied {
-		t.denied = true
-		return t.c.growing(floorOf(Auth, ""), 0), true
-	}
 	if e.cause == nil {
 		e.cause = ErrCredentials
 	}
-	if !t.c.accepted.Load() {
-		t.c.denied.Store(true)
+	repeat := t.c.opts.Account.refused(e) && again && !t.denied
+	t.denied = true
+	if !repeat {
+		return 0, false
 	}
-	return 0, false
+	return t.c.growing(floorOf(Auth, ""), 0), true
 }
 
-// backOff begins the pause that an error asks for, for all who share the client.
+// backOff begins the pause that an error asks for. With impersonation budgets are those of each mailbox, and so is the
+// pause; without, all that the account does counts against its own. 429 and 503 are the front end's, before any mailbox.
 func (c *Client) backOff(e *Error, before int) time.Duration {
 	d := max(e.BackOff, c.growing(floorOf(BackOff, e.deciding()), before))
 	c.pause.extend(d)
+	if c.opts.Impersonate == "" || e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		c.opts.Account.pauseUntil(c.opts.Clock().Add(d))
+	}
 	return d
 }
 

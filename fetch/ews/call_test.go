@@ -536,20 +536,6 @@ func TestTLSErrorsAreNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestServerThatIsNotThere(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, inbox)
-	c, _ := newTestClient(t, s, nil)
-	s.Close()
-	err := getInbox(c)
-	if e := asError(t, err); e.Class() != Transient || c.Stats().Requests != 5 {
-		t.Errorf("%v after %d requests", err, c.Stats().Requests)
-	}
-	if strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("address in %v", err)
-	}
-}
-
 func TestStalledConnectionIsGivenUp(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -23,6 +24,7 @@ type Options struct {
 	Impersonate    string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
 	Mailbox        string       // SMTP address of the mailbox to work on without impersonation: the account's own or one it has rights to; the account's own if empty; not used beside Impersonate
 	UserAgent      string       // "Mailbrick"
+	Account        *Account     // shared by the clients of one account in one run; one for this client alone if nil
 
 	MaxAttempts int           // sendings of one request that meets passing errors: 5
 	Patience    time.Duration // how long one call waits in all, back-offs included: 1 h
@@ -45,6 +47,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Stall <= 0 {
 		o.Stall = 5 * time.Minute
+	}
+	if o.Account == nil {
+		o.Account = NewAccount()
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -70,17 +75,16 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // Client talks to one endpoint as one account about one mailbox. It may be used by many goroutines; a back-off that one
-// of them meets holds for all.
+// of them meets holds for all, and for other clients of the account where it is the account's.
 type Client struct {
 	opts   Options
 	url    string
+	host   string // with port
 	via    http.RoundTripper
 	anchor string
 	pause  *pause
 
-	schema   atomic.Int32 // the rung of versions that the server takes
-	accepted atomic.Bool  // the server has answered properly before
-	denied   atomic.Bool  // it refused the credentials and has never taken them: not asked again
+	schema atomic.Int32 // the rung of versions that the server takes
 
 	requests, bytesIn, bytesOut atomic.Int64
 
@@ -99,8 +103,8 @@ func New(o Options) (*Client, error) {
 			return nil, refusal("a user, address or user agent with control characters", nil, "")
 		}
 	}
-	c := &Client{opts: o, url: u, via: transport(o.HTTP), anchor: anchor(o)}
-	c.pause = &pause{now: o.Clock, sleep: o.Sleep}
+	c := &Client{opts: o, url: u.String(), host: hostPort(u), via: transport(o.HTTP), anchor: anchor(o)}
+	c.pause = &pause{now: o.Clock, sleep: o.Sleep, account: o.Account}
 	return c, nil
 }
 
@@ -118,23 +122,32 @@ func anchor(o Options) string {
 }
 
 // endpoint checks the URL and gives it in full.
-func endpoint(o Options) (string, error) {
+func endpoint(o Options) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(o.URL))
 	switch {
 	case err != nil: // its text holds the URL, which may hold a password
-		return "", refusal("the URL cannot be read", nil, "give it as https://host/EWS/Exchange.asmx")
+		return nil, refusal("the URL cannot be read", nil, "give it as https://host/EWS/Exchange.asmx")
 	case u.User != nil:
-		return "", refusal("the URL holds a user or a password", nil, "give user and password apart from the URL")
+		return nil, refusal("the URL holds a user or a password", nil, "give user and password apart from the URL")
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
-		return "", refusal("the URL is not one of http or https", nil, "give it as https://host/EWS/Exchange.asmx")
+		return nil, refusal("the URL is not one of http or https", nil, "give it as https://host/EWS/Exchange.asmx")
 	case u.Scheme == "http" && o.User != "" && !loopback(u.Hostname()):
-		return "", refusal("", ErrInsecure, "use https; plain http is for this machine only")
+		return nil, refusal("", ErrInsecure, "use https; plain http is for this machine only")
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/EWS/Exchange.asmx"
 	}
 	u.Fragment = ""
-	return u.String(), nil
+	return u, nil
+}
+
+// hostPort is what requests are sent to, and nothing else of the URL.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 func refusal(text string, cause error, hint string) error {

@@ -21,9 +21,9 @@
 // and how to read its answer; call sends it, sorts what comes back, waits and
 // sends again.
 //
-//	call ── pause ── exchange ── envelope, payload ──> server
-//	  ^                  │
-//	  └── tries <── judge, statusError <── answer (scanner) <──┘
+//	call ── account ── pause ── exchange ── envelope, payload ──> server
+//	  ^
+//	  └── tries <── judge, statusError <── answer (scanner) <─────────┘
 //
 // # Whose mailbox
 //
@@ -67,7 +67,7 @@
 //	Transient  tries again, 1 s, 2 s, 4 s ... with jitter  next run
 //	BackOff    nobody who shares it sends until it ends    comes back later
 //	Version    steps down: 2013_SP1, 2013, 2010_SP2, _SP1  gives up
-//	Auth       once more after a 401, then never           stops the account
+//	Auth       once more after a 401                       stops the account
 //	Shrink     asks for smaller pages itself               halves the batch
 //	the rest   returns it                                  see Class
 //
@@ -77,6 +77,26 @@
 // A back-off is as long as the server says (BackOffMilliseconds in a fault, in a
 // message, beside an inner error; Retry-After) or grows from 10 s, and holds for
 // all goroutines of the Client. Options.Patience bounds what one call waits.
+//
+// # Accounts
+//
+// A run has a Client for each mailbox and one Account for all of them:
+//
+//	              with impersonation               without
+//	back-off      of this mailbox                  of the account
+//	429, 503      of the account: the front end's, before any mailbox
+//	credentials   of the account
+//
+// Until the server has let the account in, which any answer of EWS but a refusal
+// of the account shows, one call at a time goes to it. A 401 is repeated once,
+// servers say it under load too; the second one (a 456, an expired password at
+// once) is the answer to every later call of every client, and nothing is sent
+// any more: a wrong password is sent twice in all, whatever the number of
+// mailboxes. Once let in, each call may repeat a 401 for itself.
+//
+// An address where nobody takes the connection is tried twice, about a second
+// apart, by all clients together, and then once by each call, until somebody has
+// answered there; after that it is Transient as any other.
 //
 // Reads are tried again while the caller has got nothing. An upload is not: once
 // the whole request may have reached the server and the answer does not say what

@@ -35,6 +35,7 @@ type Error struct {
 	class Class // when neither code nor status tell it
 	final bool  // asked again often enough
 	split bool  // the request could be made smaller
+	unmet bool  // nobody took the connection
 }
 
 func (e *Error) Error() string {

@@ -17,10 +17,42 @@ func plainNetworkError(err error) error {
 		err = u.Err
 	}
 	var o *net.OpError
-	if errors.As(err, &o) {
-		return fmt.Errorf("%s: %w", o.Op, o.Err)
+	switch {
+	case !errors.As(err, &o):
+		return err
+	case o.Op == "proxyconnect":
+		return plainNetworkError(o.Err)
+	case o.Op == "dial":
+		return plainNameError(o.Err)
 	}
-	return err
+	return fmt.Errorf("%s: %w", o.Op, o.Err)
+}
+
+// plainNameError leaves out which server of names was asked.
+func plainNameError(err error) error {
+	var d *net.DNSError
+	if !errors.As(err, &d) {
+		return err
+	}
+	plain := *d
+	plain.Server = ""
+	return &plain
+}
+
+const unmetHint = "check host and port of the URL, and whether the server is up and can be reached from here"
+
+// unmet names who should have taken a connection and did not; "" if somebody did.
+func (c *Client) unmet(err error) string {
+	var o *net.OpError
+	switch {
+	case !errors.As(err, &o):
+		return ""
+	case o.Op == "proxyconnect":
+		return "the proxy"
+	case o.Op == "dial":
+		return c.host
+	}
+	return ""
 }
 
 // tlsHint is not empty if the error is one of TLS: those are never tried again, and never got round.

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// pause keeps every goroutine of a client from sending while the server wants to be left alone.
+// pause keeps every goroutine of a client from sending while the server wants to be left alone. It follows the account's.
 type pause struct {
 	now   func() time.Time
 	sleep func(ctx context.Context, d time.Duration) error
+
+	account *Account
 
 	mu    sync.Mutex // guards what follows
 	until time.Time
@@ -21,8 +23,16 @@ func (p *pause) extend(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	until := now.Add(d)
-	if !until.After(p.until) {
+	p.extendTo(now, now.Add(d))
+}
+
+// follow takes over the account's pause.
+func (p *pause) follow() {
+	p.extendTo(p.now(), p.account.pausedUntil())
+}
+
+func (p *pause) extendTo(now, until time.Time) {
+	if !until.After(p.until) || !until.After(now) {
 		return
 	}
 	if p.until.After(now) {
@@ -35,12 +45,14 @@ func (p *pause) extend(d time.Duration) {
 func (p *pause) throttled() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.follow()
 	return p.total
 }
 
 func (p *pause) end() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.follow()
 	return p.until
 }
 

@@ -24,7 +24,7 @@ func (c *Client) statusError(op *operation, resp *http.Response, body io.Reader)
 		e.cause, e.hint = ErrCredentials, "the account is locked or must change its password"
 	case s == http.StatusForbidden:
 		e.hint = "EWS is switched off for this mailbox, application or tenant, or the licence does not include it"
-	case s == http.StatusNotFound && op.uploads != nil && c.accepted.Load():
+	case s == http.StatusNotFound && op.uploads != nil && c.opts.Account.wasLetIn():
 		e.class = Shrink // IIS says 404 (.13) to a request that is too large
 	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
 		e.cause, e.hint = ErrNotExchange, "the address is wrong; it should end in /EWS/Exchange.asmx"

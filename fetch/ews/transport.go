@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -92,7 +91,11 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 	body, err := decompressed(resp, raw, op.limit())
 	if err == nil {
 		a := &answer{scanner: newScanner(body), client: c, op: op, judge: judge}
-		if err = a.open(); err == nil {
+		err = a.open()
+		if passed(err) {
+			c.opts.Account.letIn()
+		}
+		if err == nil {
 			err = op.read(a)
 		}
 		if err == nil {
@@ -111,6 +114,16 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 		return c.statusError(op, resp, raw) // the status tells more than a document that cannot be read
 	}
 	return judge(err)
+}
+
+// passed says whether what came of opening a document shows that the credentials were taken. A fault with a code does.
+func passed(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err == nil
+	}
+	class, _ := e.rule()
+	return e.Code != "" && class != Auth
 }
 
 // mayHoldEnvelope says whether to look for a SOAP document: faults come with 500, sometimes with others.
@@ -153,9 +166,11 @@ func (c *Client) networkError(ctx context.Context, op *operation, body func() *p
 	case sourceErr != nil:
 		return fmt.Errorf("%s: %w", op.name, sourceErr)
 	}
-	e := &Error{Operation: op.name, class: Transient, cause: plainNetworkError(err)}
-	var o *net.OpError
-	e.split = op.splits && !(errors.As(err, &o) && o.Op == "dial") // nobody there is no reason to ask for less
+	e := &Error{Operation: op.name, class: Transient, split: op.splits, cause: plainNetworkError(err)}
+	if who := c.unmet(err); who != "" {
+		e.unmet, e.split = true, false // nobody there is no reason to ask for less
+		e.Text, e.hint = who+" does not answer", unmetHint
+	}
 	if hint := tlsHint(err); hint != "" {
 		e.class, e.hint = Permanent, hint
 	}
