@@ -156,8 +156,11 @@ func (c *checker) pack(ctx context.Context, name pack.Name, p journal.Pack) erro
 	if err != nil {
 		return err
 	}
-	if t.SHA256 != p.SHA256 {
+	if known := p.SHA256 != [32]byte{}; known && t.SHA256 != p.SHA256 { // the catalog does not keep it
 		return fmt.Errorf("%w: pack %x is not the one that the journal names", ErrDamaged, name)
+	}
+	if n, err := c.a.cat.chunksOf(name); err != nil || n != t.Chunks() {
+		c.damage(errors.Join(err, fmt.Errorf("%w: the catalog was made when pack %x could not be read (`mailbrick rebuild --catalog` makes it anew)", ErrDamaged, name)))
 	}
 	if !c.o.ReadAll {
 		c.report.Chunks += t.Chunks()

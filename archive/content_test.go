@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -91,6 +92,53 @@ func TestSmallPropertiesAreOneChunk(t *testing.T) {
 	}
 	if r := c.recipe(); len(r.streams[1].chunks) != 1 || len(r.streams[0].literal) == 0 || len(r.streams[2].chunks) < 2 {
 		t.Errorf("streams %+v", r.streams)
+	}
+}
+
+// TestFramedValue: an attachment in frames, as Exchange exports it, has a short recipe and comes back in reads of any size.
+func TestFramedValue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var whole []byte
+	snap := w.run(t, "m", func(s *Session) {
+		c := s.NewContent(t.Context())
+		add := func(stream int, kind Kind, data []byte) {
+			wantErr(t, "add", c.Add(Segment{stream, kind, data}), nil)
+			whole = append(whole, data...)
+		}
+		add(1, Small, noise(1, 3000))
+		value := noise(2, 1_000_000)
+		for len(value) > 0 {
+			k := min(len(value), 31_680)
+			add(0, Framing, []byte{byte(k), byte(k >> 8), 0, 0, 1, 2, 3, 4})
+			add(2, Bulk, value[:k])
+			value = value[k:]
+		}
+		if r := c.recipe(); len(r.runs) > 4 {
+			t.Errorf("%d runs", len(r.runs))
+		}
+		wantErr(t, "put", s.Put(t.Context(), Item{ItemID: "i"}, c), nil)
+	})
+	for v, err := range w.Versions(t.Context(), snap) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{1000, 31_688, 4 << 20} {
+			r, err := w.OpenBlob(t.Context(), v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			buf := make([]byte, size)
+			for err == nil {
+				var n int
+				n, err = r.Read(buf)
+				got = append(got, buf[:n]...)
+			}
+			if err != io.EOF || !bytes.Equal(got, whole) {
+				t.Errorf("in reads of %d: %d bytes, %v, want %d", size, len(got), err, len(whole))
+			}
+		}
 	}
 }
 

@@ -205,6 +205,41 @@ func TestMissingRecord(t *testing.T) {
 	wantErr(t, "open with a record in another's place", fresh.tryOpen(t.Context()), ErrDamaged)
 }
 
+// TestBrokenChain: damage in one record makes no damage of the packs that it and those behind it name.
+func TestBrokenChain(t *testing.T) {
+	t.Parallel()
+	w := smallArchive(t)
+	defer flip{journal.Object(2), 50, 1}.do(w.memory)()
+	r, err := w.Check(t.Context(), CheckOptions{ReadAll: true})
+	if err != nil || r.Orphans != 0 || r.Items == 0 || r.Packs != 2 {
+		t.Errorf("check: %+v, %v", r, err)
+	}
+	for _, e := range r.Errors {
+		if !strings.Contains(e, "journal") || strings.Contains(e, "pack") {
+			t.Errorf("check: %s", e)
+		}
+	}
+}
+
+// TestPackPutBack: a catalog that was made while a pack was away says so when the pack is back, and how to mend it.
+func TestPackPutBack(t *testing.T) {
+	t.Parallel()
+	w := smallArchive(t)
+	name := w.record(t, 2).Body.Packs[0].Name
+	object := pack.Name(name).Object()
+	good := w.memory.Bytes(object)
+	wantErr(t, "remove", w.memory.Remove(t.Context(), object), nil)
+	w.rebuild(t)
+	w.memory.Put(object, good)
+	if r, err := w.Check(t.Context(), CheckOptions{}); err != nil || !strings.Contains(strings.Join(r.Errors, "\n"), fmt.Sprintf("when pack %x could not be read (`mailbrick rebuild --catalog`", name)) {
+		t.Errorf("check: %+v, %v", r, err)
+	}
+	w.close(t)
+	w.opts.Rebuild = true
+	w.open(t)
+	w.wantSound(t)
+}
+
 func TestTheFutureIsRefused(t *testing.T) {
 	t.Parallel()
 	packName := func(w *world) string {

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -263,6 +264,23 @@ func (c *catalog) eachPack(ctx context.Context, visit func(journal.Pack)) error 
 		visit(journal.Pack{Name: pack.Name(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32())})
 		return r.Done()
 	})
+}
+
+// chunksOf is how many chunks of a pack the catalog knows.
+func (c *catalog) chunksOf(name pack.Name) (chunks int, err error) {
+	number, err := c.get(append([]byte{keyPackName}, name[:]...))
+	if err != nil || len(number) != 4 {
+		return 0, err
+	}
+	row, err := c.get(key32(keyPack, binary.BigEndian.Uint32(number)))
+	if err != nil {
+		return 0, err
+	}
+	r := wire.NewReader(row)
+	r.Fixed(48)
+	r.Uvarint()
+	chunks = int(r.Uint32())
+	return chunks, r.Done()
 }
 
 // packRow is a pack's name and salt.

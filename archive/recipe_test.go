@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,7 @@ func TestRecipeProperty(t *testing.T) {
 		if !sameRecipe(back, was) || !bytes.Equal(back.encode(), encoded) {
 			t.Fatalf("recipe %d came back as %+v, was %+v", n, back, was)
 		}
+		follow(t, back)
 	}
 }
 
@@ -206,6 +208,7 @@ func TestRecipeRefusals(t *testing.T) {
 		{"no times", edit(func(r *recipe) { r.runs = append(r.runs, run{0, []take{{1, 1}}}) }), errRecipe},
 		{"no takes", edit(func(r *recipe) { r.runs = append(r.runs, run{1, nil}) }), errRecipe},
 		{"three takes", edit(func(r *recipe) { r.runs = append(r.runs, run{1, make([]take, 3)}) }), errRecipe},
+		{"times beyond all, and round", (&recipe{streams: []stream{{kind: Framing, literal: []byte("four")}}, runs: []run{{0xAAAAAAAAAAAAAAAC, []take{{0, 3}}}}}).encode(), errRecipe}, // 3 times that is 4
 		{"times beyond all", edit(func(r *recipe) { r.runs[1].times = 1 << 63 }), errRecipe},
 	} {
 		if _, err := decodeRecipe(tt.b); !errors.Is(err, tt.want) || errors.Is(err, ErrVersion) != (tt.want == ErrVersion) {
@@ -267,6 +270,9 @@ func follow(t *testing.T, r *recipe) {
 	for n := 0; n < 10_000; n++ {
 		next, rest := at.current(r)
 		if next == nil {
+			if slices.Max(append(left, 0)) > 0 {
+				t.Fatalf("not taken: %v", left)
+			}
 			return
 		}
 		k := min(rest, 1+uint64(n)*7919%40_000)

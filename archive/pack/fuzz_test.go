@@ -3,7 +3,11 @@ package pack
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"testing"
+
+	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/seal"
 )
 
 func tableSeeds() [][]byte {
@@ -76,5 +80,25 @@ func TestCodecProperty(t *testing.T) {
 		if back, err := decode(c.dec, out, n); err != nil || !bytes.Equal(back, plain) {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
+	}
+}
+
+// TestTableMustFitItsFrames: a table whose seal is good, but which is not of these frames.
+func TestTableMustFitItsFrames(t *testing.T) {
+	t.Parallel()
+	b := new(blobtest.Memory)
+	w, err := Create(t.Context(), b, seal.Key{}, rand.NewChaCha8([32]byte{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Add(ChunkID{1}, 0, Bulk, make([]byte, frameTarget)); err != nil {
+		t.Fatal(err)
+	}
+	w.table.Frames[0].Sealed--
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewReader(b, seal.Key{}).Table(t.Context(), w.Name()); !errors.Is(err, ErrDamaged) {
+		t.Errorf("table: %v", err)
 	}
 }
