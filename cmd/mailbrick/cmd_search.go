@@ -64,11 +64,8 @@ func newSearchCommand() *cli.Command {
 func runSearch(ctx context.Context, o *searchOptions) error {
 	return o.withArchive(ctx, func(a *archive.Archive) error {
 		return o.withIndex(ctx, a, func(x *index.Index) error {
-			q, err := o.plan(ctx, a)
+			q, err := o.plan(ctx, a, x)
 			if err != nil {
-				return err
-			}
-			if err := o.warn(x); err != nil {
 				return err
 			}
 			if o.count {
@@ -101,8 +98,16 @@ func sortOf(name string) (index.Sort, bool) {
 const sortNames = "newest, oldest, newest-sent, oldest-sent, largest or smallest"
 
 // plan says which state of which mailbox is searched.
-func (o *searchOptions) plan(ctx context.Context, a *archive.Archive) (index.Query, error) {
-	q := index.Query{Text: o.query, AllVersions: o.all, Distinct: o.distinct, Limit: o.limit}
+func (o *searchOptions) plan(ctx context.Context, a *archive.Archive, x *index.Index) (index.Query, error) {
+	q := index.Query{AllVersions: o.all, Distinct: o.distinct, Limit: o.limit, View: map[string]uint32{}}
+	parsed, err := x.Parse(o.query)
+	if err != nil {
+		return q, err
+	}
+	q.Node = parsed.Root
+	for _, w := range parsed.Warnings {
+		o.say("query, column %d: %s", w.Column, w.Text)
+	}
 	q.Sort = o.sort
 	for _, m := range o.mailboxes {
 		m = strings.ToLower(m)
@@ -111,42 +116,49 @@ func (o *searchOptions) plan(ctx context.Context, a *archive.Archive) (index.Que
 		}
 		q.Mailboxes = append(q.Mailboxes, m)
 	}
-	var err error
-	q.View, err = viewAt(ctx, a, o.at)
+	snapshots, err := viewAt(ctx, a, o.at)
+	if err != nil {
+		return q, err
+	}
+	for name, s := range snapshots {
+		q.View[name] = s.Ordinal
+	}
+	if index.UsesFolders(parsed.Root) {
+		q.Folders, err = folderPaths(ctx, a, snapshots)
+	}
 	return q, err
 }
 
-// viewAt is the snapshot of each mailbox at a moment, or now. A mailbox that had none yet is not in it.
-func viewAt(ctx context.Context, a *archive.Archive, at string) (map[string]uint32, error) {
-	view := map[string]uint32{}
-	for _, m := range a.Mailboxes() {
-		if at == "" {
-			view[m.Mailbox] = m.Ordinal
-			continue
-		}
-		t, err := parseTime(at)
+// folderPaths are the paths of all folders as the snapshots show them: a folder may have been renamed since its items came.
+func folderPaths(ctx context.Context, a *archive.Archive, snapshots map[string]archive.Snapshot) (map[string]map[string]string, error) {
+	out := map[string]map[string]string{}
+	for name, s := range snapshots {
+		folders, err := a.Folders(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		if s, err := a.At(ctx, m.Mailbox, t); err == nil {
-			view[m.Mailbox] = s.Ordinal
-		} else if !isNotFound(err) {
-			return nil, err
+		out[name] = map[string]string{}
+		for id := range folders {
+			out[name][id] = archive.Path(folders, id)
 		}
 	}
-	return view, nil
+	return out, nil
 }
 
-// warn tells what in the query may not mean what it seems to.
-func (o *searchOptions) warn(x *index.Index) error {
-	parsed, err := x.Parse(o.query)
-	if err != nil {
-		return err
+// viewAt is the snapshot of each mailbox at a moment, or now. A mailbox that had none yet is not in it.
+func viewAt(ctx context.Context, a *archive.Archive, at string) (map[string]archive.Snapshot, error) {
+	view := map[string]archive.Snapshot{}
+	for _, latest := range a.Mailboxes() {
+		s, err := snapshotOf(ctx, a, latest.Mailbox, at)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		view[latest.Mailbox] = s
 	}
-	for _, w := range parsed.Warnings {
-		o.say("query, column %d: %s", w.Column, w.Text)
-	}
-	return nil
+	return view, nil
 }
 
 func (o *searchOptions) printCount(ctx context.Context, x *index.Index, q index.Query) error {

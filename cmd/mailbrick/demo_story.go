@@ -151,7 +151,7 @@ func (d *demo) find(ctx context.Context, query, at string) (out []*archive.Versi
 	o := d.quietly()
 	err = o.withArchive(ctx, func(a *archive.Archive) error {
 		return o.withIndex(ctx, a, func(x *index.Index) error {
-			q, err := (&searchOptions{common: o, query: query, at: at}).plan(ctx, a)
+			q, err := (&searchOptions{common: o, query: query, at: at}).plan(ctx, a, x)
 			if err != nil {
 				return err
 			}

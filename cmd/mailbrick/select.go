@@ -107,7 +107,7 @@ func (s *selection) found(ctx context.Context, o *common, a *archive.Archive, wo
 		if s.mailbox != "" {
 			so.mailboxes = []string{s.mailbox}
 		}
-		q, err := so.plan(ctx, a)
+		q, err := so.plan(ctx, a, x)
 		if err != nil {
 			return err
 		}
