@@ -22,14 +22,14 @@ const rootFolder = "msgfolderroot"
 func (s *ewsSource) Folders(ctx context.Context) ([]Folder, error) {
 	top, err := s.client.GetFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
 	if err != nil {
-		return nil, ewsError(err)
+		return nil, err // whatever is wrong with the root is wrong with the mailbox
 	}
 	if len(top) == 0 || top[0].ID == "" {
 		return nil, fmt.Errorf("%w: the mailbox has no %s", ews.ErrNotExchange, rootFolder)
 	}
 	below, err := s.client.FindFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
 	if err != nil {
-		return nil, ewsError(err)
+		return nil, err
 	}
 	var out []Folder
 	for i, f := range append(top, below...) {

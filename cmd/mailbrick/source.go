@@ -13,6 +13,7 @@ import (
 type server struct {
 	url, user, password string
 	impersonate         bool
+	account             *ews.Account // what all clients of a run know of the account
 }
 
 func serverFlags() []cli.Flag {
@@ -26,7 +27,7 @@ func serverFlags() []cli.Flag {
 }
 
 func serverOf(c *cli.Context, o *common) (*server, error) {
-	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate")}
+	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate"), account: ews.NewAccount()}
 	switch {
 	case s.url == "":
 		return nil, usagef("no source: give --ews URL")
@@ -48,7 +49,7 @@ func serverOf(c *cli.Context, o *common) (*server, error) {
 
 // client is a client for one mailbox.
 func (s *server) client(mailbox string) (*ews.Client, error) {
-	o := ews.Options{URL: s.url, User: s.user, Password: s.password}
+	o := ews.Options{URL: s.url, User: s.user, Password: s.password, Account: s.account}
 	if s.impersonate {
 		o.Impersonate = mailbox
 	} else {
