@@ -32,6 +32,11 @@
 //	  varint    number of takes in it, 1 or 2; then for each take
 //	    varint varint   number of a stream; how many of its next bytes follow
 //
+// Streams are numbered in order of their first bytes. A run takes no more of a stream than it holds, and at the end every
+// byte was taken once: a reader proves it by arithmetic before it reads a chunk, and keeps runs as they are, so that a few
+// bytes of recipe never become many of memory. A recipe has at most 2^16 streams, 4 MiB of framing and 16 MiB in all; chunks
+// have 1 byte to 16 MiB.
+//
 // A recipe above 2 KiB is stored as a chunk, and the version names that chunk. Each version has the SHA-256 of the blob;
 // reading checks it.
 //
@@ -42,9 +47,18 @@
 // from after a crash (cursors land with what was added before them); it is shown when the session's commit has landed. A
 // version is visible in the snapshots [From, To).
 //
+// A group lands when all open sessions wait in Commit, when it is full, or when it is 60 s old. Its failure is that of all
+// sessions, and ends what this process writes; a session's context or end is its own. Before every attempt the group makes
+// sure that no other process wrote to one of its mailboxes since the session looked (ErrConflict): a section on top of a
+// record that it does not know could never be applied.
+//
+// A snapshot's counts compare it with the one before: added is only in this one, removed only in that one, changed in both
+// with another version. They do not depend on where checkpoints fell.
+//
 // # Recovery
 //
-//   - The catalog is lost or damaged: delete it; opening follows the journal from record 1.
+//   - The catalog is lost or damaged: delete it; opening follows the journal from record 1. One that a crash left with only
+//     some of its files, or of another version, is made anew without asking.
 //   - A process was killed: nothing to do. Packs that no record names stay behind; Check counts them and they are no error.
 //   - A pack is damaged or missing: Check names it and the items that need it.
 //   - The bucket is older than the catalog knows (a copy was put back): opening refuses, ErrRollback. Delete the catalog to

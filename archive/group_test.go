@@ -145,6 +145,29 @@ func TestCommitIsCancelled(t *testing.T) {
 	w.wantSound(t)
 }
 
+// TestLandedWhileCancelled: what landed is committed, though the context ended at the same time.
+func TestLandedWhileCancelled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, other := w.begin(t, "a"), w.begin(t, "b")
+	w.add(t, s, "i", 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := committing(t, w, ctx, s)
+	w.group.mu.Lock()
+	cancel()
+	for range 1000 {
+		runtime.Gosched() // so that who waits has woken up, and waits for the lock
+	}
+	err := w.group.land(t.Context())
+	w.group.mu.Unlock()
+	wantErr(t, "land", err, nil)
+	wantErr(t, "commit", <-done, nil)
+	if snaps := w.snapshots(t, "a"); len(snaps) != 1 {
+		t.Errorf("snapshots %+v", snaps)
+	}
+	wantErr(t, "close", other.Close(t.Context()), nil)
+}
+
 // TestCancelledSessionHarmsNobody: one session's context is not the group's.
 func TestCancelledSessionHarmsNobody(t *testing.T) {
 	t.Parallel()
