@@ -8,11 +8,12 @@ import (
 
 // idStoreSupportMask has the bit STORE_UNICODE_OK, without which a reader takes
 // the strings of a file for 8-bit ones [MS-OXMSG] 2.1.1.1.
+const idStoreSupportMask uint16 = 0x340D
+
 const (
-	idStoreSupportMask uint16 = 0x340D
-	idUnicodeByte             = 2
-	idUnicodeBit              = 0x04
-	supportMask               = 0x00040E79
+	idUnicodeByte = 2
+	idUnicodeBit  = 0x04
+	supportMask   = 0x00040E79
 )
 
 const (
