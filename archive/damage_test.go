@@ -48,7 +48,7 @@ func flips(m *blobtest.Memory, prefixes ...string) (list []flip) {
 				continue
 			}
 			for at := range len(m.Bytes(name)) {
-				if torture() || r.IntN(12) == 0 {
+				if torture() || r.IntN(30) == 0 {
 					list = append(list, flip{name, at, byte(1 + r.IntN(255))})
 				}
 			}
