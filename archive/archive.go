@@ -228,6 +228,9 @@ func readConfig(ctx context.Context, b blob.Bucket) (config, error) {
 	var c config
 	data, err := fetch(ctx, b, configObject, configLimit)
 	if errors.Is(err, blob.ErrNotExist) {
+		for info := range b.List(ctx, journal.Prefix) {
+			return c, fmt.Errorf("%w: its config is missing, %s is there: put a copy of config back", ErrDamaged, info.Name)
+		}
 		return c, ErrNoArchive
 	}
 	if err != nil {
@@ -368,6 +371,9 @@ func (a *Archive) lockCatalog(ctx context.Context) (io.Closer, error) {
 			a.signHolder()
 			return lock, nil
 		}
+		if errors.Is(err, os.ErrPermission) {
+			return nil, fmt.Errorf("lock the catalog: %w", err)
+		}
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("%w by %s: %w", ErrInUse, a.holder(), err)
 		}
@@ -398,6 +404,9 @@ func (a *Archive) follow(ctx context.Context) error {
 	head := a.cat.headNow()
 	if head.Number > 0 {
 		rec, err := a.journal.Read(ctx, head.Number)
+		if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
+			return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
+		}
 		if errors.Is(err, blob.ErrNotExist) || err == nil && rec.Hash != head.Hash {
 			return fmt.Errorf("%w: record %d is missing or another one", ErrRollback, head.Number)
 		}
@@ -449,6 +458,11 @@ func (a *Archive) lastObject(ctx context.Context) (last uint64, err error) {
 		}
 	}
 	return last, nil
+}
+
+func (a *Archive) hasJournal(ctx context.Context) bool {
+	_, err := a.opts.Bucket.Size(ctx, journal.Object(1))
+	return !errors.Is(err, blob.ErrNotExist)
 }
 
 // journalError sorts what the lower packages say into this package's words.

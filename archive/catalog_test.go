@@ -271,3 +271,31 @@ func TestCatalogHalfThere(t *testing.T) {
 		t.Errorf("made anew it lists %s, want %s", got, want)
 	}
 }
+
+// TestLostPackIsStoredAgain: what lies in a pack that is gone is not known any more, whatever the catalog says.
+func TestLostPackIsStoredAgain(t *testing.T) {
+	t.Parallel()
+	ta := newTestArchive(t)
+	ta.session("m", func(s *Session) { putItem(t, s, Item{ItemID: "1", ChangeKey: "k"}, blobOf(6)) })
+	wantErr(t, "close", ta.Close(), nil)
+	for info, err := range ta.opts.Bucket.List(t.Context(), "packs/") {
+		wantErr(t, "list", err, nil)
+		wantErr(t, "lose a pack", ta.opts.Bucket.Remove(t.Context(), info.Name), nil)
+	}
+	ta.open()
+	other := ta.session("n", func(s *Session) { putItem(t, s, Item{ItemID: "2", ChangeKey: "k"}, blobOf(6)) })
+	if len(ta.holds(other)) != 1 {
+		t.Error("the copy is not there")
+	}
+	wantErr(t, "close", ta.Close(), nil)
+}
+
+func TestMissingPartsAreNamed(t *testing.T) {
+	t.Parallel()
+	ta := newTestArchive(t)
+	ta.session("m", func(s *Session) { putItem(t, s, Item{ItemID: "1", ChangeKey: "k"}, blobOf(6)) })
+	wantErr(t, "close", ta.Close(), nil)
+	wantErr(t, "lose config", ta.opts.Bucket.Remove(t.Context(), configObject), nil)
+	_, err := Open(t.Context(), ta.opts)
+	wantErr(t, "no config", err, ErrDamaged)
+}

@@ -125,6 +125,10 @@ func (c *checker) present(ctx context.Context) error {
 			delete(c.packs, name)
 		}
 	}
+	if c.report.Records == 0 && !c.broken && len(there) > 0 {
+		c.damage(fmt.Errorf("%w: there are %d packs and no journal that says what they hold", ErrDamaged, len(there)))
+		c.broken = true
+	}
 	if !c.broken { // else some record that cannot be read may name them
 		c.report.Orphans = len(there) - len(c.packs)
 	}

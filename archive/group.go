@@ -41,6 +41,7 @@ type group struct {
 
 	active   map[string]*Session // open now, by mailbox
 	waiting  int                 // of them, in Commit
+	lost     map[uint32]bool     // numbers of packs that are not there; nil until it was looked
 	landings uint64              // how often a group landed
 	landed   chan struct{}       // closed at the next landing or failure
 	err      error
@@ -92,8 +93,8 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) e
 	if _, ok := g.fresh[id]; ok {
 		return nil
 	}
-	place, err := g.a.cat.get(append([]byte{keyChunk}, id[:]...))
-	if err != nil || place != nil {
+	known, err := g.stored(ctx, id)
+	if err != nil || known {
 		return g.fail(err)
 	}
 	if err := g.openPack(ctx); err != nil {
@@ -108,6 +109,44 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) e
 		return g.fail(g.closePack())
 	}
 	return nil
+}
+
+// stored tells whether a chunk lies in a pack that is there. One that lies in a lost pack is stored again.
+func (g *group) stored(ctx context.Context, id chunkID) (bool, error) {
+	place, err := g.a.cat.get(append([]byte{keyChunk}, id[:]...))
+	if err != nil || place == nil {
+		return false, err
+	}
+	if g.lost == nil {
+		if g.lost, err = g.a.lostPacks(ctx); err != nil {
+			return false, err
+		}
+	}
+	r := wire.NewReader(place)
+	return !g.lost[r.Uint32()], r.Err()
+}
+
+// lostPacks are the numbers of the packs that the catalog knows and the bucket has not, or not in their length. It lists the
+// bucket: once for a process that stores anything.
+func (a *Archive) lostPacks(ctx context.Context) (map[uint32]bool, error) {
+	there := map[pack.Name]int64{}
+	for info, err := range a.opts.Bucket.List(ctx, "packs/") {
+		if err != nil {
+			return nil, fmt.Errorf("list packs: %w", err)
+		}
+		if name, ok := pack.ParseObject(info.Name); ok {
+			there[name] = info.Size
+		}
+	}
+	lost := map[uint32]bool{}
+	n := uint32(0)
+	err := a.cat.eachPack(ctx, func(p journal.Pack) {
+		if size, ok := there[p.Name]; !ok || size != p.Size {
+			lost[n] = true
+		}
+		n++
+	})
+	return lost, err
 }
 
 func classOf(kind Kind) pack.Class {

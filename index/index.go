@@ -121,6 +121,9 @@ func damage(err error) error {
 			return err
 		}
 	}
+	if errors.Is(err, syscall.EMFILE) || strings.Contains(err.Error(), syscall.EMFILE.Error()) {
+		return err
+	}
 	// Bleve tells a full disk in words only.
 	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
 		return fmt.Errorf("%w: %w", ErrFull, err)

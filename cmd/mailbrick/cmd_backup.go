@@ -239,6 +239,9 @@ func (b *backup) tell(line backupLine, err error) error {
 	if err != nil {
 		return nil
 	}
+	if line.Unparsed > 0 {
+		b.warn("%s: %d items could not be read; they are kept as they are, and `ls --json` names them as unparsed", line.Mailbox, line.Unparsed)
+	}
 	_, werr := fmt.Fprintf(b.out, "%s: snapshot %d: %d items, %d added, %d changed, %d removed, %d failed; %d requests, %s exported, %.1f s\n",
 		line.Mailbox, line.Snapshot, line.Items, line.Added, line.Changed, line.Removed, line.Failed, line.Requests, bytes(line.ExportedBytes), line.Seconds)
 	return werr

@@ -107,10 +107,32 @@ func newLsCommand() *cli.Command {
 				if c.String("at") != "" {
 					o.say("snapshot %d of %s, %s", s.Ordinal, s.Mailbox, moment(s.Time))
 				}
-				return o.printItems(inFolder(a.Versions(c.Context, s), c.String("folder")))
+				items, err := itemsIn(c.Context, a, s, c.String("folder"))
+				if err != nil {
+					return err
+				}
+				return o.printItems(items)
 			})
 		},
 	}
+}
+
+// itemsIn are the items of a snapshot, in a folder and below if one is named. A folder that is not there is an error: a slip
+// of the pen must not look like an empty folder.
+func itemsIn(ctx context.Context, a *archive.Archive, s archive.Snapshot, folder string) (iter.Seq2[*archive.Version, error], error) {
+	if strings.Trim(folder, "/") == "" {
+		return a.Versions(ctx, s), nil
+	}
+	folders, err := a.Folders(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for id := range folders {
+		if strings.EqualFold(archive.Path(folders, id), strings.Trim(folder, "/")) {
+			return inFolder(a.Versions(ctx, s), folder), nil
+		}
+	}
+	return nil, fmt.Errorf("folder %s of %s: %w", folder, s.Mailbox, archive.ErrNotFound)
 }
 
 // inFolder leaves the items of a folder and below.

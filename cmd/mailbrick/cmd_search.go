@@ -123,6 +123,9 @@ func (o *searchOptions) plan(ctx context.Context, a *archive.Archive, x *index.I
 	for name, s := range snapshots {
 		q.View[name] = s.Ordinal
 	}
+	if o.at != "" && len(snapshots) == 0 {
+		return q, fmt.Errorf("no mailbox has a snapshot at or before %s: %w", o.at, archive.ErrNotFound)
+	}
 	if index.UsesFolders(parsed.Root) {
 		q.Folders, err = folderPaths(ctx, a, snapshots)
 	}

@@ -65,8 +65,11 @@ func (o *common) showItem(v *archive.Version) error {
 		{"Sent", l.Sent}, {"Received", l.Received}, {"Attachments", strings.Join(l.Attachments, "; ")},
 		{"Size", fmt.Sprint(l.Size)}, {"SHA-256", fmt.Sprintf("%x", v.SHA256)}, {"Seen", l.FirstSeen + " .. " + l.LastSeen}, {"Unparsed", l.Unparsed},
 	} {
-		if row[1] != "" {
-			fmt.Fprintf(o.out, "%-12s %s\n", row[0]+":", plain(row[1]))
+		if row[1] == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(o.out, "%-12s %s\n", row[0]+":", plain(row[1])); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -57,13 +58,13 @@ func commonOf(c *cli.Context) *common {
 // say talks to the person at the terminal.
 func (o *common) say(format string, args ...any) {
 	if !o.quiet {
-		fmt.Fprintf(o.talk, "mailbrick: "+format+"\n", args...)
+		o.warn(format, args...)
 	}
 }
 
 // warn tells what the user must know, also when he wants no talk.
 func (o *common) warn(format string, args ...any) {
-	fmt.Fprintf(o.talk, "mailbrick: "+format+"\n", args...)
+	fmt.Fprintf(o.talk, "mailbrick: %s\n", plain(fmt.Sprintf(format, args...)))
 }
 
 // print writes an object as a line of JSON.
@@ -94,34 +95,48 @@ func (o *common) password(ctx context.Context, confirm bool) (string, error) {
 	if p := os.Getenv("MAILBRICK_PASSWORD"); p != "" {
 		return p, nil
 	}
-	p, err := o.ask(ctx, "password of the archive: ")
+	const instead = "give --password-file F or set MAILBRICK_PASSWORD"
+	p, err := o.ask(ctx, "password of the archive: ", instead)
 	if err != nil || !confirm {
 		return p, err
 	}
-	again, err := o.ask(ctx, "once more: ")
+	again, err := o.ask(ctx, "once more: ", instead)
 	if err == nil && p != again {
 		err = errors.New("the two passwords differ")
 	}
 	return p, err
 }
 
+// secretLimit is more than any password has.
+const secretLimit = 64 << 10
+
+// readSecret reads the first line of a file.
 func readSecret(file string) (string, error) {
-	data, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return "", fmt.Errorf("read password: %w", err)
 	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, secretLimit))
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	line, _, _ := strings.Cut(strings.TrimPrefix(string(data), "\ufeff"), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	switch {
+	case line == "":
 		return "", fmt.Errorf("read password: %s is empty", file)
+	case len(data) == secretLimit || !utf8.ValidString(line) || strings.ContainsRune(line, 0):
+		return "", fmt.Errorf("read password: %s is not a text file in UTF-8", file)
 	}
 	return line, nil
 }
 
 // ask reads a secret from the terminal.
-func (o *common) ask(ctx context.Context, prompt string) (string, error) {
+func (o *common) ask(ctx context.Context, prompt, instead string) (string, error) {
 	f, ok := o.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", usagef("no password: give --password-file F or set MAILBRICK_PASSWORD")
+		return "", usagef("no %s: %s", strings.TrimSuffix(prompt, ": "), instead)
 	}
 	state, err := term.GetState(int(f.Fd()))
 	if err != nil {
@@ -250,7 +265,7 @@ func readLines(in io.Reader) ([]string, error) {
 	var out []string
 	s := bufio.NewScanner(in)
 	for s.Scan() {
-		if line := strings.TrimSpace(s.Text()); line != "" {
+		if line := strings.TrimSpace(strings.TrimPrefix(s.Text(), "\ufeff")); line != "" {
 			out = append(out, line)
 		}
 	}

@@ -97,7 +97,7 @@ func report(talk io.Writer, asJSON bool, err error) int {
 		fmt.Fprintf(talk, "%s\n", line)
 		return code
 	}
-	fmt.Fprintf(talk, "mailbrick: %s\n", err)
+	fmt.Fprintf(talk, "mailbrick: %s\n", plain(err.Error()))
 	if hint != "" {
 		fmt.Fprintf(talk, "hint: %s\n", hint)
 	}

@@ -7,6 +7,56 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// emptyFlag refuses a flag that was given an empty value: an unset variable in a script must not mean "now" or "all".
+func emptyFlag(c *cli.Context) error {
+	for _, f := range c.Command.Flags {
+		name := f.Names()[0]
+		if text, ok := f.(*cli.StringFlag); ok && len(text.EnvVars) == 0 && c.IsSet(name) && c.String(name) == "" {
+			return usagef("--%s is empty", name)
+		}
+	}
+	return nil
+}
+
+// repeatedFlag refuses a flag that takes one value and was given twice: the flag package drops all but the last. The
+// arguments are as flagsFirst gives them.
+func repeatedFlag(app *cli.App, args []string) error {
+	if len(args) < 2 {
+		return nil
+	}
+	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.Name == args[1] })
+	if i < 0 {
+		return nil
+	}
+	takesValue, seen := valueFlags(app.Commands[i]), map[string]bool{}
+	for rest := args[2:]; len(rest) > 0 && rest[0] != "--"; rest = rest[1:] {
+		name, _, joined := strings.Cut(strings.TrimLeft(rest[0], "-"), "=")
+		flag := singleFlag(app.Commands[i], name)
+		if flag != "" && seen[flag] {
+			return usagef("--%s was given twice: it takes one value", flag)
+		}
+		seen[flag] = true
+		if takesValue[name] && !joined && len(rest) > 1 {
+			rest = rest[1:]
+		}
+	}
+	return nil
+}
+
+// singleFlag is the first name of a flag that takes one value; "" of any other.
+func singleFlag(c *cli.Command, name string) string {
+	for _, f := range c.Flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.StringFlag, *cli.IntFlag, *cli.DurationFlag:
+			return f.Names()[0]
+		}
+	}
+	return ""
+}
+
 // flagsFirst moves flags in front of a verb's arguments, since the flag package stops at the first argument and would
 // take what follows for words of a query. "--" ends the flags, as everywhere.
 func flagsFirst(app *cli.App, args []string) []string {

@@ -29,7 +29,11 @@ func main() {
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
 	app := newApp(in, out, talk)
-	err := app.RunContext(ctx, flagsFirst(app, args))
+	args = flagsFirst(app, args)
+	err := repeatedFlag(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
 	return report(talk, wantsJSON(args), err)
 }
 
@@ -67,6 +71,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
 		c.Description += "\n\nExit codes: " + exitCodes
+		c.Before = emptyFlag
 		if !takesArguments(c.Name) {
 			c.Before = noArguments
 		}
@@ -86,7 +91,7 @@ func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("%s takes no arguments: %q", c.Command.Name, c.Args().First())
 	}
-	return nil
+	return emptyFlag(c)
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error { return &usage{err} }

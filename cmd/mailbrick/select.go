@@ -72,11 +72,23 @@ func (s *selection) items(ctx context.Context, o *common, a *archive.Archive, wo
 		if err != nil {
 			return err
 		}
-		return work(inFolder(a.Versions(ctx, snap), s.folder))
+		items, err := itemsIn(ctx, a, snap, s.folder)
+		if err != nil {
+			return err
+		}
+		return work(items)
 	}
+	seen := map[string]bool{} // an item that is named twice is meant once
 	return work(func(yield func(*archive.Version, error) bool) {
 		for _, w := range s.words {
 			v, err := itemOf(ctx, a, w)
+			if err == nil {
+				key := fmt.Sprint(v.ID, v.From)
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+			}
 			if isNotFound(err) {
 				s.missed++
 				err = o.printMissing(w, err)

@@ -42,7 +42,7 @@ func serverOf(c *cli.Context, o *common) (*server, error) {
 	if file := c.String("user-password-file"); file != "" {
 		s.password, err = readSecret(file)
 	} else {
-		s.password, err = o.ask(c.Context, "password of the user: ")
+		s.password, err = o.ask(c.Context, "password of the user: ", "give --user-password-file F")
 	}
 	return s, err
 }

@@ -3,7 +3,9 @@ package ews
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 
 	"github.com/beevik/etree"
 )
@@ -88,6 +90,9 @@ func (x *export) body(a *answer, m *message) error {
 	if x.exported.ChangeKey != "" {
 		item.ChangeKey = x.exported.ChangeKey
 	}
+	if x.misplaced(item) {
+		x.lost = errors.Join(x.lost, fmt.Errorf("%w: items in another order than they were asked for", ErrTruncated))
+	}
 	b := &body{a: a, d: base64Reader{s: a.scanner}}
 	if err := x.deliver(item, b, nil); err != nil {
 		return err
@@ -97,6 +102,13 @@ func (x *export) body(a *answer, m *message) error {
 		x.lost = errors.Join(x.lost, drain(b))
 	}
 	return b.finish()
+}
+
+// misplaced: the answer names another item of this request where item should be. Ids that were not asked for say nothing:
+// servers are known to give ids of their own.
+func (x *export) misplaced(item ItemRef) bool {
+	return x.exported.ID != "" && x.exported.ID != item.ID &&
+		slices.ContainsFunc(x.items, func(it ItemRef) bool { return it.ID == x.exported.ID })
 }
 
 // deliver calls each for the next item.

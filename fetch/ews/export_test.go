@@ -498,3 +498,19 @@ func FuzzExport(f *testing.F) {
 		}
 	})
 }
+
+func TestExportInAnotherOrder(t *testing.T) {
+	t.Parallel()
+	answer := envelope("ExportItems", exported("b", "k", b64("of b")), exported("a", "k", b64("of a")))
+	c, _ := newTestClient(t, newServer(t, reply{body: answer}), nil)
+	err := c.ExportItems(context.Background(), []ItemRef{{ID: "a"}, {ID: "b"}}, func(_ int, _ ItemRef, body io.Reader, err error) error {
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, body)
+		return err
+	})
+	if !errors.Is(err, ErrTruncated) {
+		t.Errorf("swapped answers: %v", err)
+	}
+}
