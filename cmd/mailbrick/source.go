@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,6 +15,7 @@ type server struct {
 	url, user, password string
 	impersonate         bool
 	account             *ews.Account // what all clients of a run know of the account
+	waits               func(mailbox string, d time.Duration, cause error)
 }
 
 func serverFlags() []cli.Flag {
@@ -27,7 +29,7 @@ func serverFlags() []cli.Flag {
 }
 
 func serverOf(c *cli.Context, o *common) (*server, error) {
-	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate"), account: ews.NewAccount()}
+	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate"), account: ews.NewAccount(), waits: o.waits}
 	switch {
 	case s.url == "":
 		return nil, usagef("no source: give --ews URL")
@@ -55,7 +57,17 @@ func (s *server) client(mailbox string) (*ews.Client, error) {
 	} else {
 		o.Mailbox = mailbox // the user's own, or one he has full access to: the server decides
 	}
+	if s.waits != nil {
+		o.OnWait = func(d time.Duration, cause error) { s.waits(mailbox, d, cause) }
+	}
 	return ews.New(o)
+}
+
+// waits tells why nothing happens for a while.
+func (o *common) waits(mailbox string, d time.Duration, cause error) {
+	if d >= time.Second {
+		o.say("%s: waiting %s and trying again: %s", mailbox, d.Round(time.Second), cause)
+	}
 }
 
 // mailboxList joins the mailboxes named one by one and in a file, each once, in order.

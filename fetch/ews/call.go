@@ -73,6 +73,9 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 		if !again {
 			return err
 		}
+		if c.opts.OnWait != nil {
+			c.opts.OnWait(max(wait, c.pause.end().Sub(c.opts.Clock())), err)
+		}
 		if wait > 0 {
 			if err := c.opts.Sleep(ctx, wait); err != nil {
 				return err

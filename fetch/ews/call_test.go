@@ -555,3 +555,22 @@ func TestStalledConnectionIsGivenUp(t *testing.T) {
 		t.Errorf("%v after %d requests", err, c.Stats().Requests)
 	}
 }
+
+func TestWaitsAreTold(t *testing.T) {
+	t.Parallel()
+	var told []time.Duration
+	c, _ := newTestClient(t, newServer(t, reply{status: 503, header: map[string]string{"Retry-After": "7"}}, inbox), func(o *Options) {
+		o.OnWait = func(d time.Duration, cause error) {
+			if cause == nil {
+				t.Error("no cause")
+			}
+			told = append(told, d)
+		}
+	})
+	if err := getInbox(c); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0] < 7*time.Second {
+		t.Errorf("told of %v", told)
+	}
+}

@@ -30,6 +30,9 @@ type Options struct {
 	Patience    time.Duration // how long one call waits in all, back-offs included: 1 h
 	Stall       time.Duration // a connection that moves nothing for so long is given up: 5 min
 
+	// OnWait is told of every wait before something is tried again: how long, and why. It is called on the caller's goroutine.
+	OnWait func(d time.Duration, cause error)
+
 	Clock func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
 	Rand  io.Reader // request ids and jitter
