@@ -228,7 +228,10 @@ func readConfig(ctx context.Context, b blob.Bucket) (config, error) {
 	var c config
 	data, err := fetch(ctx, b, configObject, configLimit)
 	if errors.Is(err, blob.ErrNotExist) {
-		for info := range b.List(ctx, journal.Prefix) {
+		for info, err := range b.List(ctx, journal.Prefix) {
+			if err != nil {
+				return c, fmt.Errorf("look for a journal: %w", err)
+			}
 			return c, fmt.Errorf("%w: its config is missing, %s is there: put a copy of config back", ErrDamaged, info.Name)
 		}
 		return c, ErrNoArchive

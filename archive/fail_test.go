@@ -162,6 +162,17 @@ func TestInitFails(t *testing.T) {
 
 func second(_ *Archive, err error) error { return err }
 
+// TestNoConfigNoList: where the bucket cannot be listed nothing is said of what is missing.
+func TestNoConfigNoList(t *testing.T) {
+	t.Parallel()
+	faulty := blobtest.NewFaulty(new(blobtest.Memory))
+	faulty.Order(blobtest.Fault{Op: blobtest.List})
+	err := second(Open(t.Context(), Options{Bucket: faulty, Catalog: "catalog", fs: vfs.NewMem()}))
+	if wantErr(t, "open", err, blobtest.ErrInjected); errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoArchive) {
+		t.Errorf("open: %v", err)
+	}
+}
+
 // TestInitElse: an Init that was begun another way is not gone on with.
 func TestInitElse(t *testing.T) {
 	t.Parallel()
