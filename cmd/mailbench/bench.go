@@ -140,18 +140,17 @@ func (b *bench) corpus(ctx context.Context, tree string) error {
 		return err
 	}
 	defer b.stop()
-	a := filepath.Join(b.dir, "archive")
+	a := b.archive()
 	if _, err := b.mailbrick(ctx, a, "init"); err != nil {
 		return err
 	}
 	if err := b.backups(ctx, a, mailboxes); err != nil {
 		return err
 	}
-	if err := b.commands(ctx, a, mailboxes[0]); err != nil {
-		return err
-	}
-	return b.warm(ctx, a)
+	return b.commands(ctx, a, mailboxes[0])
 }
+
+func (b *bench) archive() string { return filepath.Join(b.dir, "archive") }
 
 func (b *bench) backups(ctx context.Context, a string, mailboxes []string) error {
 	args := append([]string{"backup", "--json", "--no-index"}, b.source(mailboxes...)...)
@@ -233,7 +232,8 @@ func median(v []float64) float64 {
 }
 
 // warm measures searches in a process that has everything open.
-func (b *bench) warm(ctx context.Context, path string) error {
+func (b *bench) warm(ctx context.Context) error {
+	path := b.archive()
 	bucket, err := dir.Open(path)
 	if err != nil {
 		return err
