@@ -32,9 +32,13 @@ func TestCatalogDiskFull(t *testing.T) {
 	w := newWorld(t)
 	w.close(t)
 	var full atomic.Bool
+	noSpace := syscall.ENOSPC
+	if runtime.GOOS == "windows" {
+		noSpace = 112 // ERROR_DISK_FULL
+	}
 	w.opts.fs = errorfs.Wrap(w.fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if full.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose {
-			return syscall.ENOSPC
+			return noSpace
 		}
 		return nil
 	}))
