@@ -168,3 +168,20 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// TestEncodeRefusesWhatSteers: a property of a hostile message must not become a marker or an instruction of the stream.
+func TestEncodeRefusesWhatSteers(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]mapi.Property{
+		"start of an embedded message": mapi.NewInt32(0x4001, 1),
+		"end of an attachment":         mapi.NewInt32(0x400E, 1),
+		"delete property":              mapi.NewInt32(0x4016, 1),
+		"name prefix":                  mapi.NewText(0x4008, "/o="),
+		"folder marker":                mapi.NewInt32(0x4009, 1),
+	} {
+		m := &mapi.Message{Properties: mapi.Bag{p}}
+		if err := fasttransfer.Encode(io.Discard, m, fasttransfer.EncodeOptions{}); !errors.Is(err, fasttransfer.ErrNotEncodable) {
+			t.Errorf("%s: %v, want ErrNotEncodable", name, err)
+		}
+	}
+}

@@ -47,6 +47,16 @@ func meta(tag uint32) bool {
 		tag>>16 == metaDnPrefixID && mapi.Type(tag).IsString()
 }
 
+// structural says whether a tag steers a stream: as a property of a message it would be read as something else.
+func structural(tag uint32) bool {
+	switch tag {
+	case markerStartMessage, markerStartFAIMsg, markerEndMessage, markerStartEmbed, markerEndEmbed,
+		markerStartRecip, markerEndToRecip, markerNewAttach, markerEndAttach, markerFXErrorInfo:
+		return true
+	}
+	return foreignMarker(tag) || meta(tag)
+}
+
 // Records; see the package doc.
 const (
 	opConfig             = 1

@@ -89,6 +89,8 @@ func nameIDs(m *mapi.Message) (map[mapi.Name]uint16, error) {
 		for i := range b {
 			p := &b[i]
 			switch named := p.Tag.ID() >= mapi.FirstNamed && p.Tag.ID() != 0xFFFF; {
+			case structural(uint32(p.Tag)):
+				return fmt.Errorf("%w: %v is no property of a message but steers the stream", ErrNotEncodable, p.Tag)
 			case named != (p.Name != nil):
 				return fmt.Errorf("%w: property %v and its name do not go together", ErrNotEncodable, p.Tag)
 			case named:
