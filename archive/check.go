@@ -103,14 +103,9 @@ func (c *checker) gap(ctx context.Context) error {
 
 // present compares the packs that the journal names with those in the bucket.
 func (c *checker) present(ctx context.Context) error {
-	there := map[pack.Name]int64{}
-	for info, err := range c.a.opts.Bucket.List(ctx, "packs/") {
-		if err != nil {
-			return fmt.Errorf("list packs: %w", err)
-		}
-		if name, ok := pack.ParseObject(info.Name); ok {
-			there[name] = info.Size
-		}
+	there, err := c.a.packSizes(ctx)
+	if err != nil {
+		return err
 	}
 	for _, name := range c.order {
 		p := c.packs[name]

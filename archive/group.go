@@ -129,6 +129,23 @@ func (g *group) stored(ctx context.Context, id chunkID) (bool, error) {
 // lostPacks are the numbers of the packs that the catalog knows and the bucket has not, or not in their length. It lists the
 // bucket: once for a process that stores anything.
 func (a *Archive) lostPacks(ctx context.Context) (map[uint32]bool, error) {
+	there, err := a.packSizes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lost := map[uint32]bool{}
+	n := uint32(0)
+	err = a.cat.eachPack(ctx, func(p journal.Pack) {
+		if size, ok := there[p.Name]; !ok || size != p.Size {
+			lost[n] = true
+		}
+		n++
+	})
+	return lost, err
+}
+
+// packSizes are the packs in the bucket with their lengths.
+func (a *Archive) packSizes(ctx context.Context) (map[pack.Name]int64, error) {
 	there := map[pack.Name]int64{}
 	for info, err := range a.opts.Bucket.List(ctx, "packs/") {
 		if err != nil {
@@ -138,15 +155,7 @@ func (a *Archive) lostPacks(ctx context.Context) (map[uint32]bool, error) {
 			there[name] = info.Size
 		}
 	}
-	lost := map[uint32]bool{}
-	n := uint32(0)
-	err := a.cat.eachPack(ctx, func(p journal.Pack) {
-		if size, ok := there[p.Name]; !ok || size != p.Size {
-			lost[n] = true
-		}
-		n++
-	})
-	return lost, err
+	return there, nil
 }
 
 func classOf(kind Kind) pack.Class {

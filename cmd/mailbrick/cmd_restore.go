@@ -20,6 +20,7 @@ type restoreOptions struct {
 	toFolder         string
 	mode             restore.Mode
 	dryRun, noVerify bool
+	each             func(restore.Result) // hears of every item that is settled, beside the user; may be nil
 }
 
 func newRestoreCommand() *cli.Command {
@@ -106,7 +107,7 @@ func (o *restoreOptions) byMailbox(items iter.Seq2[*archive.Version, error], wor
 	}
 	for _, m := range order {
 		settled := map[archive.ID]bool{}
-		o.settled = func(id archive.ID) { settled[id] = true }
+		o.each = func(r restore.Result) { settled[r.ID] = true }
 		err := work(m, func(yield func(*archive.Version, error) bool) {
 			for _, v := range groups[m] {
 				if !yield(v, nil) {
@@ -146,7 +147,7 @@ func (o *restoreOptions) into(ctx context.Context, a *archive.Archive, mailbox s
 	}
 	defer client.Close()
 	return o.bring(ctx, a, restore.NewMailbox(client, mailbox), items, restore.Options{
-		Mode: o.mode, ToFolder: o.toFolder, DryRun: o.dryRun, NoVerify: o.noVerify})
+		Mode: o.mode, ToFolder: o.toFolder, DryRun: o.dryRun, NoVerify: o.noVerify, Each: o.each})
 }
 
 // restoreLine is what became of one item.
@@ -160,15 +161,16 @@ type restoreLine struct {
 	Warnings    []string `json:"warnings,omitempty"`
 }
 
-// bring runs a restore with its results printed as they come.
+// bring runs a restore with its results printed as they come, before its own Each hears of them.
 func (o *common) bring(ctx context.Context, a *archive.Archive, t restore.Target, items iter.Seq2[*archive.Version, error], ro restore.Options) (restore.Report, error) {
 	bar := o.progress("restore", 0, "items")
 	defer bar.done()
 	var printErr error
+	each := ro.Each
 	ro.Each = func(r restore.Result) {
 		bar.add(1, "")
-		if o.settled != nil {
-			o.settled(r.ID)
+		if each != nil {
+			defer each(r)
 		}
 		if err := o.printResult(r, ro.DryRun); err != nil && printErr == nil {
 			printErr = err

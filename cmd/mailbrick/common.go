@@ -29,7 +29,6 @@ type common struct {
 	json, quiet, verbose  bool
 	in                    io.Reader
 	out, talk             io.Writer
-	settled               func(archive.ID) // hears of every item that a restore settles; may be nil
 }
 
 func talkFlags() []cli.Flag {

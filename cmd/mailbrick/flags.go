@@ -21,17 +21,14 @@ func emptyFlag(c *cli.Context) error {
 // repeatedFlag refuses a flag that takes one value and was given twice: the flag package drops all but the last. The
 // arguments are as flagsFirst gives them.
 func repeatedFlag(app *cli.App, args []string) error {
-	if len(args) < 2 {
+	verb := verbOf(app, args)
+	if verb == nil {
 		return nil
 	}
-	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.Name == args[1] })
-	if i < 0 {
-		return nil
-	}
-	takesValue, seen := valueFlags(app.Commands[i]), map[string]bool{}
+	takesValue, seen := valueFlags(verb), map[string]bool{}
 	for rest := args[2:]; len(rest) > 0 && rest[0] != "--"; rest = rest[1:] {
 		name, _, joined := strings.Cut(strings.TrimLeft(rest[0], "-"), "=")
-		flag := singleFlag(app.Commands[i], name)
+		flag := singleFlag(verb, name)
 		if flag != "" && seen[flag] {
 			return usagef("--%s was given twice: it takes one value", flag)
 		}
@@ -41,6 +38,14 @@ func repeatedFlag(app *cli.App, args []string) error {
 		}
 	}
 	return nil
+}
+
+// verbOf is the command that the arguments name; nil when there is none.
+func verbOf(app *cli.App, args []string) *cli.Command {
+	if len(args) < 2 {
+		return nil
+	}
+	return app.Command(args[1])
 }
 
 // singleFlag is the first name of a flag that takes one value; "" of any other.
@@ -60,14 +65,11 @@ func singleFlag(c *cli.Command, name string) string {
 // flagsFirst moves flags in front of a verb's arguments, since the flag package stops at the first argument and would
 // take what follows for words of a query. "--" ends the flags, as everywhere.
 func flagsFirst(app *cli.App, args []string) []string {
-	if len(args) < 2 {
+	verb := verbOf(app, args)
+	if verb == nil {
 		return args
 	}
-	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.Name == args[1] })
-	if i < 0 {
-		return args
-	}
-	takesValue := valueFlags(app.Commands[i])
+	takesValue := valueFlags(verb)
 	var flags, words []string
 	rest := args[2:]
 	for len(rest) > 0 {
