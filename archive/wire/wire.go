@@ -15,6 +15,9 @@ var ErrMalformed = errors.New("malformed fields")
 // AppendUvarint appends a number.
 func AppendUvarint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
 
+// AppendVarint appends a signed number, in zigzag.
+func AppendVarint(b []byte, v int64) []byte { return binary.AppendVarint(b, v) }
+
 // AppendBytes appends a length and the bytes.
 func AppendBytes[T string | []byte](b []byte, p T) []byte {
 	b = binary.AppendUvarint(b, uint64(len(p)))
@@ -40,6 +43,17 @@ func (r *Reader) fail(what string) {
 // Uvarint reads a number.
 func (r *Reader) Uvarint() uint64 {
 	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.fail("number cut short")
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+// Varint reads a signed number, in zigzag.
+func (r *Reader) Varint() int64 {
+	v, n := binary.Varint(r.rest)
 	if n <= 0 {
 		r.fail("number cut short")
 		return 0
@@ -94,6 +108,13 @@ func (r *Reader) Bytes() []byte {
 
 // String reads a byte string as text.
 func (r *Reader) String() string { return string(r.Bytes()) }
+
+// Rest is all that was not read yet, and reads it.
+func (r *Reader) Rest() []byte {
+	p := r.rest
+	r.rest = nil
+	return p
+}
 
 // More tells whether anything is left to read.
 func (r *Reader) More() bool { return r.err == nil && len(r.rest) > 0 }

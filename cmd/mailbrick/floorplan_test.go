@@ -20,6 +20,7 @@ var house = plan{
 		// The store.
 		"chunker":                  {layer: store},
 		"archive/wire":             {layer: store}, // the fields that all formats are made of, so that each is read with the same limits
+		"archive/delta":            {layer: store, imports: words("archive/wire")},
 		"archive/seal":             {layer: store, outside: words("filippo.io/age")},
 		"archive/blob":             {layer: store},
 		"archive/blob/dir":         {layer: store, imports: words("archive/blob"), outside: words("golang.org/x/sys")},
@@ -29,7 +30,7 @@ var house = plan{
 		"archive/pack":             {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
 		"archive/journal":          {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
 		"archive": {layer: store,
-			imports: words("chunker archive/blob archive/journal archive/pack archive/seal archive/wire"),
+			imports: words("chunker archive/blob archive/delta archive/journal archive/pack archive/seal archive/wire"),
 			outside: words("github.com/cockroachdb/pebble golang.org/x/sync")},
 
 		// The ground: protocols and formats. It knows no room and no store.
