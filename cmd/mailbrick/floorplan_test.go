@@ -45,6 +45,7 @@ var house = plan{
 		"fetch/mapi/tnef":    {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage fetch/mapi/rtf")},
 		"fetch/mapi/pst":     {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/rtf":     {layer: ground, imports: words("fetch/mapi/codepage")},
+		"fetch/mbox":         {layer: ground}, // files of many messages, which knows where one ends and not what one is
 		"fetch/throttle":     {layer: ground},
 		"fetch/auth":         {layer: ground},
 		"fetch/ews":          {layer: ground, outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
@@ -57,7 +58,7 @@ var house = plan{
 		// The rooms. They never import one another; they meet in archive and are joined in cmd.
 		"fetch": {layer: rooms,
 			imports: words("archive fetch/ews fetch/graph fetch/auth fetch/throttle fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml " +
-				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef"), // the adapters that make sources of protocols and mail files
+				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mbox"), // the adapters that make sources of protocols and mail files
 			outside: words("golang.org/x/sync")},
 		"index": {layer: rooms, imports: words("archive fetch/mapi fetch/mapi/fasttransfer index/kql index/extract"),
 			outside: words("github.com/blevesearch go.etcd.io/bbolt github.com/RoaringBitmap golang.org/x/text golang.org/x/sync")},
