@@ -43,6 +43,15 @@ type Bucket interface {
 	Remove(ctx context.Context, name string) error
 }
 
+// Replacer is a bucket that can also put an object in the place of another one.
+// It is there to mend damaged bytes, never to change what they say.
+type Replacer interface {
+	// Replace begins an object that takes the place of the one under the name;
+	// ErrNotExist if there is none. Until Commit, and after any failure, the old
+	// one is there as it was. Readers see the old one or the new one, whole.
+	Replace(ctx context.Context, name string) (Writer, error)
+}
+
 // Info is an object in a list.
 type Info struct {
 	Name string

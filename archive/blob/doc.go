@@ -6,7 +6,10 @@ is the suite that every one of them passes. It must never know what the bytes ar
 # Promises of a bucket
 
 Write-once. Under a name there is nothing, or one object that never changes.
-There is no way to write over it.
+There is no way to write over it. The exception is Replacer, an ability that some
+buckets have: what is damaged on the disk is mended by an object that stands in
+its place, at once and durably. Who uses it proves that the bytes mean the same.
+Replacing and removing one object at the same time may leave either.
 
 Whole or absent. What is written becomes visible under its name by Commit, all
 of it at once. Of many writers of one name exactly one wins, the others get

@@ -17,16 +17,17 @@ type Op string
 
 // The calls. Any is for faults: all of them.
 const (
-	Any    Op = ""
-	Create Op = "create"
-	Write  Op = "write"
-	Commit Op = "commit"
-	Abort  Op = "abort"
-	Open   Op = "open"
-	Read   Op = "read"
-	Size   Op = "size"
-	List   Op = "list"
-	Remove Op = "remove"
+	Any     Op = ""
+	Create  Op = "create"
+	Replace Op = "replace"
+	Write   Op = "write"
+	Commit  Op = "commit"
+	Abort   Op = "abort"
+	Open    Op = "open"
+	Read    Op = "read"
+	Size    Op = "size"
+	List    Op = "list"
+	Remove  Op = "remove"
 )
 
 // Kind is what goes wrong.
@@ -90,7 +91,10 @@ type order struct {
 	seen int
 }
 
-var _ blob.Bucket = (*Faulty)(nil)
+var (
+	_ blob.Bucket   = (*Faulty)(nil)
+	_ blob.Replacer = (*Faulty)(nil)
+)
 
 // NewFaulty wraps a bucket. Without orders it only counts.
 func NewFaulty(b blob.Bucket) *Faulty {
@@ -203,6 +207,22 @@ func (f *Faulty) Create(ctx context.Context, name string) (blob.Writer, error) {
 		return nil, err
 	}
 	w, err := f.bucket.Create(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyWriter{faulty: f, name: name, w: w}, nil
+}
+
+// Replace implements blob.Replacer, if the bucket inside does.
+func (f *Faulty) Replace(ctx context.Context, name string) (blob.Writer, error) {
+	if err := f.call(Replace, name).refusal(Replace, name); err != nil {
+		return nil, err
+	}
+	inside, ok := f.bucket.(blob.Replacer)
+	if !ok {
+		return nil, fmt.Errorf("replace %s: %w", name, errors.ErrUnsupported)
+	}
+	w, err := inside.Replace(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,10 @@ type Memory struct {
 	objects map[string][]byte
 }
 
-var _ blob.Bucket = (*Memory)(nil)
+var (
+	_ blob.Bucket   = (*Memory)(nil)
+	_ blob.Replacer = (*Memory)(nil)
+)
 
 // Clone is a bucket with the same objects, for "what if" in tests.
 func (m *Memory) Clone() *Memory {
@@ -85,6 +88,14 @@ func (m *Memory) Create(ctx context.Context, name string) (blob.Writer, error) {
 		return nil, err
 	}
 	return &memoryWriter{bucket: m, name: name, ctx: ctx}, nil
+}
+
+// Replace implements blob.Replacer.
+func (m *Memory) Replace(ctx context.Context, name string) (blob.Writer, error) {
+	if _, err := m.get(ctx, name); err != nil {
+		return nil, err
+	}
+	return &memoryWriter{bucket: m, name: name, ctx: ctx, replaces: true}, nil
 }
 
 // Open implements blob.Bucket.
@@ -166,6 +177,8 @@ type memoryWriter struct {
 	name   string
 	data   []byte
 	done   bool
+
+	replaces bool // an object that is there
 }
 
 func (w *memoryWriter) Write(p []byte) (int, error) {
@@ -190,8 +203,11 @@ func (w *memoryWriter) Commit() error {
 	w.done = true
 	w.bucket.mu.Lock()
 	defer w.bucket.mu.Unlock()
-	if _, ok := w.bucket.objects[w.name]; ok {
+	switch _, there := w.bucket.objects[w.name]; {
+	case there && !w.replaces:
 		return fmt.Errorf("commit %s: %w", w.name, blob.ErrExist)
+	case !there && w.replaces:
+		return fmt.Errorf("commit %s: %w", w.name, blob.ErrNotExist)
 	}
 	w.bucket.set(w.name, w.data)
 	return nil

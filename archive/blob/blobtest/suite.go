@@ -33,6 +33,8 @@ func Run(t *testing.T, open func(t *testing.T) blob.Bucket) {
 		{"readers side by side", testReaders},
 		{"not there", testNotExist},
 		{"remove", testRemove},
+		{"replace", testReplace},
+		{"replace what goes", testReplaceGone},
 		{"list in order", testListOrder},
 		{"list by prefix", testListPrefix},
 		{"list ends early", testListStops},

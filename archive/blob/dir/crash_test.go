@@ -100,6 +100,25 @@ func remove(t *testing.T, name string) step {
 	}
 }
 
+// replace puts an object in the place of one.
+func replace(t *testing.T, name, data string) step {
+	return func(b *dir.Bucket, l ledger) error {
+		w, err := b.Replace(t.Context(), name)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, data); err != nil {
+			return err
+		}
+		l[name] = state{before: l[name].before, after: &data}
+		if err := w.Commit(); err != nil {
+			return err
+		}
+		l[name] = state{&data, &data}
+		return nil
+	}
+}
+
 func script(t *testing.T) []step {
 	return []step{
 		commit(t, "config", "the config"),
@@ -107,6 +126,8 @@ func script(t *testing.T) []step {
 		commit(t, "packs/ab/empty"),
 		abort(t, "packs/ab/two"),
 		lose(t, "packs/ab/one"),
+		replace(t, "packs/ab/one", "mended"),
+		replace(t, "packs/ab/one", strings.Repeat("mended again ", 50)),
 		commit(t, "journal/0001", strings.Repeat("record ", 100)),
 		commit(t, "journal/0002", "record", strings.Repeat(" more", 50)),
 		remove(t, "journal/0001"),
@@ -347,5 +368,13 @@ func TestCallsOfACommit(t *testing.T) {
 	each[4] = "link a/c"
 	if !slices.Equal(calls, each) {
 		t.Errorf("second commit:\n got %q\nwant %q", calls, each)
+	}
+	calls = nil
+	if err := replace(t, "a/c", "y")(b, ledger{}); err != nil {
+		t.Fatal(err)
+	}
+	replaced := slices.Concat([]string{"size a/c"}, each[:4], []string{"size a/c", "rename temporary"}, each[5:])
+	if !slices.Equal(calls, replaced) {
+		t.Errorf("replacement:\n got %q\nwant %q", calls, replaced)
 	}
 }

@@ -26,7 +26,10 @@ type Bucket struct {
 	durable map[string]bool
 }
 
-var _ blob.Bucket = (*Bucket)(nil)
+var (
+	_ blob.Bucket   = (*Bucket)(nil)
+	_ blob.Replacer = (*Bucket)(nil)
+)
 
 // Open returns the bucket below a path. It looks at nothing: the folder is made
 // with the first object.

@@ -40,6 +40,10 @@ A folder that exists may have been made by a process that had no time to sync it
 (step 1), so each process syncs the way from the root down once before it relies
 on a folder.
 
+Replace differs in 6: it renames the temporary file over the object, if that is
+still there, and 7 finds nothing to remove. A crash leaves the old object or the
+new one, both whole.
+
 # What a crash leaves
 
 Temporary files of dead processes stay. They are harmless and List hides them;

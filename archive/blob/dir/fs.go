@@ -15,6 +15,9 @@ type FS interface {
 	Create(name string) (File, error)
 	// Link gives a file a second name; fs.ErrExist if something is there.
 	Link(old, name string) error
+	// Rename moves a file to a name, in the place of the file that is there, at
+	// once: the name is never without a file.
+	Rename(old, name string) error
 	// SyncDir makes the names in a folder durable.
 	SyncDir(folder string) error
 	// Open opens a file, never a folder, for reading.

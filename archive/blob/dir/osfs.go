@@ -52,6 +52,11 @@ func (root osFS) Link(old, name string) error {
 	return os.Link(root.path(old), root.path(name))
 }
 
+// Rename is MoveFileEx with MOVEFILE_REPLACE_EXISTING on Windows.
+func (root osFS) Rename(old, name string) error {
+	return os.Rename(root.path(old), root.path(name))
+}
+
 func (root osFS) SyncDir(folder string) error {
 	return syncDir(root.path(folder))
 }

@@ -17,6 +17,7 @@ func (b *Bucket) Create(ctx context.Context, name string) (blob.Writer, error) {
 		return nil, err
 	}
 	w := &writer{fs: b.fs, name: name, folder: folderOf(name), ctx: ctx}
+	w.publish = w.link
 	err := b.begin(w)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Somebody took away a folder that we knew: make it again.
@@ -25,6 +26,23 @@ func (b *Bucket) Create(ctx context.Context, name string) (blob.Writer, error) {
 	}
 	if err != nil {
 		return nil, wrap("create", name, err)
+	}
+	return w, nil
+}
+
+// Replace implements blob.Replacer.
+func (b *Bucket) Replace(ctx context.Context, name string) (blob.Writer, error) {
+	if err := check(ctx, name); err != nil {
+		return nil, err
+	}
+	w := &writer{fs: b.fs, name: name, folder: folderOf(name), ctx: ctx}
+	w.publish = w.rename
+	_, err := b.fs.Size(name)
+	if err == nil {
+		err = b.begin(w)
+	}
+	if err != nil {
+		return nil, wrap("replace", name, err)
 	}
 	return w, nil
 }
@@ -87,7 +105,8 @@ type writer struct {
 	name      string
 	folder    string
 	temporary string
-	err       error // the first failure, blob.ErrDone at the end
+	publish   func() error // gives the temporary file its name
+	err       error        // the first failure, blob.ErrDone at the end
 }
 
 func (w *writer) Write(p []byte) (int, error) {
@@ -120,9 +139,9 @@ func (w *writer) Commit() error {
 	w.err = w.done()
 	err := errors.Join(w.file.Sync(), w.close())
 	if err == nil {
-		err = w.link()
+		err = w.publish()
 	}
-	// The link is made or never will be; a name that stays is hidden.
+	// The name is made or never will be; a temporary one that stays is hidden.
 	_ = w.fs.Remove(w.temporary)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		// Also for who lost: what it lost to must be durable before it
@@ -140,6 +159,15 @@ func (w *writer) link() error {
 		return mark(ErrLinks, err)
 	}
 	return err
+}
+
+// rename puts the file in the place of the one that is there, if it still is:
+// what was removed meanwhile is not to come back.
+func (w *writer) rename() error {
+	if _, err := w.fs.Size(w.name); err != nil {
+		return err
+	}
+	return w.fs.Rename(w.temporary, w.name)
 }
 
 // Abort drops the temporary file.

@@ -181,6 +181,8 @@ func TestAnswers(t *testing.T) {
 		"create nowhere":     {errBelow, fs.ErrNotExist},
 		"link over":          {on.Link("file", "folder"), fs.ErrExist},
 		"link of nothing":    {on.Link("nothing", "new"), fs.ErrNotExist},
+		"rename nothing":     {on.Rename("nothing", "new"), fs.ErrNotExist},
+		"rename over folder": {on.Rename("file", "folder"), fs.ErrNotExist},
 		"open a folder":      {errOpen, fs.ErrNotExist},
 		"size of a folder":   {errSize, fs.ErrNotExist},
 		"list a file":        {errList, fs.ErrNotExist},

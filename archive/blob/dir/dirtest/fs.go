@@ -68,7 +68,7 @@ func (f *FS) Last() string {
 
 // Fail sets a hook that is asked before each call and whose error is the answer
 // then, without anything done. Operations are mkdir, create, write, sync, close,
-// link, syncdir, open, read, size, list and remove. The hook calls nothing here.
+// link, rename, syncdir, open, read, size, list and remove. The hook calls nothing here.
 func (f *FS) Fail(hook func(op, name string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -196,6 +196,34 @@ func (f *FS) Link(old, name string) error {
 			return nil, err
 		}
 		return f.enter(name, found)
+	})
+}
+
+// Rename implements dir.FS. The two names survive a crash each for itself, so
+// that the file may have both or none of them.
+func (f *FS) Rename(old, name string) error {
+	return f.do("rename", old, func() (func(), error) {
+		from, oldBase, err := f.parent(old)
+		if err != nil {
+			return nil, err
+		}
+		to, base, err := f.parent(name)
+		if err != nil {
+			return nil, err
+		}
+		found, isFile := from.seen[oldBase].(*file)
+		before := to.seen[base]
+		if _, isFolder := before.(*folder); isFolder || !isFile {
+			return nil, fs.ErrNotExist
+		}
+		delete(from.seen, oldBase)
+		to.seen[base] = found
+		return func() {
+			from.seen[oldBase] = found
+			if to.seen[base] = before; before == nil {
+				delete(to.seen, base)
+			}
+		}, nil
 	})
 }
 
