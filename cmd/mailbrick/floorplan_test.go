@@ -43,6 +43,7 @@ var house = plan{
 		"fetch/mapi/msg":     {layer: ground, imports: words("fetch/mapi fetch/mapi/msg/cfb fetch/mapi/codepage fetch/mapi/rtf")},
 		"fetch/mapi/msg/cfb": {layer: ground}, // compound files, which know sectors and no properties
 		"fetch/mapi/tnef":    {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage fetch/mapi/rtf")},
+		"fetch/mapi/vcard":   {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage")},
 		"fetch/mapi/pst":     {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/rtf":     {layer: ground, imports: words("fetch/mapi/codepage")},
 		"fetch/mbox":         {layer: ground}, // files of many messages, which knows where one ends and not what one is

@@ -117,7 +117,15 @@ func (b Bag) Bool(id uint16) (value, ok bool) {
 // Time is a FILETIME in UTC; one beyond the years 1 to 9999 counts as absent.
 func (b Bag) Time(id uint16) (time.Time, bool) {
 	p := b.Find(id)
-	if p == nil || p.Tag.Type() != TypeTime || len(p.Data) != 8 {
+	if p == nil {
+		return time.Time{}, false
+	}
+	return p.Time()
+}
+
+// Time is the value of a property as Bag.Time gives it.
+func (p *Property) Time() (time.Time, bool) {
+	if p.Tag.Type() != TypeTime || len(p.Data) != 8 {
 		return time.Time{}, false
 	}
 	return fromFiletime(binary.LittleEndian.Uint64(p.Data))
@@ -132,9 +140,13 @@ func (b Bag) Binary(id uint16) []byte {
 	return p.Bytes()
 }
 
-// TextsNamed is a list of strings; a single string counts as a list of one.
-func (b Bag) TextsNamed(n Name) []string {
-	p := b.FindNamed(n)
+// Texts is a list of strings; a single string counts as a list of one.
+func (b Bag) Texts(id uint16) []string { return b.texts(b.Find(id)) }
+
+// TextsNamed is Texts of a named property.
+func (b Bag) TextsNamed(n Name) []string { return b.texts(b.FindNamed(n)) }
+
+func (b Bag) texts(p *Property) []string {
 	if p == nil {
 		return nil
 	}

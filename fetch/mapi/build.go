@@ -39,22 +39,23 @@ func NewTime(id uint16, t time.Time) Property {
 // NewBinary keeps data, it does not copy it.
 func NewBinary(id uint16, data []byte) Property { return newProperty(id, TypeBinary, data) }
 
-// named gives p a name; writers choose the id.
-func named(n Name, p Property) Property {
+// NewNamed gives p a name in place of its id; writers choose the id.
+func NewNamed(n Name, p Property) Property {
+	p.Tag = MakeTag(FirstNamed, p.Tag.Type())
 	p.Name = &n
 	return p
 }
 
-func NewNamedText(n Name, s string) Property { return named(n, NewText(FirstNamed, s)) }
+func NewNamedText(n Name, s string) Property { return NewNamed(n, NewText(FirstNamed, s)) }
 
-func NewNamedInt32(n Name, v int32) Property { return named(n, NewInt32(FirstNamed, v)) }
+func NewNamedInt32(n Name, v int32) Property { return NewNamed(n, NewInt32(FirstNamed, v)) }
 
-func NewNamedBool(n Name, v bool) Property { return named(n, NewBool(FirstNamed, v)) }
+func NewNamedBool(n Name, v bool) Property { return NewNamed(n, NewBool(FirstNamed, v)) }
 
-func NewNamedTime(n Name, t time.Time) Property { return named(n, NewTime(FirstNamed, t)) }
+func NewNamedTime(n Name, t time.Time) Property { return NewNamed(n, NewTime(FirstNamed, t)) }
 
-// NewNamedTexts is a list of strings. Lists do not take code-page types.
-func NewNamedTexts(n Name, list []string) Property {
+// NewTexts is a list of strings. Lists do not take code-page types.
+func NewTexts(id uint16, list []string) Property {
 	data := binary.LittleEndian.AppendUint32(nil, uint32(len(list)))
 	for _, s := range list {
 		s, _, _ = strings.Cut(s, "\x00")
@@ -62,5 +63,7 @@ func NewNamedTexts(n Name, list []string) Property {
 		data = binary.LittleEndian.AppendUint32(data, uint32(len(member)))
 		data = append(data, member...)
 	}
-	return named(n, newProperty(FirstNamed, TypeTexts, data))
+	return newProperty(id, TypeTexts, data)
 }
+
+func NewNamedTexts(n Name, list []string) Property { return NewNamed(n, NewTexts(FirstNamed, list)) }
