@@ -123,6 +123,14 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 	return t.Places(func(ch pack.Chunk, at pack.Place) error {
 		row := wire.AppendUvarint(wire.AppendUvarint(nil, uint64(n)), uint64(at.Frame))
 		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(at.Offset)), uint64(at.Length))
+		if ch.Base != (chunkID{}) {
+			row = append(row, ch.Base[:]...)
+		}
+		if ch.Similar != (pack.Similar{}) {
+			if err := a.set(similarKey(ch.Similar), ch.ID[:]); err != nil {
+				return err
+			}
+		}
 		return a.set(append([]byte{keyChunk}, ch.ID[:]...), row)
 	})
 }

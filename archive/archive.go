@@ -121,7 +121,7 @@ type Archive struct {
 	cutter  *chunker.Chunker
 	ids     idMaker
 	cat     *catalog
-	frames  *frameCache
+	frames  *lru[frameKey, []byte]
 	group   *group
 }
 
@@ -287,7 +287,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		return nil, err
 	}
 	a := &Archive{opts: o, config: c, key: key, packs: pack.NewReader(o.Bucket, key), ids: newIDMaker(key),
-		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newFrameCache(32 << 20)}
+		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](32 << 20)}
 	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {
 		return nil, err
 	}

@@ -16,12 +16,13 @@ import (
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
 	"mailbrick/archive/seal"
 	"mailbrick/archive/wire"
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 1
+const catalogVersion = 2
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (
@@ -34,7 +35,8 @@ const (
 	keyPack     = 'p' // pack number → name, salt, size
 	keyPackName = 'n' // pack name → pack number
 	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
-	keyChunk    = 'c' // chunk id → pack number, frame, offset, length
+	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, id of the base if it is a delta
+	keySimilar  = 'l' // mark → id of the chunk that is the base of those with the mark
 )
 
 // catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted.
@@ -267,6 +269,8 @@ func after(prefix []byte) []byte {
 	}
 	return nil
 }
+
+func similarKey(mark pack.Similar) []byte { return append([]byte{keySimilar}, mark[:]...) }
 
 func key32(space byte, n uint32) []byte { return binary.BigEndian.AppendUint32([]byte{space}, n) }
 

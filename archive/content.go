@@ -8,7 +8,6 @@ import (
 	"hash"
 
 	"mailbrick/archive/journal"
-	"mailbrick/archive/pack"
 	"mailbrick/chunker"
 )
 
@@ -29,7 +28,8 @@ type Content struct {
 	index   map[int]int  // the caller's number of a stream -> its place in streams
 	takes   []take
 	held    int // bytes in all buffers
-	framing int // bytes in all literals
+	framing int // bytes of framing in literals
+	small   int // other bytes in literals
 	spare   []byte
 	refs    []chunkID
 	done    bool
@@ -39,8 +39,9 @@ type Content struct {
 // openStream is a stream and what is not cut of it yet.
 type openStream struct {
 	stream
-	buf []byte
-	cut bool // it is longer than wholeMax
+	kind Kind
+	buf  []byte
+	cut  bool // it is longer than wholeMax
 }
 
 // NewContent begins an item's content. The context is that of the item: Add takes part in writing it.
@@ -78,14 +79,31 @@ func (c *Content) add(seg Segment) error {
 	}
 	c.digest.Write(seg.Data)
 	c.size += int64(len(seg.Data))
-	if st := &c.streams[n]; st.kind == Framing {
+	st := &c.streams[n]
+	switch {
+	case st.kind == Framing:
 		st.literal = append(st.literal, seg.Data...)
 		if c.framing += len(seg.Data); c.framing > maxLiteral {
 			return fmt.Errorf("%w: more than %d bytes of framing", ErrParts, maxLiteral)
 		}
 		return nil
+	case st.kind == Small && st.buf == nil && len(st.chunks) == 0:
+		return c.literal(n, seg.Data)
 	}
 	return c.fill(n, seg.Data)
+}
+
+// literal keeps bytes of a small stream in the recipe. A stream for which there is no room in it is stored like any other.
+func (c *Content) literal(n int, data []byte) error {
+	st := &c.streams[n]
+	st.literal = append(st.literal, data...)
+	if c.small += len(data); c.small <= maxInline {
+		return nil
+	}
+	all := st.literal
+	c.small -= len(all)
+	st.literal = nil
+	return c.fill(n, all)
 }
 
 // stream is the place of a segment's stream. Long streams follow one another: when another begins the one before is at its
@@ -104,8 +122,11 @@ func (c *Content) stream(seg Segment) (int, error) {
 		}
 	}
 	c.index[seg.Stream] = n
-	c.streams = append(c.streams, openStream{stream: stream{kind: seg.Kind}, buf: c.spare})
-	c.spare = nil
+	st := openStream{kind: seg.Kind}
+	if seg.Kind != Framing && seg.Kind != Small {
+		st.buf, c.spare = c.spare, nil
+	}
+	c.streams = append(c.streams, st)
 	return n, nil
 }
 
@@ -163,6 +184,9 @@ func (c *Content) flush(n int) error {
 			return err
 		}
 	}
+	if st.kind == Small {
+		return nil // it comes in pieces, and goes on in its buffer
+	}
 	if cap(st.buf) > cap(c.spare) {
 		c.spare = st.buf
 	}
@@ -185,7 +209,7 @@ func (c *Content) emit(n, k int) error {
 
 func (c *Content) store(kind Kind, data []byte) (chunkID, error) {
 	id := c.s.a.ids.chunk(data)
-	if err := c.s.a.group.chunk(c.ctx, pack.ChunkID(id), kind, data); err != nil {
+	if err := c.s.a.group.chunk(c.ctx, id, kind, data); err != nil {
 		return id, fmt.Errorf("store a chunk: %w", err)
 	}
 	c.refs = append(c.refs, id)
@@ -193,7 +217,7 @@ func (c *Content) store(kind Kind, data []byte) (chunkID, error) {
 }
 
 // finish gives the version that this content makes, without the item's names.
-func (c *Content) finish(ctx context.Context) (journal.Version, error) {
+func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, error) {
 	var v journal.Version
 	switch {
 	case c.err != nil:
@@ -207,17 +231,16 @@ func (c *Content) finish(ctx context.Context) (journal.Version, error) {
 	}
 	c.digest.Sum(v.SHA256[:0])
 	v.Size = c.size
-	v.Recipe = c.recipe().encode()
-	switch {
-	case len(v.Recipe) > maxRecipe:
-		return v, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(v.Recipe))
-	case len(v.Recipe) > maxInline:
-		id, err := c.store(Small, v.Recipe)
-		if err != nil {
-			return v, err
-		}
-		v.Recipe, v.RecipeIsChunk = id[:], true
+	recipe := c.recipe().encode()
+	if len(recipe) > maxRecipe {
+		return v, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(recipe))
 	}
+	id := c.s.a.ids.chunk(recipe)
+	if err := c.s.a.group.recipe(ctx, id, recipe, c.s.a.ids.similar(similar)); err != nil {
+		return v, fmt.Errorf("store a recipe: %w", err)
+	}
+	c.refs = append(c.refs, id)
+	v.Recipe = id
 	return v, nil
 }
 

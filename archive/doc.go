@@ -15,18 +15,20 @@
 // # From an item to chunks
 //
 // The caller cuts an item into segments: runs of bytes in the order of the blob, each of a numbered stream and a kind.
-// A stream is stored as one: whole when it has at most 64 KiB, else cut by content (package chunker, 16 KiB to 256 KiB,
-// with a gear table keyed by the archive). So framing that stands every so many bytes of an attachment does not hinder
-// finding the attachment again. A chunk's id is HMAC-SHA-256 of its bytes under a key of the archive, the first 16 bytes.
+// Streams of framing and of what differs in every copy of a message stay in the item's recipe (1 MiB of them; more is
+// stored like any other stream). Any other stream is stored as one: whole when it has at most 64 KiB, else cut by content
+// (package chunker, 16 KiB to 256 KiB, with a gear table keyed by the archive). So framing that stands every so many bytes
+// of an attachment does not hinder finding the attachment again. A chunk's id is HMAC-SHA-256 of its bytes under a key of
+// the archive, the first 16 bytes.
 //
-// What gives the bytes back is the recipe; it needs no parser. Version 1 ("varint" and "bytes" as in package wire):
+// What gives the bytes back is the recipe, a chunk itself; it needs no parser. Version 1 ("varint" and "bytes" as in package
+// wire):
 //
 //	1 byte    recipe version, 1
 //	1 byte    cutter version, 1
 //	varint    number of streams; then for each stream
-//	  1 byte    kind: 0 framing, 1 small, 2 text, 3 bulk
-//	  kind 0:   bytes: the stream itself
-//	  else:     varint number of chunks; then for each chunk 16 bytes id, varint length
+//	  varint    number of its chunks; then for each chunk 16 bytes id, varint length
+//	  bytes     when it has no chunks: the stream itself
 //	then, to the end, runs:
 //	  varint    how often the run stands
 //	  varint    number of takes in it, 1 or 2; then for each take
@@ -37,8 +39,16 @@
 // bytes of recipe never become many of memory. A recipe has at most 2^16 streams, 4 MiB of framing and 16 MiB in all; chunks
 // have 1 byte to 16 MiB.
 //
-// A recipe above 2 KiB is stored as a chunk, and the version names that chunk. Each version has the SHA-256 of the blob;
-// reading checks it.
+// Each version names its recipe's chunk and has the SHA-256 of the blob; reading checks both.
+//
+// # Copies
+//
+// A mailbox's copy of a message differs from another's in a few fields, and has the same body and attachments. So the caller
+// says by what copies are known ([Item.Similar]); the first recipe of a kind is stored whole and marked, and those that are
+// like it as deltas against it (package delta), unless a delta gains less than a quarter. Names of bodies and attachments
+// that copies share are in the base too. A base is always whole: an item is never further than two recipes away. Which one is
+// a base is this machine's choice by what its catalog knows: another choice is waste, never damage. Before a delta is taken it
+// is applied and compared.
 //
 // # Visible and durable
 //

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,15 +9,17 @@ import (
 	"sync"
 	"time"
 
+	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
-	"mailbrick/archive/wire"
 )
 
 const (
 	groupBytes = 32 << 20         // a group lands when it holds as much,
 	groupRows  = 8 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
+	maxBase    = 1 << 20          // bytes of a recipe that others are stored against
+	basesHeld  = 32 << 20         // bytes of such recipes kept in memory
 )
 
 // group gathers what the sessions of this process add, so that the journal grows with groups and not with mailboxes. It
@@ -32,7 +35,9 @@ type group struct {
 	pack     *pack.Writer
 	tables   []*pack.Table
 	fresh    map[chunkID]struct{} // chunks of this group's packs
-	depends  map[uint32]struct{}  // packs of earlier records that rows of this group point into
+	bases    *lru[pack.Similar, *baseRecipe]
+	deltas   delta.Encoder
+	depends  map[uint32]struct{} // packs of earlier records that rows of this group point into
 	sections map[string]*section
 	order    []string
 	bytes    int64
@@ -45,6 +50,8 @@ type group struct {
 	landings uint64              // how often a group landed
 	landed   chan struct{}       // closed at the next landing or failure
 	err      error
+
+	difference []byte // scratch
 }
 
 // section is a mailbox's part of the group.
@@ -57,7 +64,8 @@ type section struct {
 }
 
 func newGroup(a *Archive) *group {
-	g := &group{a: a, active: map[string]*Session{}, landed: make(chan struct{})}
+	g := &group{a: a, active: map[string]*Session{}, landed: make(chan struct{}),
+		bases: newLRU[pack.Similar, *baseRecipe](basesHeld)}
 	g.reset()
 	return g
 }
@@ -84,37 +92,117 @@ func (g *group) section(s *Session) *section {
 
 // chunk stores a chunk that is not known yet. Its pack is this group's.
 func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) error {
+	return g.once(ctx, id, func(ctx context.Context) error {
+		return g.add(ctx, pack.Chunk{ID: id, Class: classOf(kind)}, data)
+	})
+}
+
+// recipe stores a recipe that is not known yet: as the difference from the one that its copies have as their base, where
+// there is one and that is short, else whole.
+func (g *group) recipe(ctx context.Context, id chunkID, data []byte, mark pack.Similar) error {
+	return g.once(ctx, id, func(ctx context.Context) error {
+		c := pack.Chunk{ID: id, Class: pack.Small}
+		if mark == (pack.Similar{}) {
+			return g.add(ctx, c, data)
+		}
+		base, err := g.base(ctx, mark)
+		if err != nil {
+			return err
+		}
+		if base == nil {
+			c.Similar = mark
+			if len(data) <= maxBase {
+				g.bases.put(mark, &baseRecipe{id, bytes.Clone(data)}, len(data))
+			}
+			return g.add(ctx, c, data)
+		}
+		g.difference = g.deltas.Encode(g.difference[:0], base.data, data)
+		if len(g.difference) > len(data)-len(data)/4 {
+			return g.add(ctx, c, data)
+		}
+		if back, err := delta.Apply(base.data, g.difference, len(data)); err != nil || !bytes.Equal(back, data) {
+			return fmt.Errorf("a delta does not give what it was made from: %w", errors.Join(err, ErrDamaged))
+		}
+		if err := g.depend(base.id); err != nil {
+			return err
+		}
+		c.Class, c.Base = pack.Deltas, base.id
+		return g.add(ctx, c, g.difference)
+	})
+}
+
+// once calls store under the lock for a chunk that is neither in the group nor in the archive. Its error is the group's, unless
+// it is the caller's own end.
+func (g *group) once(ctx context.Context, id chunkID, store func(context.Context) error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := errors.Join(ctx.Err(), g.err); err != nil {
-		return err // its own end is no failure of the group's
+		return err
 	}
-	ctx = context.WithoutCancel(ctx)
 	if _, ok := g.fresh[id]; ok {
 		return nil
 	}
+	ctx = context.WithoutCancel(ctx)
 	known, err := g.stored(ctx, id)
 	if err != nil || known {
 		return g.fail(err)
 	}
+	return g.fail(store(ctx))
+}
+
+func (g *group) add(ctx context.Context, c pack.Chunk, data []byte) error {
 	if err := g.openPack(ctx); err != nil {
-		return g.fail(err)
+		return err
 	}
-	if err := g.pack.Add(id, uint8(kind), classOf(kind), data); err != nil {
-		return g.fail(err)
+	if err := g.pack.Add(c, data); err != nil {
+		return err
 	}
-	g.fresh[id] = struct{}{}
+	g.fresh[c.ID] = struct{}{}
 	g.bytes += int64(len(data))
 	if g.pack.Full() {
-		return g.fail(g.closePack())
+		return g.closePack()
 	}
 	return nil
 }
 
+// baseRecipe is a whole recipe that others are like.
+type baseRecipe struct {
+	id   chunkID
+	data []byte
+}
+
+// base is the recipe against which those with a mark are stored; nil when there is none that can be read. One of this group's
+// own packs cannot be read before the group has landed: it is known as long as the cache has it.
+func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error) {
+	if b, ok := g.bases.get(mark); ok {
+		return b, nil
+	}
+	row, err := g.a.cat.get(similarKey(mark))
+	if err != nil || row == nil {
+		return nil, err
+	}
+	b := &baseRecipe{id: chunkID(row)}
+	if there, err := g.stored(ctx, b.id); err != nil || !there {
+		return nil, err
+	}
+	b.data, err = g.a.whole(ctx, b.id)
+	if errors.Is(err, ErrDamaged) || err == nil && len(b.data) > maxBase {
+		return nil, nil // another one becomes the base
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.bases.put(mark, b, len(b.data))
+	return b, nil
+}
+
 // stored tells whether a chunk lies in a pack that is there. One that lies in a lost pack is stored again.
 func (g *group) stored(ctx context.Context, id chunkID) (bool, error) {
-	place, err := g.a.cat.get(append([]byte{keyChunk}, id[:]...))
-	if err != nil || place == nil {
+	c, err := g.a.cat.chunk(id)
+	if errors.Is(err, errNowhere) {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	if g.lost == nil {
@@ -122,8 +210,7 @@ func (g *group) stored(ctx context.Context, id chunkID) (bool, error) {
 			return false, err
 		}
 	}
-	r := wire.NewReader(place)
-	return !g.lost[r.Uint32()], r.Err()
+	return !g.lost[c.pack], nil
 }
 
 // lostPacks are the numbers of the packs that the catalog knows and the bucket has not, or not in their length. It lists the
@@ -160,7 +247,7 @@ func (a *Archive) packSizes(ctx context.Context) (map[pack.Name]int64, error) {
 
 func classOf(kind Kind) pack.Class {
 	switch kind {
-	case Small:
+	case Framing, Small:
 		return pack.Small
 	case Text:
 		return pack.Text
@@ -398,19 +485,18 @@ func (g *group) finish(ctx context.Context) error {
 	return err
 }
 
-// depend notes the pack of a chunk that a row points into, unless it is this group's own.
+// depend notes the packs of a chunk that something of the group points into, and of its base, unless they are its own.
 func (g *group) depend(id chunkID) error {
 	if _, ok := g.fresh[id]; ok {
 		return nil
 	}
-	place, err := g.a.cat.get(append([]byte{keyChunk}, id[:]...))
+	c, err := g.a.cat.chunk(id)
 	if err != nil {
 		return err
 	}
-	if place == nil {
-		return fmt.Errorf("%w: chunk %x is nowhere", ErrDamaged, id)
+	g.depends[c.pack] = struct{}{}
+	if c.base == (chunkID{}) {
+		return nil
 	}
-	r := wire.NewReader(place)
-	g.depends[r.Uint32()] = struct{}{}
-	return r.Err()
+	return g.depend(c.base)
 }

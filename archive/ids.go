@@ -6,6 +6,7 @@ import (
 	"hash"
 	"sync"
 
+	"mailbrick/archive/pack"
 	"mailbrick/archive/seal"
 )
 
@@ -39,6 +40,15 @@ func (m idMaker) chunk(data []byte) chunkID { return sum(m.chunks, data) }
 // item names an item by its mailbox and the server's id.
 func (m idMaker) item(mailbox, itemID string) ID {
 	return sum(m.names, []byte("item\x00"), []byte(mailbox), []byte{0}, []byte(itemID))
+}
+
+// similar marks what copies have in common; nothing in common is no mark.
+func (m idMaker) similar(key []byte) (mark pack.Similar) {
+	if len(key) > 0 {
+		id := sum(m.names, []byte("similar\x00"), key)
+		copy(mark[:], id[:])
+	}
+	return mark
 }
 
 // folder and cursor name rows of a mailbox without saying what they are of.

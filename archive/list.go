@@ -429,7 +429,7 @@ func (l *lister) time(ordinal uint32) (time.Time, error) {
 func versionOf(mailbox string, v *journal.Version) *Version {
 	return &Version{Mailbox: mailbox, ID: v.ID, ItemID: v.ItemID, ChangeKey: v.ChangeKey, FolderID: v.FolderID, To: Forever,
 		Size: v.Size, SHA256: v.SHA256, Associated: v.Associated, Unparsed: v.Unparsed, Summary: v.Summary,
-		recipe: v.Recipe, recipeIsChunk: v.RecipeIsChunk}
+		recipe: v.Recipe}
 }
 
 // Changes yields what the records after a position say, in order. What is not complete yet is among it: a reader that

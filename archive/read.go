@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"container/list"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,36 +8,78 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"sync"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/wire"
 )
 
 // chunkBytes reads a chunk. The slice is shared: it must not be changed.
-func (a *Archive) chunkBytes(ctx context.Context, ref chunkID) ([]byte, error) {
-	frame, at, err := a.cat.place(ref)
+func (a *Archive) chunkBytes(ctx context.Context, id chunkID) ([]byte, error) {
+	c, err := a.cat.chunk(id)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := a.frame(ctx, frame)
+	data, err := a.stored(ctx, id, c)
+	if err != nil || c.base == (chunkID{}) {
+		return data, err
+	}
+	base, err := a.whole(ctx, c.base)
+	if err != nil {
+		return nil, fmt.Errorf("base of chunk %x: %w", id, err)
+	}
+	data, err = delta.Apply(base, data, maxRef)
+	if err != nil {
+		return nil, fmt.Errorf("%w: chunk %x: %w", ErrDamaged, id, err)
+	}
+	return data, a.proof(id, data)
+}
+
+// whole reads a chunk that is no delta.
+func (a *Archive) whole(ctx context.Context, id chunkID) ([]byte, error) {
+	c, err := a.cat.chunk(id)
 	if err != nil {
 		return nil, err
 	}
-	if uint64(at.Offset)+uint64(at.Length) > uint64(len(plain)) {
-		return nil, fmt.Errorf("%w: chunk %x lies outside of its frame", ErrDamaged, ref)
+	if c.base != (chunkID{}) {
+		return nil, fmt.Errorf("%w: chunk %x is a base and a delta", ErrDamaged, id)
 	}
-	data := plain[at.Offset : at.Offset+at.Length]
-	if a.ids.chunk(data) != ref {
-		return nil, fmt.Errorf("%w: chunk %x has other bytes", ErrDamaged, ref)
+	return a.stored(ctx, id, c)
+}
+
+// stored reads what a pack holds of a chunk, and proves it when that is the chunk itself.
+func (a *Archive) stored(ctx context.Context, id chunkID, c chunkRow) ([]byte, error) {
+	ref, err := a.cat.frameRow(c.pack, c.at.Frame)
+	if err != nil {
+		return nil, err
 	}
-	return data, nil
+	plain, err := a.frame(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if uint64(c.at.Offset)+uint64(c.at.Length) > uint64(len(plain)) {
+		return nil, fmt.Errorf("%w: chunk %x lies outside of its frame", ErrDamaged, id)
+	}
+	data := plain[c.at.Offset : c.at.Offset+c.at.Length]
+	if c.base != (chunkID{}) {
+		return data, nil
+	}
+	return data, a.proof(id, data)
+}
+
+// proof compares a chunk's bytes with its name.
+func (a *Archive) proof(id chunkID, data []byte) error {
+	if a.ids.chunk(data) != id {
+		return fmt.Errorf("%w: chunk %x has other bytes", ErrDamaged, id)
+	}
+	return nil
 }
 
 func (a *Archive) frame(ctx context.Context, ref pack.FrameRef) ([]byte, error) {
-	if plain := a.frames.get(ref.Pack, ref.Ordinal); plain != nil {
+	key := frameKey{ref.Pack, ref.Ordinal}
+	if plain, ok := a.frames.get(key); ok {
 		return plain, nil
 	}
 	plain, err := a.packs.Frame(ctx, ref)
@@ -48,19 +89,17 @@ func (a *Archive) frame(ctx context.Context, ref pack.FrameRef) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	a.frames.put(ref.Pack, ref.Ordinal, plain)
+	a.frames.put(key, plain, len(plain))
 	return plain, nil
 }
 
-// recipeOf reads a version's recipe.
-func (a *Archive) recipeOf(ctx context.Context, inline []byte, chunk *chunkID) (*recipe, error) {
-	if chunk != nil {
-		var err error
-		if inline, err = a.chunkBytes(ctx, *chunk); err != nil {
-			return nil, err
-		}
+// recipeOf reads a recipe.
+func (a *Archive) recipeOf(ctx context.Context, id chunkID) (*recipe, error) {
+	data, err := a.chunkBytes(ctx, id)
+	if err != nil {
+		return nil, err
 	}
-	r, err := decodeRecipe(inline)
+	r, err := decodeRecipe(data)
 	if errors.Is(err, errRecipe) {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -70,20 +109,14 @@ func (a *Archive) recipeOf(ctx context.Context, inline []byte, chunk *chunkID) (
 // references are the chunks that a version needs, its recipe's own included. A recipe of the open group has been
 // accounted for when it was put.
 func (a *Archive) references(ctx context.Context, v *journal.Version, g *group) ([]chunkID, error) {
-	var refs []chunkID
-	var own *chunkID
-	if v.RecipeIsChunk {
-		id := chunkID(v.Recipe)
-		if _, ok := g.fresh[id]; ok {
-			return nil, nil
-		}
-		own = &id
-		refs = append(refs, id)
+	if _, ok := g.fresh[v.Recipe]; ok {
+		return nil, nil
 	}
-	r, err := a.recipeOf(ctx, v.Recipe, own)
+	r, err := a.recipeOf(ctx, v.Recipe)
 	if err != nil {
 		return nil, err
 	}
+	refs := []chunkID{v.Recipe}
 	for _, s := range r.streams {
 		for _, c := range s.chunks {
 			refs = append(refs, c.id)
@@ -95,12 +128,7 @@ func (a *Archive) references(ctx context.Context, v *journal.Version, g *group) 
 // OpenBlob reads an item's blob, byte for byte as it was put. The reader fails at the end if the bytes are not those: a
 // caller that must not hand out wrong bytes reads to the end first. Memory does not grow with the blob.
 func (a *Archive) OpenBlob(ctx context.Context, v *Version) (io.ReadCloser, error) {
-	var own *chunkID
-	if v.recipeIsChunk {
-		id := chunkID(v.recipe)
-		own = &id
-	}
-	r, err := a.recipeOf(ctx, v.recipe, own)
+	r, err := a.recipeOf(ctx, v.recipe)
 	if err != nil {
 		return nil, fmt.Errorf("item %s: %w", v.ID, err)
 	}
@@ -219,25 +247,35 @@ func (b *blobReader) end() error {
 	return io.EOF
 }
 
-// place tells where a chunk lies.
-func (c *catalog) place(id chunkID) (pack.FrameRef, pack.Place, error) {
-	var ref pack.FrameRef
-	var at pack.Place
+// chunkRow is what the catalog knows of a chunk.
+type chunkRow struct {
+	pack uint32
+	at   pack.Place
+	base chunkID // not zero: the pack holds the delta from this one
+}
+
+var errNowhere = fmt.Errorf("%w: the chunk is nowhere", ErrDamaged)
+
+// chunk tells where a chunk lies; errNowhere when no pack has it.
+func (c *catalog) chunk(id chunkID) (chunkRow, error) {
+	var out chunkRow
 	row, err := c.get(append([]byte{keyChunk}, id[:]...))
 	if err != nil {
-		return ref, at, err
+		return out, err
 	}
 	if row == nil {
-		return ref, at, fmt.Errorf("%w: chunk %x is nowhere", ErrDamaged, id)
+		return out, fmt.Errorf("%w: %x", errNowhere, id)
 	}
 	r := wire.NewReader(row)
-	n := r.Uint32()
-	at = pack.Place{Frame: r.Uint32(), Offset: r.Uint32(), Length: r.Uint32()}
-	if err := r.Done(); err != nil {
-		return ref, at, fmt.Errorf("%w: catalog: chunk: %w", ErrDamaged, err)
+	out.pack = r.Uint32()
+	out.at = pack.Place{Frame: r.Uint32(), Offset: r.Uint32(), Length: r.Uint32()}
+	if r.More() {
+		out.base = chunkID(r.Fixed(len(chunkID{})))
 	}
-	ref, err = c.frameRow(n, at.Frame)
-	return ref, at, err
+	if err := r.Done(); err != nil {
+		return out, fmt.Errorf("%w: catalog: chunk: %w", ErrDamaged, err)
+	}
+	return out, nil
 }
 
 func (c *catalog) frameRow(n, frame uint32) (pack.FrameRef, error) {
@@ -298,52 +336,8 @@ func (c *catalog) packRow(n uint32) (pack.FrameRef, error) {
 	return ref, nil
 }
 
-// frameCache keeps the frames read last, up to a number of bytes.
-type frameCache struct {
-	mu    sync.Mutex // guards the rest
-	limit int
-	size  int
-	order *list.List // of *cachedFrame, newest first
-	index map[frameKey]*list.Element
-}
-
+// frameKey names a frame in the cache.
 type frameKey struct {
 	pack  pack.Name
 	frame uint32
-}
-
-type cachedFrame struct {
-	key   frameKey
-	plain []byte
-}
-
-func newFrameCache(limit int) *frameCache {
-	return &frameCache{limit: limit, order: list.New(), index: map[frameKey]*list.Element{}}
-}
-
-func (c *frameCache) get(name pack.Name, frame uint32) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.index[frameKey{name, frame}]
-	if e == nil {
-		return nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*cachedFrame).plain
-}
-
-func (c *frameCache) put(name pack.Name, frame uint32, plain []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key := frameKey{name, frame}
-	if c.index[key] != nil {
-		return
-	}
-	c.index[key] = c.order.PushFront(&cachedFrame{key, plain})
-	c.size += len(plain)
-	for c.size > c.limit && c.order.Len() > 1 {
-		old := c.order.Remove(c.order.Back()).(*cachedFrame)
-		delete(c.index, old.key)
-		c.size -= len(old.plain)
-	}
 }

@@ -11,9 +11,9 @@ import (
 type Kind uint8
 
 const (
-	Framing Kind = iota // kept in the recipe itself: a few bytes, over and over
-	Small               // small properties
-	Text                // bodies, headers
+	Framing Kind = iota // a few bytes, over and over
+	Small               // what differs from copy to copy of the same thing: properties, headers, recipients
+	Text                // bodies
 	Bulk                // attachments, and whatever could not be read
 )
 
@@ -28,7 +28,7 @@ type Segment struct {
 const (
 	recipeVersion = 1
 	cutterVersion = 1         // package chunker's rule and this archive's keyed table
-	maxInline     = 2 << 10   // a longer recipe is a chunk of its own
+	maxInline     = 1 << 20   // bytes of small streams that a recipe holds itself
 	maxRecipe     = 16 << 20  // what a pack takes as one chunk
 	maxStreams    = 1 << 16   // of one item
 	maxPeriod     = 2         // takes in a run
@@ -45,9 +45,8 @@ type chunkRef struct {
 	length uint32
 }
 
-// stream is what the segments of one number add up to: literal bytes, or chunks.
+// stream is what the segments of one number add up to: literal bytes in the recipe itself, or chunks.
 type stream struct {
-	kind    Kind
 	literal []byte
 	chunks  []chunkRef
 }
@@ -108,12 +107,10 @@ func (r *recipe) encode() []byte {
 	b := []byte{recipeVersion, cutterVersion}
 	b = wire.AppendUvarint(b, uint64(len(r.streams)))
 	for _, s := range r.streams {
-		b = append(b, byte(s.kind))
-		if s.kind == Framing {
-			b = wire.AppendBytes(b, s.literal)
-			continue
-		}
 		b = wire.AppendUvarint(b, uint64(len(s.chunks)))
+		if len(s.chunks) == 0 {
+			b = wire.AppendBytes(b, s.literal)
+		}
 		for _, c := range s.chunks {
 			b = wire.AppendUvarint(append(b, c.id[:]...), uint64(c.length))
 		}
@@ -158,14 +155,12 @@ func (r *recipe) decodeStreams(in *wire.Reader) error {
 	}
 	r.streams = make([]stream, 0, n)
 	for range n {
-		s := stream{kind: Kind(in.Byte())}
-		if s.kind == Framing {
+		s := stream{chunks: make([]chunkRef, 0, in.Count(len(chunkID{})+1))}
+		for range cap(s.chunks) {
+			s.chunks = append(s.chunks, chunkRef{chunkID(in.Fixed(len(chunkID{}))), in.Uint32()})
+		}
+		if len(s.chunks) == 0 {
 			s.literal = in.Bytes()
-		} else {
-			s.chunks = make([]chunkRef, 0, in.Count(len(chunkID{})+1))
-			for range cap(s.chunks) {
-				s.chunks = append(s.chunks, chunkRef{chunkID(in.Fixed(len(chunkID{}))), in.Uint32()})
-			}
 		}
 		r.streams = append(r.streams, s)
 	}

@@ -34,12 +34,11 @@ func rounds(share, all int) int {
 func rollRecipe(r *rand.Rand) *recipe {
 	out := &recipe{streams: []stream{}}
 	for range r.IntN(5) {
-		s := stream{kind: Kind(r.IntN(4))}
-		if s.kind == Framing {
+		s := stream{chunks: []chunkRef{}}
+		if r.IntN(2) == 0 {
 			s.literal = make([]byte, r.IntN(200))
 		} else {
-			s.chunks = []chunkRef{}
-			for range r.IntN(4) {
+			for range 1 + r.IntN(4) {
 				s.chunks = append(s.chunks, chunkRef{chunkID{byte(r.Uint32()), 1}, 1 + r.Uint32N(300_000)})
 			}
 		}
@@ -142,10 +141,10 @@ func TestGather(t *testing.T) {
 func goldenRecipe() *recipe {
 	return &recipe{
 		streams: []stream{
-			{kind: Framing, literal: bytes.Repeat([]byte{1, 0, 0, 0}, 3)},
-			{kind: Small, chunks: []chunkRef{{chunkID{0xA1}, 700}}},
-			{kind: Bulk, chunks: []chunkRef{{chunkID{0xB1}, 60_000}, {chunkID{0xB2}, 35_040}}},
-			{kind: Text, chunks: []chunkRef{}},
+			{chunks: []chunkRef{}, literal: bytes.Repeat([]byte{1, 0, 0, 0}, 3)},
+			{chunks: []chunkRef{{chunkID{0xA1}, 700}}},
+			{chunks: []chunkRef{{chunkID{0xB1}, 60_000}, {chunkID{0xB2}, 35_040}}},
+			{chunks: []chunkRef{}},
 		},
 		runs: []run{{1, []take{{1, 650}}}, {3, []take{{0, 4}, {2, 31_680}}}, {1, []take{{1, 50}}}},
 	}
@@ -208,7 +207,7 @@ func TestRecipeRefusals(t *testing.T) {
 		{"no times", edit(func(r *recipe) { r.runs = append(r.runs, run{0, []take{{1, 1}}}) }), errRecipe},
 		{"no takes", edit(func(r *recipe) { r.runs = append(r.runs, run{1, nil}) }), errRecipe},
 		{"three takes", edit(func(r *recipe) { r.runs = append(r.runs, run{1, make([]take, 3)}) }), errRecipe},
-		{"times beyond all, and round", (&recipe{streams: []stream{{kind: Framing, literal: []byte("four")}}, runs: []run{{0xAAAAAAAAAAAAAAAC, []take{{0, 3}}}}}).encode(), errRecipe}, // 3 times that is 4
+		{"times beyond all, and round", (&recipe{streams: []stream{{literal: []byte("four")}}, runs: []run{{0xAAAAAAAAAAAAAAAC, []take{{0, 3}}}}}).encode(), errRecipe}, // 3 times that is 4
 		{"times beyond all", edit(func(r *recipe) { r.runs[1].times = 1 << 63 }), errRecipe},
 	} {
 		if _, err := decodeRecipe(tt.b); !errors.Is(err, tt.want) || errors.Is(err, ErrVersion) != (tt.want == ErrVersion) {
@@ -223,7 +222,7 @@ func TestRecipeBomb(t *testing.T) {
 	for i := range chunks {
 		chunks[i] = chunkRef{chunkID{byte(i)}, maxRef}
 	}
-	r := &recipe{streams: []stream{{kind: Bulk, chunks: chunks}, {kind: Bulk, chunks: chunks}}, runs: []run{{4 * maxRef, []take{{0, 1}, {1, 1}}}}}
+	r := &recipe{streams: []stream{{chunks: chunks}, {chunks: chunks}}, runs: []run{{4 * maxRef, []take{{0, 1}, {1, 1}}}}}
 	b := r.encode()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

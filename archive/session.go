@@ -17,6 +17,7 @@ type Item struct {
 	Associated                  bool
 	Unparsed                    string // why the blob could not be read
 	Summary                     []byte
+	Similar                     []byte // what copies of the same thing have in common, empty when there is no such thing
 }
 
 // Session brings one mailbox up to date. What it adds is durable after a checkpoint has landed, so that a broken run can
@@ -204,7 +205,7 @@ func (s *Session) Known(itemID string) (changeKey, folderID string, ok bool, err
 
 // Put adds a version of an item with the content that was written.
 func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
-	v, err := content.finish(ctx)
+	v, err := content.finish(ctx, item.Similar)
 	if err != nil {
 		return err
 	}
@@ -234,7 +235,7 @@ func (s *Session) add(v journal.Version) {
 		sec.Versions = append(sec.Versions, v)
 	}
 	delete(sec.gone, v.ID)
-	s.a.group.rows += int64(len(v.Recipe) + len(v.Summary) + len(v.ItemID) + len(v.ChangeKey) + len(v.FolderID) + 128)
+	s.a.group.rows += int64(len(v.Summary) + len(v.ItemID) + len(v.ChangeKey) + len(v.FolderID) + 144)
 }
 
 // Amend adds a version that shares the blob of the living one: another change key, and the summary as change makes it of a

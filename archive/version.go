@@ -50,8 +50,7 @@ type Version struct {
 	LastSeen  time.Time // time of the last one; the latest of the mailbox when it is still alive
 	Deleted   bool      // the item is not in the mailbox's latest snapshot
 
-	recipe        []byte // the recipe, or the id of the chunk that holds it
-	recipeIsChunk bool
+	recipe chunkID
 }
 
 // Folder is one state of a folder of a mailbox, visible in the snapshots [From, To).

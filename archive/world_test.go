@@ -14,6 +14,7 @@ import (
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/pack"
 )
 
 // clock goes on a second at each look. It is for concurrent use.
@@ -133,6 +134,9 @@ func (w *world) run(t testing.TB, mailbox string, work func(s *Session)) Snapsho
 
 // put is putItem for those who expect errors.
 func put1(ctx context.Context, s *Session, item Item, data []byte) error {
+	if item.Similar == nil {
+		item.Similar = []byte{byte(len(data)), byte(len(data) >> 8)}
+	}
 	c := s.NewContent(ctx)
 	for _, seg := range segments(data) {
 		if err := c.Add(seg); err != nil {
@@ -206,12 +210,40 @@ func (w *world) snapshots(t testing.TB, mailbox string) (list []Snapshot) {
 	return list
 }
 
-// blobOf is the content of a number: of many sizes, and some share long runs with others.
+// copies adds items that are like one another but for a field.
+func (w *world) copies(t testing.TB, s *Session, item string, count int) {
+	t.Helper()
+	for n := range count {
+		data := noise(77, 3000)
+		copy(data[100:], fmt.Sprintf("copy %d of %s", n, item))
+		if err := put1(t.Context(), s, Item{ItemID: fmt.Sprint(item, n), Similar: []byte("copies")}, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// recipeChunk stores bytes as a recipe that no item has yet.
+func (w *world) recipeChunk(t *testing.T, b []byte) chunkID {
+	t.Helper()
+	id := w.ids.chunk(b)
+	if err := w.group.recipe(t.Context(), id, b, pack.Similar{}); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "recipes", func(s *Session) { wantErr(t, "cursor", s.SetCursor(fmt.Sprintf("%x", id), []byte{1}), nil) })
+	return id
+}
+
+// blobOf is the content of a number: of many sizes; some share long runs with others, and some are like others but for a
+// field.
 func blobOf(n int) []byte {
 	size := []int{0, 5, 300, 2_000, 2_000, 9_000, 110_000}[n%7]
 	data := noise(uint64(n), size)
 	if size > 100_000 {
 		copy(data[10_000:], noise(uint64(n%3), 90_000))
+	}
+	if size == 2_000 && n%2 == 1 {
+		data = noise(uint64(n%3), size)
+		copy(data[900:], fmt.Sprint("field ", n))
 	}
 	if n%2 == 0 {
 		copy(data, bytes.Repeat([]byte(fmt.Sprintf("text %d ", n)), size/9))

@@ -43,7 +43,7 @@
 //	5 folder    bytes id · bytes parent id · bytes name · bytes class · bytes kind
 //	6 folder gone  bytes id
 //	7 version   16 bytes id · bytes item id · bytes change key · bytes folder id · varint size · 32 bytes SHA-256 ·
-//	            varint flags (1 associated, 2 recipe is a chunk) · bytes unparsed reason · bytes summary · bytes recipe
+//	            16 bytes id of the recipe's chunk · varint flags (1 associated) · bytes unparsed reason · bytes summary
 //	8 gone      16 bytes id
 //	9 cursor    bytes key · varint 0 removed, 1 set · bytes value
 //	10 complete varint: the section's snapshot is complete and from now on visible (0)

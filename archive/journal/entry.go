@@ -48,10 +48,9 @@ type Version struct {
 	Size                        int64
 	SHA256                      [32]byte
 	Associated                  bool
-	RecipeIsChunk               bool // Recipe is the id of the chunk that holds the recipe
+	Recipe                      [16]byte // the chunk that says how to make the item's bytes
 	Unparsed                    string
 	Summary                     []byte
-	Recipe                      []byte
 }
 
 // Cursor is where the next run goes on; a nil Value removes the key.
@@ -154,16 +153,13 @@ func (v *Version) Append(p []byte) []byte {
 	if v.Associated {
 		flags |= 1
 	}
-	if v.RecipeIsChunk {
-		flags |= 2
-	}
 	p = append(p, v.ID[:]...)
 	for _, text := range []string{v.ItemID, v.ChangeKey, v.FolderID} {
 		p = wire.AppendBytes(p, text)
 	}
-	p = append(wire.AppendUvarint(p, uint64(v.Size)), v.SHA256[:]...)
+	p = append(append(wire.AppendUvarint(p, uint64(v.Size)), v.SHA256[:]...), v.Recipe[:]...)
 	p = wire.AppendUvarint(p, flags)
-	return wire.AppendBytes(wire.AppendBytes(wire.AppendBytes(p, v.Unparsed), v.Summary), v.Recipe)
+	return wire.AppendBytes(wire.AppendBytes(p, v.Unparsed), v.Summary)
 }
 
 // Read reads a version's fields. Flags of a newer program are ErrUnknownEntry, all else is the reader's error.
@@ -171,12 +167,11 @@ func (v *Version) Read(r *wire.Reader) error {
 	v.ID = [16]byte(r.Fixed(16))
 	v.ItemID, v.ChangeKey, v.FolderID = r.String(), r.String(), r.String()
 	v.Size = int64(r.Uvarint())
-	v.SHA256 = [32]byte(r.Fixed(32))
+	v.SHA256, v.Recipe = [32]byte(r.Fixed(32)), [16]byte(r.Fixed(16))
 	flags := r.Uvarint()
-	v.Associated, v.RecipeIsChunk = flags&1 != 0, flags&2 != 0
-	v.Unparsed = r.String()
-	v.Summary, v.Recipe = r.Bytes(), r.Bytes()
-	if flags > 3 {
+	v.Associated = flags&1 != 0
+	v.Unparsed, v.Summary = r.String(), r.Bytes()
+	if flags > 1 {
 		return fmt.Errorf("%w: version with flags %#x", ErrUnknownEntry, flags)
 	}
 	return nil

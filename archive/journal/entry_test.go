@@ -15,7 +15,7 @@ func normal(b *Body) *Body {
 	for i := range b.Sections {
 		for k := range b.Sections[i].Versions {
 			v := &b.Sections[i].Versions[k]
-			v.Summary, v.Recipe = append([]byte(nil), v.Summary...), append([]byte(nil), v.Recipe...)
+			v.Summary = append([]byte(nil), v.Summary...)
 		}
 	}
 	return b
@@ -96,7 +96,7 @@ func (r *roller) section() Section {
 	r.many(func() { s.Folders = append(s.Folders, Folder{r.text(), r.text(), r.text(), r.text(), r.text()}) })
 	r.many(func() { s.FoldersGone = append(s.FoldersGone, r.text()) })
 	r.many(func() {
-		s.Versions = append(s.Versions, Version{r.id(), r.text(), r.text(), r.text(), r.Int64(), r.sum(), r.IntN(2) == 0, r.IntN(2) == 0, r.text(), r.bytes(), r.bytes()})
+		s.Versions = append(s.Versions, Version{r.id(), r.text(), r.text(), r.text(), r.Int64(), r.sum(), r.IntN(2) == 0, r.id(), r.text(), r.bytes()})
 	})
 	r.many(func() { s.Gone = append(s.Gone, r.id()) })
 	r.many(func() {
@@ -118,7 +118,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 	t.Parallel()
 	section := entry(kindSection, wire.AppendUvarint(wire.AppendBytes(nil, "m"), 1))
 	flagged := (&Version{}).Append(nil)
-	flagged[16+3+1+32] = 4 // id, three empty texts, size, SHA-256, flags
+	flagged[16+3+1+32+16] = 4 // id, three empty texts, size, SHA-256, recipe, flags
 	cursor := wire.AppendBytes(wire.AppendUvarint(wire.AppendBytes(nil, "k"), 2), "v")
 	for _, tt := range []struct {
 		name string

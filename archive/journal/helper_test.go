@@ -45,7 +45,7 @@ func sample() *Body {
 				Folders:     []Folder{{ID: "f", ParentID: "p", Name: "In/box", Class: "IPF.Note", Kind: "inbox"}, {}},
 				FoldersGone: []string{"g", ""},
 				Versions: []Version{{ID: [16]byte{10}, ItemID: "AAMk=", ChangeKey: "CQ", FolderID: "f", Size: 1 << 33, SHA256: [32]byte{11},
-					Associated: true, RecipeIsChunk: true, Unparsed: "why", Summary: []byte{0, 1}, Recipe: []byte{2}}, {}},
+					Associated: true, Recipe: [16]byte{2}, Unparsed: "why", Summary: []byte{0, 1}}, {}},
 				Gone:     [][16]byte{{12}},
 				Cursors:  []Cursor{{Key: "k", Value: []byte("v")}, {Key: "empty", Value: []byte{}}, {Key: "gone"}},
 				Complete: true},

@@ -338,7 +338,7 @@ func thousand() *Body {
 	s := Section{Mailbox: "m", Ordinal: 1, Complete: true}
 	for n := range 1000 {
 		s.Versions = append(s.Versions, Version{ID: [16]byte{byte(n), byte(n >> 8)}, ItemID: string(make([]byte, 150)), ChangeKey: "CQAAABYAAAD", FolderID: "AAMkAD",
-			Size: 20_000, SHA256: sha256.Sum256([]byte{byte(n)}), Summary: make([]byte, 300), Recipe: make([]byte, 60)})
+			Size: 20_000, SHA256: sha256.Sum256([]byte{byte(n)}), Summary: make([]byte, 300), Recipe: [16]byte{byte(n)}})
 	}
 	return &Body{Sections: []Section{s}}
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // cut makes chunks of a size out of data.
-func cut(data []byte, size int, kind uint8) (out []piece) {
+func cut(data []byte, size int, class pack.Class) (out []piece) {
 	for n := 0; len(data) > 0; n++ {
 		k := min(size, len(data))
-		out = append(out, pieceOf(n, kind, data[:k]))
+		out = append(out, pieceOf(n, class, data[:k]))
 		data = data[k:]
 	}
 	return out
@@ -20,10 +20,10 @@ func cut(data []byte, size int, kind uint8) (out []piece) {
 func kinds() map[string][]piece {
 	const size = 32 << 20
 	return map[string][]piece{
-		"properties": cut(words(1, size), 1500, uint8(pack.Small)),
-		"text":       cut(words(2, size), 30_000, uint8(pack.Text)),
-		"attachment": cut(words(3, size), 64<<10, uint8(pack.Bulk)),
-		"random":     cut(noise(4, size), 64<<10, uint8(pack.Bulk)),
+		"properties": cut(words(1, size), 1500, pack.Small),
+		"text":       cut(words(2, size), 30_000, pack.Text),
+		"attachment": cut(words(3, size), 64<<10, pack.Bulk),
+		"random":     cut(noise(4, size), 64<<10, pack.Bulk),
 	}
 }
 

@@ -160,7 +160,7 @@ func TestAbortLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range cut(noise(1, 500_000), 30_000, 2) {
-		if err := w.Add(p.id, p.kind, p.class, p.data); err != nil {
+		if err := w.Add(p.Chunk, p.data); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,8 +34,13 @@
 //	  varint varint       sealed length; length of its chunks
 //	  varint              number of chunks; then for each chunk, in order of place
 //	    16 bytes          id
-//	    1 byte            kind
+//	    1 byte            class (0 small, 1 deltas, 2 text, 3 bulk), + 16 with a base, + 32 with a mark
 //	    varint            length
+//	    16 bytes          with a base: the id of the chunk of which this delta (package delta) makes the one of the entry
+//	    8 bytes           with a mark: what chunks may be like this one, a keyed hash
+//
+// A base is never a delta itself, so a chunk is at most two reads away. Chunks of one class are gathered together: what is
+// alike is compressed as one.
 //
 // Frames and chunks have no offsets: they are the sums of the lengths before them.
 //

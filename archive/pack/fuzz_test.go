@@ -12,8 +12,8 @@ import (
 
 func tableSeeds() [][]byte {
 	t := Table{Frames: []Frame{
-		{Sealed: 30, Plain: 7, Chunks: []Chunk{{ID: ChunkID{1}, Kind: 1, Length: 3}, {ID: ChunkID{2}, Length: 4}}},
-		{Sealed: 17, Chunks: []Chunk{{ID: ChunkID{3}, Kind: 2}}},
+		{Sealed: 30, Plain: 7, Chunks: []Chunk{{ID: ChunkID{1}, Class: Deltas, Base: ChunkID{9}, Length: 3}, {ID: ChunkID{2}, Similar: Similar{8}, Length: 4}}},
+		{Sealed: 17, Chunks: []Chunk{{ID: ChunkID{3}, Class: Text}}},
 	}}
 	empty := Table{}
 	return [][]byte{t.encode(), empty.encode(), {0xFF, 0xFF, 0xFF, 0xFF, 0x0F}, {1, 0, 0, 0xFF, 0xFF, 0xFF, 0x7F}}
@@ -91,7 +91,7 @@ func TestTableMustFitItsFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Add(ChunkID{1}, 0, Bulk, make([]byte, frameTarget)); err != nil {
+	if err := w.Add(Chunk{ID: ChunkID{1}, Class: Bulk}, make([]byte, frameTarget)); err != nil {
 		t.Fatal(err)
 	}
 	w.table.Frames[0].Sealed--

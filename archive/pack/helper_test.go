@@ -44,21 +44,27 @@ func words(seed uint64, n int) []byte {
 
 // piece is a chunk that went into a pack.
 type piece struct {
-	id    pack.ChunkID
-	kind  uint8
-	class pack.Class
-	data  []byte
+	pack.Chunk
+	data []byte
 }
 
-func pieceOf(n int, kind uint8, data []byte) piece {
-	return piece{pack.ChunkID{byte(n), byte(n >> 8), byte(n >> 16), 1}, kind, pack.Class(kind % 3), data}
+// pieceOf makes a chunk; every fifth has a mark, and those of the class of deltas a base.
+func pieceOf(n int, class pack.Class, data []byte) piece {
+	c := pack.Chunk{ID: pack.ChunkID{byte(n), byte(n >> 8), byte(n >> 16), 1}, Class: class, Length: uint32(len(data))}
+	if n%5 == 1 {
+		c.Similar = pack.Similar{byte(n), 7}
+	}
+	if class == pack.Deltas {
+		c.Base = pack.ChunkID{byte(n), 2}
+	}
+	return piece{c, data}
 }
 
 // smallPack holds something of every class, stored and compressed, in few bytes.
 func smallPack() []piece {
 	return []piece{
 		pieceOf(0, 0, words(1, 300)), pieceOf(1, 1, bytes.Repeat([]byte("x"), 200)), pieceOf(2, 2, noise(3, 100)),
-		pieceOf(3, 3, nil), pieceOf(4, 4, words(2, 90)), pieceOf(5, 1, []byte{7}),
+		pieceOf(3, 3, nil), pieceOf(4, 2, words(2, 90)), pieceOf(5, 1, []byte{7}),
 	}
 }
 
@@ -70,7 +76,7 @@ func mixedPack() (list []piece) {
 		if n%3 == 0 {
 			data = noise(byte(n), size)
 		}
-		list = append(list, pieceOf(n, uint8(n%4), data))
+		list = append(list, pieceOf(n, pack.Class(n%4), data))
 	}
 	return append(list, pieceOf(600, 2, noise(9, 16<<20)), pieceOf(601, 0, bytes.Repeat([]byte{0}, 16<<20)))
 }
@@ -91,7 +97,7 @@ func tryPack(t testing.TB, b blob.Bucket, seed byte, pieces []piece) (*pack.Tabl
 		return nil, err
 	}
 	for _, p := range pieces {
-		if err := w.Add(p.id, p.kind, p.class, p.data); err != nil {
+		if err := w.Add(p.Chunk, p.data); err != nil {
 			return nil, errors.Join(err, w.Abort())
 		}
 	}
@@ -127,15 +133,15 @@ func wantPieces(t *testing.T, r *pack.Reader, table *pack.Table, pieces []piece)
 	if len(got) != len(pieces) || table.Chunks() != len(pieces) {
 		t.Errorf("%d chunks in %d places, want %d", table.Chunks(), len(got), len(pieces))
 	}
-	kinds := map[pack.ChunkID]uint8{}
+	entries := map[pack.ChunkID]pack.Chunk{}
 	for _, f := range table.Frames {
 		for _, c := range f.Chunks {
-			kinds[c.ID] = c.Kind
+			entries[c.ID] = c
 		}
 	}
 	for _, p := range pieces {
-		if !bytes.Equal(got[p.id], p.data) || kinds[p.id] != p.kind {
-			t.Errorf("chunk %x: %d bytes of kind %d, want %d of kind %d", p.id[:4], len(got[p.id]), kinds[p.id], len(p.data), p.kind)
+		if !bytes.Equal(got[p.ID], p.data) || entries[p.ID] != p.Chunk {
+			t.Errorf("chunk %+v: %d bytes, want %+v, %d bytes", entries[p.ID], len(got[p.ID]), p.Chunk, len(p.data))
 		}
 	}
 }

@@ -67,10 +67,10 @@ func TestChunkTooLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Add(pack.ChunkID{1}, 0, pack.Bulk, make([]byte, 16<<20+1)); err == nil {
+	if err := w.Add(pack.Chunk{ID: pack.ChunkID{1}, Class: pack.Bulk}, make([]byte, 16<<20+1)); err == nil {
 		t.Error("a chunk over the limit was taken")
 	}
-	if err := w.Add(pack.ChunkID{2}, 0, pack.Bulk, []byte("good")); err != nil {
+	if err := w.Add(pack.Chunk{ID: pack.ChunkID{2}, Class: pack.Bulk}, []byte("good")); err != nil {
 		t.Errorf("and spoilt the pack: %v", err)
 	}
 }
@@ -85,8 +85,8 @@ func TestFullByChunks(t *testing.T) {
 	}
 	n := 0
 	for ; !w.Full(); n++ {
-		id := pieceOf(n, 0, nil).id
-		if err := w.Add(id, 0, pack.Small, id[:2]); err != nil {
+		id := pieceOf(n, 0, nil).ID
+		if err := w.Add(pack.Chunk{ID: id}, id[:2]); err != nil {
 			t.Fatal(err)
 		}
 	}

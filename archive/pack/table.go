@@ -43,10 +43,22 @@ type ChunkID [16]byte
 
 // Chunk is an entry of a table.
 type Chunk struct {
-	ID     ChunkID
-	Kind   uint8
-	Length uint32
+	ID      ChunkID
+	Class   Class
+	Length  uint32  // of what the pack holds
+	Base    ChunkID // not zero: what the pack holds is the delta (package delta) that makes the chunk of this one
+	Similar Similar // not zero: a base for chunks that are marked alike
 }
+
+// Similar marks what chunks may be like one another: a keyed hash of something that copies have in common.
+type Similar [8]byte
+
+// Flags of a chunk's entry, beside its class.
+const (
+	classBits  = 0x0f
+	hasBase    = 0x10
+	hasSimilar = 0x20
+)
 
 // Frame is what is sealed and read as one.
 type Frame struct {
@@ -78,12 +90,46 @@ func (t *Table) encode() []byte {
 		b = wire.AppendUvarint(b, uint64(f.Sealed))
 		b = wire.AppendUvarint(b, uint64(f.Plain))
 		b = wire.AppendUvarint(b, uint64(len(f.Chunks)))
-		for _, c := range f.Chunks {
-			b = append(append(b, c.ID[:]...), c.Kind)
-			b = wire.AppendUvarint(b, uint64(c.Length))
+		for i := range f.Chunks {
+			b = f.Chunks[i].append(b)
 		}
 	}
 	return b
+}
+
+func (c *Chunk) append(b []byte) []byte {
+	flags := byte(c.Class)
+	if c.Base != (ChunkID{}) {
+		flags |= hasBase
+	}
+	if c.Similar != (Similar{}) {
+		flags |= hasSimilar
+	}
+	b = append(append(b, c.ID[:]...), flags)
+	b = wire.AppendUvarint(b, uint64(c.Length))
+	if flags&hasBase != 0 {
+		b = append(b, c.Base[:]...)
+	}
+	if flags&hasSimilar != 0 {
+		b = append(b, c.Similar[:]...)
+	}
+	return b
+}
+
+func (c *Chunk) read(r *wire.Reader) error {
+	c.ID = ChunkID(r.Fixed(len(ChunkID{})))
+	flags := r.Byte()
+	c.Class, c.Length = Class(flags&classBits), r.Uint32()
+	if flags&hasBase != 0 {
+		c.Base = ChunkID(r.Fixed(len(ChunkID{})))
+	}
+	if flags&hasSimilar != 0 {
+		c.Similar = Similar(r.Fixed(len(Similar{})))
+	}
+	if r.Err() == nil && (c.Class >= classes || flags&^(classBits|hasBase|hasSimilar) != 0) {
+		return fmt.Errorf("%w: chunk with flags %#x", ErrVersion, flags)
+	}
+	return nil
 }
 
 func (t *Table) decode(b []byte) error {
@@ -94,7 +140,10 @@ func (t *Table) decode(b []byte) error {
 		f.Chunks = make([]Chunk, 0, r.Count(len(ChunkID{})+2))
 		var sum uint64
 		for range cap(f.Chunks) {
-			c := Chunk{ID: ChunkID(r.Fixed(len(ChunkID{}))), Kind: r.Byte(), Length: r.Uint32()}
+			var c Chunk
+			if err := c.read(r); err != nil {
+				return err
+			}
 			sum += uint64(c.Length)
 			f.Chunks = append(f.Chunks, c)
 		}

@@ -30,9 +30,10 @@ const (
 type Class uint8
 
 const (
-	Small Class = iota // properties: many, small, alike
-	Text               // bodies and headers
-	Bulk               // attachments and whatever is not read
+	Small  Class = iota // properties: many, small, alike
+	Deltas              // how chunks differ from others
+	Text                // bodies
+	Bulk                // attachments and whatever is not read
 	classes
 )
 
@@ -106,17 +107,18 @@ func (w *Writer) Size() int64 {
 // Full tells whether the pack is as large as packs should be. A caller that goes on adding makes one that no reader takes.
 func (w *Writer) Full() bool { return w.Size() >= fullSize || w.chunks >= fullChunks }
 
-// Add takes a chunk. Its place is known when the pack is closed.
-func (w *Writer) Add(id ChunkID, kind uint8, class Class, data []byte) error {
+// Add takes a chunk: its bytes, or the delta that makes them of its base. Its place is known when the pack is closed.
+func (w *Writer) Add(c Chunk, data []byte) error {
 	if len(data) > maxChunk {
 		return fmt.Errorf("chunk of %d bytes: at most %d go into a pack", len(data), maxChunk)
 	}
-	f := &w.open[class]
+	f := &w.open[c.Class]
+	c.Length = uint32(len(data))
 	f.plain = append(f.plain, data...)
-	f.chunks = append(f.chunks, Chunk{ID: id, Kind: kind, Length: uint32(len(data))})
+	f.chunks = append(f.chunks, c)
 	w.chunks++
 	if len(f.plain) >= frameTarget {
-		w.flush(class)
+		w.flush(c.Class)
 	}
 	return w.err
 }
