@@ -89,7 +89,7 @@ def journal():
 
 
 def chunks_of(pack, salt):
-    """Step 5: the chunks of a pack by their ids."""
+    """Step 5: what a pack holds, by chunk: (id of the base or None, bytes of the chunk or of its delta)."""
     data = read('packs/%s/%s' % (pack.hex()[:2], pack.hex()))
     assert data[:8] == b'MBPK' + struct.pack('<I', 1) and data[8:40] == salt and data[-8:] == b'MBPKEND1'
     assert hashlib.sha256(data[:-40]).digest() == data[-40:-8], 'damaged'
@@ -103,9 +103,32 @@ def chunks_of(pack, salt):
         frame = Fields(unpacked(frame[1:]) if frame[0] == 1 else frame[1:])
         assert len(frame.data) == plain
         for _ in range(table.varint()):
-            chunk, _kind = table.take(16), table.take(1)
-            out[chunk] = frame.take(table.varint())
+            chunk, flags = table.take(16), table.take(1)[0]
+            part = frame.take(table.varint())
+            base = table.take(16) if flags & 16 else None
+            _mark = table.take(8) if flags & 32 else None
+            out[chunk] = base, part
     return out
+
+
+def applied(base, delta):
+    """What a delta makes of its base (package delta)."""
+    fields = Fields(delta)
+    size, moves = fields.varint(), Fields(fields.bytes())
+    out, onwards = b'', 0
+    while moves.more():
+        inserted, copied, by = moves.varint(), moves.varint(), moves.varint()
+        onwards += by >> 1 if by & 1 == 0 else -(by + 1 >> 1)
+        out += fields.take(inserted) + base[onwards:onwards + copied]
+        onwards += copied
+    out += fields.data[fields.at:]
+    assert len(out) == size
+    return out
+
+
+def chunk_of(held, chunk):
+    base, part = held[chunk]
+    return part if base is None else applied(held[base][1], part)
 
 
 def blob(recipe, chunks):
@@ -114,15 +137,12 @@ def blob(recipe, chunks):
     assert fields.take(2) == b'\1\1'
     streams = []
     for _ in range(fields.varint()):
-        if fields.take(1) == b'\0':
-            streams.append(Fields(fields.bytes()))
-            continue
         parts = []
         for _ in range(fields.varint()):
             chunk, length = fields.take(16), fields.varint()
-            assert len(chunks[chunk]) == length
-            parts.append(chunks[chunk])
-        streams.append(Fields(b''.join(parts)))
+            parts.append(chunk_of(chunks, chunk))
+            assert len(parts[-1]) == length
+        streams.append(Fields(b''.join(parts) if parts else fields.bytes()))
     out = []
     while fields.more():
         times = fields.varint()
@@ -143,11 +163,10 @@ for kind, entry in journal():
     elif kind == 7:
         item = entry.take(16)
         _item_id, _change_key, _folder = entry.bytes(), entry.bytes(), entry.bytes()
-        size, digest, flags = entry.varint(), entry.take(32), entry.varint()
-        _unparsed, _summary, recipe = entry.bytes(), entry.bytes(), entry.bytes()
-        versions.append((mailbox, item, ordinal, size, digest, flags, recipe))
-for mailbox, item, ordinal, size, digest, flags, recipe in versions:
-    data = blob(chunks[recipe] if flags & 2 else recipe, chunks)
+        size, digest, recipe = entry.varint(), entry.take(32), entry.take(16)
+        versions.append((mailbox, item, ordinal, size, digest, recipe))
+for mailbox, item, ordinal, size, digest, recipe in versions:
+    data = blob(chunk_of(chunks, recipe), chunks)
     assert len(data) == size and hashlib.sha256(data).digest() == digest, 'not what was exported'
     if args.out:
         os.makedirs(os.path.join(args.out, mailbox), exist_ok=True)
