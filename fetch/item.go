@@ -66,7 +66,7 @@ func kindOf(k fasttransfer.Kind) archive.Kind {
 	switch k {
 	case fasttransfer.Framing:
 		return archive.Framing
-	case fasttransfer.Skeleton:
+	case fasttransfer.Skeleton, fasttransfer.Recipients:
 		return archive.Small
 	case fasttransfer.Headers, fasttransfer.Body, fasttransfer.HTML:
 		return archive.Text

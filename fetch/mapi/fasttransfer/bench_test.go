@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
 
 	"mailbrick/fetch/mapi"
@@ -57,46 +60,79 @@ func encode(t testing.TB, m *mapi.Message) []byte {
 	return b.Bytes()
 }
 
+// benchItems are blobs of one size each, and the published ones of a converter, all of them in one round.
+func benchItems(b *testing.B) map[string][][]byte {
+	b.Helper()
+	items := map[string][][]byte{
+		"text-20KB":  {encode(b, item(8000, 0))},
+		"file-20KB":  {encode(b, item(2000, 20<<10))},
+		"file-100KB": {encode(b, item(2000, 100<<10))},
+		"file-1MB":   {encode(b, item(2000, 1<<20))},
+	}
+	files, _ := filepath.Glob(data + "synthetic/*.bin")
+	for _, name := range files {
+		blob, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		items["synthetic"] = append(items["synthetic"], blob)
+	}
+	return items
+}
+
+// perItem runs each item in rounds and reports per item what testing reports per round.
+func perItem(b *testing.B, blobs [][]byte, one func(i int)) {
+	var before, after runtime.MemStats
+	size := 0
+	for _, blob := range blobs {
+		size += len(blob)
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		for i := range blobs {
+			one(i)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	items := float64(b.N) * float64(len(blobs))
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/items, "allocs/item")
+	b.ReportMetric(items/b.Elapsed().Seconds(), "items/s")
+}
+
 func BenchmarkScan(b *testing.B) {
-	for _, c := range []struct {
-		name  string
-		blob  []byte
-		build bool
-	}{
-		{"large", encode(b, item(2000, 6<<20)), false},
-		{"large/message", encode(b, item(2000, 6<<20)), true},
-		{"20KB", encode(b, item(8000, 0)), false},
-		{"20KB/message", encode(b, item(8000, 0)), true},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			b.SetBytes(int64(len(c.blob)))
-			b.ReportAllocs()
-			for b.Loop() {
-				v := fasttransfer.Visitor{Segment: func(fasttransfer.Segment) error { return nil }}
-				if c.build {
-					v.Message = &mapi.Message{}
-				}
-				if r, err := fasttransfer.Scan(bytes.NewReader(c.blob), v); err != nil || r.State != fasttransfer.Complete {
-					b.Fatal(r, err)
-				}
-			}
-		})
+	for name, blobs := range benchItems(b) {
+		for _, build := range []string{"check", "message"} {
+			b.Run(name+"/"+build, func(b *testing.B) {
+				perItem(b, blobs, func(i int) {
+					v := fasttransfer.Visitor{Segment: func(fasttransfer.Segment) error { return nil }}
+					if build == "message" {
+						v.Message, v.Keep = &mapi.Message{}, 1<<30
+					}
+					if r, err := fasttransfer.Scan(bytes.NewReader(blobs[i]), v); err != nil || r.State != fasttransfer.Complete {
+						b.Fatal(r, err)
+					}
+				})
+			})
+		}
 	}
 }
 
 func BenchmarkEncode(b *testing.B) {
-	for _, c := range []struct {
-		name string
-		m    *mapi.Message
-	}{{"large", item(2000, 6<<20)}, {"20KB", item(8000, 0)}} {
-		b.Run(c.name, func(b *testing.B) {
-			b.SetBytes(int64(len(encode(b, c.m))))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := fasttransfer.Encode(io.Discard, c.m, fasttransfer.EncodeOptions{}); err != nil {
+	for name, blobs := range benchItems(b) {
+		b.Run(name, func(b *testing.B) {
+			messages := make([]mapi.Message, len(blobs))
+			for i := range blobs {
+				if _, err := fasttransfer.Scan(bytes.NewReader(blobs[i]), fasttransfer.Visitor{Message: &messages[i], Keep: 1 << 30}); err != nil {
 					b.Fatal(err)
 				}
 			}
+			perItem(b, blobs, func(i int) {
+				if err := fasttransfer.Encode(io.Discard, &messages[i], fasttransfer.EncodeOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			})
 		})
 	}
 }

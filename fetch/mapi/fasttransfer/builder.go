@@ -37,6 +37,7 @@ const (
 )
 
 const (
+	usualRow  = 32      // properties of a recipient
 	trusted   = 1 << 20 // most that is allocated because a length says so
 	smallest  = 4 << 10 // from here on a value is read into its own memory
 	arenaSize = 8 << 10
@@ -50,7 +51,11 @@ func (b *builder) open(top *frame, kind where) frame {
 	case inWrapped:
 		f.bag = top.bag
 	case inRecipient:
-		m.Recipients = append(m.Recipients, nil)
+		var bag mapi.Bag
+		if n := len(m.Recipients); n > 0 { // rows are alike
+			bag = make(mapi.Bag, 0, min(len(m.Recipients[n-1]), usualRow))
+		}
+		m.Recipients = append(m.Recipients, bag)
 		f.bag = &m.Recipients[len(m.Recipients)-1]
 	case inAttachment:
 		f.attachment = len(m.Attachments)

@@ -39,9 +39,11 @@
 //
 //	0     framing: record headers, whole records other than transfer buffers
 //	1     skeleton: markers, tags, names, lengths, values below 1 KiB
-//	2..   one per value (or member of a list) of 1 KiB and more, in order of appearance
+//	2     recipients of the root: all from after their StartRecip to the end of their EndToRecip
+//	3..   one per value (or member of a list) of 1 KiB and more, in order of appearance
 //
-// so that equal attachments are equal streams, wherever records cut them. From
+// so that equal attachments and equal recipient tables are equal streams,
+// wherever records cut them. Recipients of embedded messages are skeleton. From
 // the place where a blob cannot be read any further, all the rest is one more
 // stream, Opaque. The cut is decided by the bytes alone: it needs no visitor.
 //

@@ -20,8 +20,7 @@ type input struct {
 	pos     int
 	end     int
 	base    int64 // offset in the blob of buf[0]
-	stream  int
-	kind    Kind
+	stream  stream
 	eof     bool
 	fatal   error // of the reader or the visitor
 	tail    []byte
@@ -39,7 +38,7 @@ func (in *input) buffered() int { return in.end - in.pos }
 // hand gives the visitor what was consumed for the present stream.
 func (in *input) hand() {
 	if in.segment != nil && in.pos > in.start && in.fatal == nil {
-		in.fatal = in.segment(Segment{Stream: in.stream, Kind: in.kind, Data: in.buf[in.start:in.pos]})
+		in.fatal = in.segment(Segment{Stream: in.stream.number, Kind: in.stream.kind, Data: in.buf[in.start:in.pos]})
 	}
 	in.start = in.pos
 }
@@ -80,10 +79,10 @@ func (in *input) more() {
 }
 
 // consume counts the next n buffered bytes to a stream and gives them, valid until the next call.
-func (in *input) consume(n, stream int, kind Kind) []byte {
-	if stream != in.stream || kind != in.kind {
+func (in *input) consume(n int, to stream) []byte {
+	if to != in.stream {
 		in.hand()
-		in.stream, in.kind = stream, kind
+		in.stream = to
 	}
 	data := in.buf[in.pos : in.pos+n]
 	in.pos += n
@@ -91,9 +90,9 @@ func (in *input) consume(n, stream int, kind Kind) []byte {
 }
 
 // drain hands all that is left out as one opaque stream.
-func (in *input) drain(stream int) {
+func (in *input) drain(number int) {
 	for in.fill(1) {
-		in.consume(in.buffered(), stream, Opaque)
+		in.consume(in.buffered(), stream{number, Opaque})
 	}
 	in.hand()
 	in.keepTail(in.buf[:in.pos])

@@ -5,8 +5,17 @@ import (
 	"fmt"
 )
 
+// stream is the number of a stream and what it holds.
+type stream struct {
+	number int
+	kind   Kind
+}
+
+// only is the stream of Framing, Skeleton or Recipients: these kinds have one each.
+func only(k Kind) stream { return stream{int(k), k} }
+
 // firstLong is the first stream number of long values.
-const firstLong = 2
+const firstLong = int(Recipients) + 1
 
 // records finds the slices of the FastTransfer stream in the framing.
 type records struct {
@@ -26,7 +35,7 @@ func (s *scanner) open() (bool, error) {
 		if !s.in.fill(recordHeader) {
 			return false, s.cut("record header", at)
 		}
-		h := s.in.consume(recordHeader, 0, Framing)
+		h := s.in.consume(recordHeader, only(Framing))
 		op, n := binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
 		s.rec.seen++
 		if s.rec.seen == 1 && op != opConfig {
@@ -59,7 +68,7 @@ func (s *scanner) control(op, n uint32, at int64) error {
 			return s.cutRecord(op, at)
 		}
 		take := min(left, int64(s.in.buffered()))
-		s.in.consume(int(take), 0, Framing)
+		s.in.consume(int(take), only(Framing))
 		left -= take
 	}
 	return nil
@@ -92,13 +101,13 @@ func (s *scanner) checkControl(op uint32, data []byte, at int64) error {
 	return nil
 }
 
-// take consumes n bytes of the stream as skeleton (n is small) and gives them,
+// take consumes n bytes of the present small stream (n is small) and gives them,
 // valid until the next call. nil at the end of the stream; fewer than n bytes
 // make an error.
 func (s *scanner) take(n int) ([]byte, error) {
 	if s.rec.left >= int64(n) && (s.in.buffered() >= n || s.in.fill(n)) {
 		s.rec.left -= int64(n)
-		return s.in.consume(n, 1, Skeleton), nil
+		return s.in.consume(n, only(s.small)), nil
 	}
 	return s.takeAcross(n)
 }
@@ -118,7 +127,7 @@ func (s *scanner) takeAcross(n int) ([]byte, error) {
 			return nil, s.cut("element", s.element)
 		}
 		k := min(n-len(s.atom), int(min(s.rec.left, int64(s.in.buffered()))))
-		s.atom = append(s.atom, s.in.consume(k, 1, Skeleton)...)
+		s.atom = append(s.atom, s.in.consume(k, only(s.small))...)
 		s.rec.left -= int64(k)
 	}
 	return s.atom, nil

@@ -12,6 +12,7 @@ type Kind uint8
 const (
 	Framing    Kind = iota // record headers, and all records but transfer buffers
 	Skeleton               // markers, small properties, headers of long values
+	Recipients             // the recipients of the message itself
 	Headers                // PidTagTransportMessageHeaders
 	Body                   // PidTagBody
 	HTML                   // PidTagHtml
@@ -36,6 +37,9 @@ type Spool interface {
 }
 
 // Visitor says what Scan is to do with what it reads. The zero Visitor checks only.
+//
+// There is no callback for a property, a recipient or an attachment: whoever wants those wants the tree around them, and
+// a tree without its long values is small. The long values pass by as segments while the tree grows.
 type Visitor struct {
 	Segment func(Segment) error // every byte of the blob exactly once, in order
 	Message *mapi.Message       // filled when not nil; as far as the blob could be read
@@ -75,6 +79,12 @@ type Report struct {
 	Embedded    int
 	Named       int // how many of Properties are named
 
+	// Similar is by what copies of the message are known, empty where nothing tells: a byte that says which property of
+	// the root it is, and the first KiB of its value. 1: PidTagInternetMessageId, which is the same in every mailbox; 2:
+	// PidTagSearchKey, which is the same at least in copies made inside a mailbox; 3: PidTagConversationTopic, 4:
+	// PidTagNormalizedSubject. It is a hint: others may write the same.
+	Similar []byte
+
 	Warnings []string // odd but understood, at most 16
 }
 
@@ -93,7 +103,7 @@ func Scan(r io.Reader, v Visitor) (Report, error) {
 	if v.Keep == 0 {
 		v.Keep = 1 << 20
 	}
-	s := scanner{in: newInput(r, v.Segment), next: firstLong, build: builder{keep: v.Keep, spool: v.Spool}}
+	s := scanner{in: newInput(r, v.Segment), small: Skeleton, next: firstLong, build: builder{keep: v.Keep, spool: v.Spool}}
 	if v.Message != nil {
 		s.build.on = true
 		s.stack = append(s.stack, frame{kind: inMessage, message: v.Message, bag: &v.Message.Properties})
@@ -127,6 +137,7 @@ func (s *scanner) finish(bad *verdict) (Report, error) {
 	}
 	s.in.drain(s.next)
 	s.report.Size = s.in.offset()
+	s.report.Similar = s.likeness.key
 	if bad != nil && s.in.notice() {
 		s.report.State, s.report.Reason = Truncated, "the server's notice of truncated data at the end"
 	}

@@ -28,15 +28,18 @@ type frame struct {
 }
 
 type scanner struct {
-	in      *input
-	rec     records
-	report  Report
-	stack   []frame
-	build   builder
-	next    int   // number of the next long stream
-	element int64 // offset of the present element
-	atom    []byte
-	name    mapi.Name
+	in       *input
+	rec      records
+	report   Report
+	stack    []frame
+	build    builder
+	likeness likeness
+	small    Kind  // where all goes but framing and long values
+	next     int   // number of the next long stream
+	element  int64 // offset of the present element
+	atom     []byte
+	name     mapi.Name
+	text     []byte // of a name, while it is read
 }
 
 func (s *scanner) top() *frame { return &s.stack[len(s.stack)-1] }
@@ -114,12 +117,7 @@ func (s *scanner) push(kind, first, last where) error {
 	if top.kind < first || top.kind > last {
 		return s.bad("a marker stands where none may", s.element)
 	}
-	nest := 0
-	for i := range s.stack {
-		if s.stack[i].kind == inEmbedded {
-			nest++
-		}
-	}
+	nest := s.nesting()
 	if kind == inEmbedded && nest == maxNesting {
 		return s.bad(fmt.Sprintf("messages nest deeper than %d", maxNesting), s.element)
 	}
@@ -129,7 +127,20 @@ func (s *scanner) push(kind, first, last where) error {
 	}
 	s.count(kind)
 	s.stack = append(s.stack, f)
+	if kind == inRecipient && nest == 0 {
+		s.small = Recipients
+	}
 	return nil
+}
+
+// nesting is how many embedded messages are open.
+func (s *scanner) nesting() (n int) {
+	for i := range s.stack {
+		if s.stack[i].kind == inEmbedded {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *scanner) count(kind where) {
@@ -148,6 +159,7 @@ func (s *scanner) pop(kind where) error {
 		return s.bad("an end marker does not match", s.element)
 	}
 	s.stack = s.stack[:len(s.stack)-1]
+	s.small = Skeleton
 	return nil
 }
 
@@ -169,9 +181,12 @@ func (s *scanner) property(tag mapi.Tag) error {
 	}
 	isMeta := meta(uint32(tag))
 	s.build.begin(!isMeta)
+	root := top.kind == inMessage || top.kind == inWrapped
+	s.likeness.begin(root && layout == mapi.LayoutVariable, tag.ID())
 	if err := s.value(tag, layout, width); err != nil {
 		return err
 	}
+	s.likeness.end()
 	if isMeta {
 		if tag == metaEcWarning {
 			s.report.warn("the server could not read a part of the item (EcWarning)")
@@ -220,7 +235,8 @@ func (s *scanner) readName() error {
 }
 
 func (s *scanner) readNameText() error {
-	var text []byte
+	text := s.text[:0]
+	defer func() { s.text = text }()
 	for {
 		b, err := s.need(2)
 		if err != nil {

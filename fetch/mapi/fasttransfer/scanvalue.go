@@ -101,13 +101,11 @@ func (s *scanner) maybeList(tag mapi.Tag, n uint32) error {
 	return s.members(n - 1)
 }
 
-// bytes reads n bytes of a value; from longValue on they are a stream of their own.
+// bytes reads n bytes of a value; from longValue on they are a stream of their own, but for those of recipients.
 func (s *scanner) bytes(n int64, kind Kind) error {
-	stream := 1
-	if n >= longValue {
-		stream = s.next
-	} else {
-		kind = Skeleton
+	to := only(s.small)
+	if n >= longValue && s.small == Skeleton {
+		to = stream{s.next, kind}
 	}
 	s.build.expect(n)
 	for n > 0 {
@@ -122,8 +120,10 @@ func (s *scanner) bytes(n int64, kind Kind) error {
 			return s.cut("value", s.element)
 		}
 		k := min(n, s.rec.left, int64(s.in.buffered()))
-		s.build.add(s.in.consume(int(k), stream, kind))
-		s.next = max(s.next, stream+1) // a number is used up by its first byte
+		data := s.in.consume(int(k), to)
+		s.build.add(data)
+		s.likeness.add(data)
+		s.next = max(s.next, to.number+1) // a number is used up by its first byte
 		s.rec.left -= k
 		n -= k
 		if s.build.err != nil {
