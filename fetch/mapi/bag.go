@@ -70,16 +70,20 @@ func (b Bag) text(p *Property) string {
 	return p.Text(0)
 }
 
-// CodePage is the code page of the bag's 8-bit strings.
+// CodePage is the code page of the bag's 8-bit strings: the one that is named for
+// them [MS-OXCMSG] 2.2.1.4, else that of the body, else what machines of the writer's
+// language use [MS-OXCMSG] 2.2.1.5. Pages that no 8-bit string of a message was ever in say nothing.
 func (b Bag) CodePage() int {
-	if cp, ok := b.Int32(PidTagMessageCodepage); ok && cp > 0 {
+	if cp, ok := b.Int32(PidTagMessageCodepage); ok && cp > 0 && cp != 1200 && cp != 1201 {
 		return int(cp)
 	}
-	cp, ok := b.Int32(PidTagInternetCodepage)
-	if !ok || cp <= 0 || cp == 65001 || cp == 1200 || cp == 20127 {
-		return 1252
+	switch cp, _ := b.Int32(PidTagInternetCodepage); {
+	case cp <= 0, cp == 65001, cp == 1200, cp == 1201, cp == 20127:
+	default:
+		return int(cp)
 	}
-	return int(cp)
+	locale, _ := b.Int32(PidTagMessageLocaleID)
+	return localeCodePage(uint32(locale))
 }
 
 func (b Bag) fixed(id uint16, width int) []byte {

@@ -55,10 +55,10 @@ func classSpecific(id uint16) bool { return id >= 0x6800 && id < 0x7C00 }
 // family makes one of all types of strings, keeping lists apart.
 func (t Type) family() Type {
 	switch {
-	case t&CodePage != 0:
-		return TypeUnicode | t&MultiValue
-	case t&^MultiValue == TypeString8:
-		return TypeUnicode | t&MultiValue
+	case t.IsString():
+		return TypeUnicode
+	case t&CodePage != 0, t == TypeString8|MultiValue:
+		return TypeUnicode | MultiValue
 	}
 	return t
 }
@@ -114,10 +114,11 @@ func (p *Property) Canonical() string {
 func (t Type) String() string {
 	if t&CodePage != 0 {
 		name := "PtypString"
-		if t&MultiValue != 0 {
+		number, list := t.page()
+		if list {
 			name = "PtypMultipleString"
 		}
-		return fmt.Sprintf("%s(%d)", name, uint16(t&^(CodePage|MultiValue)))
+		return fmt.Sprintf("%s(%d)", name, number)
 	}
 	single := t &^ MultiValue
 	name := typeName(single)

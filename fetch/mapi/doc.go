@@ -9,20 +9,22 @@
 //
 // # Values
 //
-// A Property holds its value as it stands in an export stream, little endian,
-// without the length word:
+// A Property holds its value [MS-OXCDATA] 2.11 as it stands in an export stream
+// [MS-OXCFXICS] 2.2.4.1, little endian, without the length word:
 //
 //	fixed types      2, 4, 8 or 16 bytes (Boolean is 2 [MS-OXCFXICS] 2.2.4.1.3)
 //	strings, binary  the bytes; strings end in a NUL of their width
 //	multi-valued     count:u32 then count members; members of strings and
 //	                 binary are length:u32 bytes
 //
-// Type 0x8000|cp is a string in Windows code page cp; 0x84B0 (1200, UTF-16LE)
-// is what Exchange writes and what the builders make.
+// Type 0x8000|cp is a string in Windows code page cp [MS-OXCFXICS] 2.2.4.1.1;
+// 0x84B0 (1200, UTF-16LE) is what Exchange writes and what the builders make.
+// 0x9000|cp is a list of such strings where there is no code page 0x1000|cp.
+// Strings of type 0x001E are in the code page that Bag.CodePage finds.
 //
 // # Bodies
 //
-// NativeBody says which body the others were made of. Text comes from
+// NativeBody says which body the others were made of [MS-OXBBODY]. Text comes from
 // PidTagBody, else from the native body; HTML from PidTagHtml, else from RTF
 // that was made of HTML. PidTagHtml is bytes in PidTagInternetCodepage, which is
 // often wrong: a byte order mark wins, then UTF-8 that can hardly be anything
@@ -32,7 +34,7 @@
 // # Names
 //
 // Canonical names tags, property sets and named properties as [MS-OXPROPS]
-// does. The facts are tables/*.tsv; go generate makes tables_gen.go of them.
+// does; named properties are those of [MS-OXCDATA] 2.6.1. The facts are tables/*.tsv; go generate makes tables_gen.go of them.
 // Display shows a value to people.
 //
 // # Summary

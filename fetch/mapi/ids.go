@@ -77,6 +77,7 @@ const (
 	PidTagSMTPAddress                  uint16 = 0x39FE
 	PidTagTransmittableDisplayName     uint16 = 0x3A20
 	PidTagInternetCodepage             uint16 = 0x3FDE
+	PidTagMessageLocaleID              uint16 = 0x3FF1
 	PidTagMessageCodepage              uint16 = 0x3FFD
 	PidTagSenderSMTPAddress            uint16 = 0x5D01
 	PidTagSentRepresentingSMTPAddress  uint16 = 0x5D02

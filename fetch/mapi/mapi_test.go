@@ -26,7 +26,7 @@ func TestLayouts(t *testing.T) {
 		0x0002: {mapi.LayoutFixed, 2}, 0x0003: {mapi.LayoutFixed, 4}, 0x000B: {mapi.LayoutFixed, 2}, 0x0014: {mapi.LayoutFixed, 8},
 		0x0048: {mapi.LayoutFixed, 16}, 0x000D: {mapi.LayoutVariable, 0}, 0x001E: {mapi.LayoutVariable, 0}, 0x84B0: {mapi.LayoutVariable, 0},
 		0x8000: {mapi.LayoutVariable, 0}, 0x1003: {mapi.LayoutFixedMV, 4}, 0x1048: {mapi.LayoutFixedMV, 16}, 0x101F: {mapi.LayoutVarMV, 0},
-		0x1102: {mapi.LayoutVarMV, 0}, 0x94B0: {mapi.LayoutVarMV, 0}, 0x100B: {}, 0x0000: {}, 0x0001: {}, 0x0011: {}, 0x100D: {}, 0x7FFF: {},
+		0x1102: {mapi.LayoutVarMV, 0}, 0x94B0: {mapi.LayoutVarMV, 0}, 0xD182: {mapi.LayoutVariable, 0}, 0xD56A: {mapi.LayoutVariable, 0}, 0x94E4: {mapi.LayoutVarMV, 0}, 0x100B: {}, 0x0000: {}, 0x0001: {}, 0x0011: {}, 0x100D: {}, 0x7FFF: {},
 	} {
 		if l, w := typ.Layout(); l != want.layout || w != want.width {
 			t.Errorf("%04X: %v %d", uint16(typ), l, w)
@@ -253,6 +253,48 @@ func TestCodePages(t *testing.T) {
 	}
 	if got := mapi.DecodeCodePage(65001, []byte("a\xFFb")); got != "a\uFFFDb" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestKOI8: the number of the code page has the bit of lists.
+func TestKOI8(t *testing.T) {
+	t.Parallel()
+	p := mapi.Property{Tag: mapi.MakeTag(0x37, mapi.CodePage|20866), Data: []byte("\xD0\xD2\xC9\x00"), Size: 4}
+	if !p.Tag.Type().IsString() || p.Text(0) != "при" || p.Tag.Type().String() != "PtypString(20866)" || p.Canonical() != "PidTagSubject" || p.Display(0, 0) != `"при"` {
+		t.Error(p.Tag.Type(), p.Text(0), p.Canonical(), p.Display(0, 0))
+	}
+	if got := (mapi.Bag{p}).Texts(0x37); len(got) != 1 || got[0] != "при" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestBagCodePage(t *testing.T) {
+	t.Parallel()
+	message, internet, locale := mapi.PidTagMessageCodepage, mapi.PidTagInternetCodepage, mapi.PidTagMessageLocaleID
+	for _, c := range []struct {
+		name string
+		bag  mapi.Bag
+		want int
+	}{
+		{"nothing", nil, 1252},
+		{"of the message", mapi.Bag{mapi.NewInt32(internet, 932), mapi.NewInt32(message, 1251)}, 1251},
+		{"UTF-16", mapi.Bag{mapi.NewInt32(message, 1200), mapi.NewInt32(internet, 932)}, 932},
+		{"of the body", mapi.Bag{mapi.NewInt32(internet, 28592), mapi.NewInt32(locale, 0x411)}, 28592},
+		{"UTF-8", mapi.Bag{mapi.NewInt32(internet, 65001), mapi.NewInt32(locale, 0x411)}, 932},
+		{"ASCII", mapi.Bag{mapi.NewInt32(internet, 20127), mapi.NewInt32(locale, 0x0419)}, 1251},
+		{"Polish", mapi.Bag{mapi.NewInt32(locale, 0x0415)}, 1250},
+		{"Taiwan", mapi.Bag{mapi.NewInt32(locale, 0x0404)}, 950},
+		{"China", mapi.Bag{mapi.NewInt32(locale, 0x0804)}, 936},
+		{"Serbian in Cyrillic", mapi.Bag{mapi.NewInt32(locale, 0x0C1A)}, 1251},
+		{"German", mapi.Bag{mapi.NewInt32(locale, 0x0407)}, 1252},
+		{"nonsense", mapi.Bag{mapi.NewInt32(message, -1), mapi.NewInt32(internet, -1), mapi.NewInt32(locale, -1)}, 1252},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.bag.CodePage(); got != c.want {
+				t.Errorf("%d, want %d", got, c.want)
+			}
+		})
 	}
 }
 

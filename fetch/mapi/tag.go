@@ -1,6 +1,10 @@
 package mapi
 
-import "fmt"
+import (
+	"fmt"
+
+	"mailbrick/fetch/mapi/codepage"
+)
 
 // Type is the type of a value [MS-OXCDATA] 2.11.1.
 type Type uint16
@@ -27,9 +31,9 @@ const (
 	TypeText        Type = 0x84B0 // UTF-16LE as a code-page string: the normal string of an export
 	TypeTexts       Type = 0x101F
 
-	// MultiValue is the bit that makes a type a list of that type.
+	// MultiValue is the bit that makes a type a list of that type [MS-OXCDATA] 2.11.1.
 	MultiValue Type = 0x1000
-	// CodePage is the bit that marks a string type whose low 15 bits are a code page.
+	// CodePage is the bit that marks a string type whose low 15 bits are a code page [MS-OXCFXICS] 2.2.4.1.1.
 	CodePage Type = 0x8000
 )
 
@@ -47,8 +51,7 @@ const (
 // Layout is the layout of t and the width of its fixed part (0 where variable).
 func (t Type) Layout() (Layout, int) {
 	if t&CodePage != 0 {
-		// No Windows code page has the multi-value bit, so 0x94B0 is a list.
-		if t&MultiValue != 0 {
+		if _, list := t.page(); list {
 			return LayoutVarMV, 0
 		}
 		return LayoutVariable, 0
@@ -67,6 +70,18 @@ func (t Type) Layout() (Layout, int) {
 		return LayoutVarMV, 0
 	}
 	return LayoutFixedMV, width
+}
+
+// page is the code page of a code-page type, and whether it is a list. The bit of
+// lists is also one of the numbers of code pages, such as 20866 and 21866, KOI8:
+// 0xD182 is a string in 20866, but 0x94B0 is a list of strings in 1200, for there
+// is no code page 5296.
+func (t Type) page() (number int, list bool) {
+	number = int(t &^ CodePage)
+	if t&MultiValue == 0 || codepage.Name(number) != "" {
+		return number, false
+	}
+	return number &^ int(MultiValue), true
 }
 
 // width is the size of a single value; 0 where it carries its length.
@@ -97,7 +112,8 @@ func listable(t Type) bool {
 // IsString says whether values of t are one string.
 func (t Type) IsString() bool {
 	if t&CodePage != 0 {
-		return t&MultiValue == 0
+		_, list := t.page()
+		return !list
 	}
 	return t == TypeString8 || t == TypeUnicode
 }

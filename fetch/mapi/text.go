@@ -20,7 +20,7 @@ func decodeText(t Type, data []byte, codePage int) string {
 	case t == TypeUnicode:
 		codePage = 1200
 	case t&CodePage != 0:
-		codePage = int(t &^ (CodePage | MultiValue))
+		codePage, _ = t.page()
 	case t == TypeString8, t == TypeBinary:
 	default:
 		return ""

@@ -7,7 +7,8 @@
 // # Framing
 //
 // A blob is a sequence of records, all integers little endian, no magic, no
-// trailer, no checksum:
+// trailer, no checksum. No specification has them; they are the calls of MAPI's
+// transfer interface, one after another:
 //
 //	0        4        8
 //	| opcode | length | data[length] ...
@@ -19,6 +20,9 @@
 //	2       TransferBuffer      a slice of the stream, at most 31680 bytes; one or more
 //
 // # Stream
+//
+// Tokens are those of [MS-OXCFXICS] 2.2.4.1, markers 2.2.4.1.4, meta-properties
+// 2.2.4.1.5, their order that of messageContent in 2.2.4.2 and 2.2.4.3:
 //
 //	stream    = *( marker:u32 / propValue )
 //	propValue = type:u16 id:u16 [ set:GUID ( 0x00 lid:u32 / 0x01 UTF-16LE NUL ) ] value

@@ -67,7 +67,7 @@ type encoder struct {
 	scratch  []byte
 }
 
-// message writes messageContent [MS-OXCFXICS] 2.2.4.3.
+// message writes messageContent [MS-OXCFXICS] 2.2.4.2.
 func (e *encoder) message(m *mapi.Message, depth int) error {
 	if depth > maxNesting {
 		return fmt.Errorf("%w: messages nest deeper than %d", ErrNotEncodable, maxNesting)
