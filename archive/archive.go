@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,28 +53,15 @@ var (
 	errClosed = errors.New("archive is closed")
 )
 
-const (
-	configObject = "config"
-	keyObject    = "keys/passphrase"
-	plainObject  = "keys/plain" // the key in the clear: an archive without encryption
-	configLimit  = 64 << 10
-)
-
-// config is the object "config", JSON, so that people can read it.
-type config struct {
-	Format    int       `json:"format"`
-	ID        string    `json:"id"`
-	Created   time.Time `json:"created"`
-	Encrypted bool      `json:"encrypted"`
-}
-
 // Options say how an archive is opened. Only Bucket and Catalog have to be set.
 type Options struct {
 	Bucket     blob.Bucket
-	Catalog    string        // folder of this machine's catalog
-	Passphrase string        // opens an encrypted archive
-	Wait       time.Duration // how long to wait for another process to let the catalog go
-	WorkFactor int           // scrypt's, for Init; 0 is seal's default
+	Catalog    string          // folder of this machine's catalog
+	Identities []seal.Identity // open an encrypted archive; they are tried first, being cheap
+	Passphrase string          // opens an encrypted archive
+	Talk       seal.Talk       // for plugins of identities
+	Wait       time.Duration   // how long to wait for another process to let the catalog go
+	WorkFactor int             // scrypt's, for Init; 0 is seal's default
 	Clock      func() time.Time
 	Random     io.Reader
 
@@ -125,156 +111,6 @@ type Archive struct {
 	group   *group
 }
 
-// Init makes an archive in an empty bucket. An empty passphrase makes one without encryption: its key lies beside it. One
-// that was broken off can be done again: the same passphrase takes up the key that it left.
-func Init(ctx context.Context, o Options) error {
-	o.defaults()
-	encrypted := o.Passphrase != ""
-	name := plainObject
-	if encrypted {
-		name = keyObject
-	}
-	left, err := leftOf(ctx, o.Bucket)
-	if err != nil {
-		return err
-	}
-	if left == "" {
-		err = o.writeKey(ctx, name)
-	} else if _, keyErr := readKey(ctx, o.Bucket, config{Encrypted: encrypted}, o.Passphrase); left != name || keyErr != nil {
-		err = fmt.Errorf("%w: %s, of an archive that was begun another way", ErrExists, left)
-	}
-	if err != nil {
-		return err
-	}
-	return o.writeConfig(ctx, encrypted)
-}
-
-// leftOf is the key of an Init that was broken off. Anything else in the bucket is an error.
-func leftOf(ctx context.Context, b blob.Bucket) (key string, err error) {
-	for info, err := range b.List(ctx, "") {
-		if err != nil {
-			return "", fmt.Errorf("look into the bucket: %w", err)
-		}
-		if key != "" || info.Name != keyObject && info.Name != plainObject {
-			return "", fmt.Errorf("%w: %s", ErrExists, info.Name)
-		}
-		key = info.Name
-	}
-	return key, nil
-}
-
-func (o *Options) writeKey(ctx context.Context, name string) error {
-	key, err := seal.NewKey(o.Random)
-	if err != nil {
-		return err
-	}
-	data := key[:]
-	if name == keyObject {
-		factor := o.WorkFactor
-		if factor == 0 {
-			factor = seal.DefaultWorkFactor
-		}
-		if data, err = seal.Wrap(key, o.Passphrase, factor); err != nil {
-			return err
-		}
-	}
-	if err := put(ctx, o.Bucket, name, data); err != nil {
-		return fmt.Errorf("write key: %w", err)
-	}
-	return nil
-}
-
-// writeConfig comes last: without it there is no archive.
-func (o *Options) writeConfig(ctx context.Context, encrypted bool) error {
-	var id ID
-	if _, err := io.ReadFull(o.Random, id[:]); err != nil {
-		return fmt.Errorf("name the archive: %w", err)
-	}
-	c, err := json.MarshalIndent(config{FormatVersion, id.String(), o.Clock().UTC().Truncate(time.Second), encrypted}, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := put(ctx, o.Bucket, configObject, append(c, '\n')); err != nil {
-		return fmt.Errorf("write config: %w", err)
-	}
-	return nil
-}
-
-func put(ctx context.Context, b blob.Bucket, name string, data []byte) error {
-	w, err := b.Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	return w.Commit()
-}
-
-func fetch(ctx context.Context, b blob.Bucket, name string, limit int64) ([]byte, error) {
-	r, err := b.Open(ctx, name, 0, -1)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is longer than %d bytes", name, limit)
-	}
-	return data, err
-}
-
-func readConfig(ctx context.Context, b blob.Bucket) (config, error) {
-	var c config
-	data, err := fetch(ctx, b, configObject, configLimit)
-	if errors.Is(err, blob.ErrNotExist) {
-		for info, err := range b.List(ctx, journal.Prefix) {
-			if err != nil {
-				return c, fmt.Errorf("look for a journal: %w", err)
-			}
-			return c, fmt.Errorf("%w: its config is missing, %s is there: put a copy of config back", ErrDamaged, info.Name)
-		}
-		return c, ErrNoArchive
-	}
-	if err != nil {
-		return c, fmt.Errorf("read config: %w", err)
-	}
-	if err := json.Unmarshal(data, &c); err != nil || c.Format == 0 || c.ID == "" {
-		return c, fmt.Errorf("%w: its config is not Mailbrick's", ErrNotArchive)
-	}
-	if c.Format != FormatVersion {
-		return c, fmt.Errorf("%w: the archive has %d, this program knows %d", ErrVersion, c.Format, FormatVersion)
-	}
-	return c, nil
-}
-
-func readKey(ctx context.Context, b blob.Bucket, c config, passphrase string) (seal.Key, error) {
-	name := plainObject
-	if c.Encrypted {
-		name = keyObject
-	}
-	data, err := fetch(ctx, b, name, configLimit)
-	if errors.Is(err, blob.ErrNotExist) {
-		return seal.Key{}, fmt.Errorf("%w: its key is missing: %w", ErrDamaged, err)
-	}
-	if err != nil {
-		return seal.Key{}, fmt.Errorf("read key: %w", err)
-	}
-	if c.Encrypted {
-		return seal.Unwrap(data, passphrase)
-	}
-	if len(data) != len(seal.Key{}) {
-		return seal.Key{}, fmt.Errorf("%w: key has %d bytes", ErrDamaged, len(data))
-	}
-	return seal.Key(data), nil
-}
-
-// NeedsPassphrase tells whether an archive is encrypted; it fails where there is none.
-func NeedsPassphrase(ctx context.Context, b blob.Bucket) (bool, error) {
-	c, err := readConfig(ctx, b)
-	return c.Encrypted, err
-}
-
 // Open opens an archive and brings the catalog up to the journal's head.
 func Open(ctx context.Context, o Options) (*Archive, error) {
 	o.defaults()
@@ -282,10 +118,11 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := readKey(ctx, o.Bucket, c, o.Passphrase)
+	ring, err := o.openRing(ctx, c.Encrypted)
 	if err != nil {
 		return nil, err
 	}
+	key := ring.Root()
 	a := &Archive{opts: o, config: c, key: key, packs: pack.NewReader(o.Bucket, key), ids: newIDMaker(key),
 		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](32 << 20)}
 	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {

@@ -299,6 +299,9 @@ func TestRefusals(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(filepath.Join(root, "config.copy")); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		config string
 		want   error

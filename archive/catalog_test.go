@@ -300,6 +300,7 @@ func TestMissingPartsAreNamed(t *testing.T) {
 	ta.session("m", func(s *Session) { putItem(t, s, Item{ItemID: "1", ChangeKey: "k"}, blobOf(6)) })
 	wantErr(t, "close", ta.Close(), nil)
 	wantErr(t, "lose config", ta.opts.Bucket.Remove(t.Context(), configObject), nil)
+	wantErr(t, "lose its copy", ta.opts.Bucket.Remove(t.Context(), configObject+copySuffix), nil)
 	_, err := Open(t.Context(), ta.opts)
 	wantErr(t, "no config", err, ErrDamaged)
 }

@@ -263,6 +263,9 @@ func TestTheFutureIsRefused(t *testing.T) {
 			w.close(t)
 			before := strings.Join(w.memory.Names(), " ")
 			w.memory.Put(object, tt.change(w.memory.Bytes(object)))
+			if w.memory.Bytes(object+copySuffix) != nil {
+				w.memory.Put(object+copySuffix, w.memory.Bytes(object))
+			}
 			fresh := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
 			err := fresh.tryOpen(t.Context())
 			if wantErr(t, "new catalog", err, ErrVersion); errors.Is(err, ErrDamaged) {

@@ -4,10 +4,17 @@
 //
 // # What an archive is
 //
-//	config          JSON: format version, id, whether it is encrypted
-//	keys/           the archive key: "passphrase" is an age file, "plain" is the key itself (an archive without encryption)
+//	config          JSON: format version, id, when it was made, whether it is encrypted, and "sum": SHA-256, in hexadecimal,
+//	                of these four as they stand there ("true" or "false" the last), a space between them
+//	keys/           the archive key, a file for each who can open it: KIND.HOLDER.GENERATION (package seal; the generation in
+//	                six digits). Of a holder's files the one of the highest generation is his. Without encryption there is
+//	                one, of kind "plain"
 //	packs/          chunks (package pack)
 //	journal/        what was added and removed, when and by whom (package journal)
+//
+// Without config and keys nothing can be read, so each lies there twice, under its name and under that name and ".copy". A
+// reader takes the copy when the first is missing or its digest is wrong. Both of a config are written before the archive is
+// used, config first.
 //
 // Beside them, on each machine that uses it, lies a catalog: what journal and packs say, laid out for questions in a
 // Pebble database. It follows the journal, holds nothing of its own and is rebuilt from the bucket when it is deleted.
@@ -70,6 +77,8 @@
 //   - The catalog is lost or damaged: delete it; opening follows the journal from record 1. One that a crash left with only
 //     some of its files, or of another version, is made anew without asking.
 //   - A process was killed: nothing to do. Packs that no record names stay behind; Check counts them and they are no error.
+//   - config or a key file is lost or damaged: its copy is read. When both are, put back any older copy of that one file;
+//     other holders open the archive all the same.
 //   - A pack is damaged or missing: Check names it and the items that need it.
 //   - The bucket is older than the catalog knows (a copy was put back): opening refuses, ErrRollback. Delete the catalog to
 //     accept the older state.

@@ -62,7 +62,7 @@ func TestFailingBucket(t *testing.T) {
 				}
 				again.finish(t, runs)
 			}
-			if failed == 0 {
+			if failed == 0 && kind != blobtest.Truncated { // all that a run reads lies there twice
 				t.Error("nothing ever failed")
 			}
 		})
@@ -195,6 +195,7 @@ func TestInitElse(t *testing.T) {
 			o := Options{Bucket: m, Passphrase: tt.left, WorkFactor: 5}
 			wantErr(t, "init", Init(t.Context(), o), nil)
 			wantErr(t, "remove", m.Remove(t.Context(), configObject), nil)
+			wantErr(t, "remove", m.Remove(t.Context(), configObject+copySuffix), nil)
 			if tt.more != "" {
 				m.Put(tt.more, []byte("x"))
 			}

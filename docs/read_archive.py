@@ -3,9 +3,9 @@
 
 usage: read_archive.py ARCHIVE [KEYFILE] [-o DIR]
 
-KEYFILE is what `age -d ARCHIVE/keys/passphrase` gives; an archive without encryption needs none. With -o the exported blobs are
+KEYFILE is the ring that step 2 there gets with age; an archive without encryption needs none. With -o the exported blobs are
 written into DIR. Needs Python's package "cryptography" and the program zstd."""
-import argparse, hashlib, json, os, struct, subprocess
+import argparse, base64, glob, hashlib, json, os, struct, subprocess
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -23,12 +23,16 @@ def read(name):
 
 
 def archive_key():
-    if not args.keyfile:
-        return read('keys/plain')
-    with open(args.keyfile) as f:
-        word, digits = f.readline().split()
-    assert word == 'MAILBRICK-KEY-1'
-    return bytes.fromhex(digits)
+    """Step 2: the first generation; all others are for what says that it is sealed under them."""
+    if args.keyfile:
+        with open(args.keyfile) as f:
+            ring = f.read()
+    else:
+        with open(glob.glob(os.path.join(args.archive, 'keys/plain.*'))[0]) as f:
+            ring = base64.b64decode(dict(line.split(' ', 1) for line in f)['ring']).decode()
+    head, first = ring.splitlines()[:2]
+    assert head == 'mailbrick-ring 1' and first.startswith('1 ')
+    return bytes.fromhex(first[2:])
 
 
 def opened(purpose, salt, number, sealed, place):

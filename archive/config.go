@@ -1,0 +1,153 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"mailbrick/archive/blob"
+	"mailbrick/archive/journal"
+	"mailbrick/archive/seal"
+)
+
+const (
+	configObject = "config"
+	configLimit  = 64 << 10
+)
+
+// config is the object "config", JSON, so that people can read it.
+type config struct {
+	Format    int       `json:"format"`
+	ID        string    `json:"id"`
+	Created   time.Time `json:"created"`
+	Encrypted bool      `json:"encrypted"`
+	Sum       string    `json:"sum"` // of what stands before, so that a changed byte does not pass for a setting
+}
+
+func (c config) sum() string {
+	text := fmt.Sprintf("%d %s %s %t", c.Format, c.ID, c.Created.Format(time.RFC3339), c.Encrypted)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+}
+
+// Init makes an archive in an empty bucket. An empty passphrase makes one without encryption: its key lies beside it. One
+// that was broken off can be done again: the same passphrase takes up the key that it left.
+func Init(ctx context.Context, o Options) error {
+	o.defaults()
+	encrypted := o.Passphrase != ""
+	left, err := leftOf(ctx, o.Bucket)
+	if err != nil {
+		return err
+	}
+	if left == "" {
+		err = o.writeFirstKey(ctx, encrypted)
+	} else {
+		err = o.takeUpKey(ctx, left, encrypted)
+	}
+	if err != nil {
+		return err
+	}
+	return o.writeConfig(ctx, encrypted)
+}
+
+// leftOf is the key of an Init that was broken off. Anything else in the bucket is an error.
+func leftOf(ctx context.Context, b blob.Bucket) (key string, err error) {
+	names, err := listTwice(ctx, b, "")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if _, isKey := parseKeyObject(name); key != "" || !isKey {
+			return "", fmt.Errorf("%w: %s", ErrExists, name)
+		}
+		key = name
+	}
+	return key, nil
+}
+
+func (o *Options) writeFirstKey(ctx context.Context, encrypted bool) error {
+	ring, err := seal.NewRing(o.Random)
+	if err != nil {
+		return err
+	}
+	to, name := seal.PlainRecipient(), "everybody"
+	if encrypted {
+		name = "first password"
+		if to, err = seal.PassphraseRecipient(o.Passphrase, o.WorkFactor); err != nil {
+			return err
+		}
+	}
+	f, err := seal.NewFile(ring, to, name, o.Clock(), o.Random)
+	if err != nil {
+		return err
+	}
+	return o.putKey(ctx, f)
+}
+
+// takeUpKey goes on with the key of an Init that was broken off. Its copy may be missing.
+func (o *Options) takeUpKey(ctx context.Context, name string, encrypted bool) error {
+	_, keyErr := o.openRing(ctx, encrypted)
+	f, err := o.readKey(ctx, name)
+	if keyErr != nil || err != nil {
+		return fmt.Errorf("%w: %s, of an archive that was begun another way", ErrExists, name)
+	}
+	return o.putKey(ctx, f)
+}
+
+// writeConfig comes last: without it there is no archive.
+func (o *Options) writeConfig(ctx context.Context, encrypted bool) error {
+	var id ID
+	if _, err := io.ReadFull(o.Random, id[:]); err != nil {
+		return fmt.Errorf("name the archive: %w", err)
+	}
+	c := config{Format: FormatVersion, ID: id.String(), Created: o.Clock().UTC().Truncate(time.Second), Encrypted: encrypted}
+	c.Sum = c.sum()
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := putTwice(ctx, o.Bucket, configObject, append(data, '\n')); err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	return nil
+}
+
+func readConfig(ctx context.Context, b blob.Bucket) (config, error) {
+	c, err := fetchTwice(ctx, b, configObject, configLimit, parseConfig)
+	if !errors.Is(err, blob.ErrNotExist) {
+		if err != nil {
+			err = fmt.Errorf("read config: %w", err)
+		}
+		return c, err
+	}
+	for info, err := range b.List(ctx, journal.Prefix) {
+		if err != nil {
+			return c, fmt.Errorf("look for a journal: %w", err)
+		}
+		return c, fmt.Errorf("%w: its config is missing, %s is there: put a copy of config back", ErrDamaged, info.Name)
+	}
+	return c, ErrNoArchive
+}
+
+func parseConfig(data []byte) (config, error) {
+	var c config
+	if err := json.Unmarshal(data, &c); err != nil || c.Format == 0 || c.ID == "" {
+		return c, fmt.Errorf("%w: its config is not Mailbrick's", ErrNotArchive)
+	}
+	if c.Format != FormatVersion {
+		return c, fmt.Errorf("%w: the archive has %d, this program knows %d", ErrVersion, c.Format, FormatVersion)
+	}
+	if c.Sum != c.sum() {
+		return c, fmt.Errorf("%w: its config is not what was written", ErrDamaged)
+	}
+	return c, nil
+}
+
+// NeedsPassphrase tells whether an archive is encrypted; it fails where there is none.
+func NeedsPassphrase(ctx context.Context, b blob.Bucket) (bool, error) {
+	c, err := readConfig(ctx, b)
+	return c.Encrypted, err
+}

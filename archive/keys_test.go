@@ -1,0 +1,276 @@
+package archive
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/seal"
+)
+
+// sealedArchive is an empty archive that the password "secret" opens.
+func sealedArchive(t *testing.T) (*blobtest.Memory, Options) {
+	t.Helper()
+	m := new(blobtest.Memory)
+	o := Options{Bucket: m, Passphrase: "secret", WorkFactor: 1, Clock: new(clock).now}
+	wantErr(t, "init", Init(t.Context(), o), nil)
+	return m, o
+}
+
+// host makes an identity and the options that open with nothing else.
+func host(t *testing.T, b blob.Bucket) (seal.Recipient, Options) {
+	t.Helper()
+	identity, _, err := seal.NewIdentity()
+	wantErr(t, "identity", err, nil)
+	to, err := identity.Recipient()
+	wantErr(t, "recipient", err, nil)
+	return to, Options{Bucket: b, Identities: []seal.Identity{identity}, Clock: new(clock).now}
+}
+
+func openKeys(t *testing.T, o Options) *Keys {
+	t.Helper()
+	k, err := OpenKeys(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func wantOpens(t *testing.T, what string, o Options, want error) {
+	t.Helper()
+	o.Catalog, o.fs = "catalog", vfs.NewMem()
+	a, err := Open(t.Context(), o)
+	wantErr(t, what, err, want)
+	if err == nil {
+		wantErr(t, what+": close", a.Close(), nil)
+	}
+}
+
+func TestHolders(t *testing.T) {
+	t.Parallel()
+	m, byPassword := sealedArchive(t)
+	k := openKeys(t, byPassword)
+	to, byHost := host(t, m)
+	wantOpens(t, "before it is a holder", byHost, ErrWrongKey)
+	added, err := k.Add(t.Context(), to, "server 1")
+	wantErr(t, "add", err, nil)
+	wantOpens(t, "as a holder", byHost, nil)
+	wantErr(t, "add it again", third(k.Add(t.Context(), to, "server 2")), ErrExists)
+	wantErr(t, "add nobody", third(k.Add(t.Context(), seal.PlainRecipient(), "all")), seal.ErrRecipient)
+
+	holders, err := openKeys(t, byHost).Holders(t.Context())
+	if err != nil || len(holders) != 2 {
+		t.Fatalf("%d holders, %v", len(holders), err)
+	}
+	first, second := holders[0], holders[1]
+	if first.Kind != seal.Passphrase || first.Name != "first password" || second.ID != added.ID || second.Name != "server 1" || second.Recipient != to.Text() || second.Created.IsZero() {
+		t.Errorf("holders %+v", holders)
+	}
+	wantErr(t, "remove nobody", k.Remove(t.Context(), "0123"), ErrNotFound)
+	wantErr(t, "remove", k.Remove(t.Context(), first.ID), nil)
+	wantOpens(t, "the password that was removed", byPassword, ErrWrongKey)
+	before := strings.Join(m.Names(), " ")
+	wantErr(t, "remove the last", k.Remove(t.Context(), second.ID), ErrLastHolder)
+	if after := strings.Join(m.Names(), " "); after != before {
+		t.Errorf("a refusal left %s", after)
+	}
+	wantOpens(t, "the last", byHost, nil)
+}
+
+func third(_ Holder, err error) error { return err }
+
+// TestPlanted: what somebody without the key puts among the files opens nothing, is told, and does not count as a holder.
+func TestPlanted(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	ring, err := seal.NewRing(rand.Reader)
+	wantErr(t, "ring", err, nil)
+	strange, byStranger := host(t, m)
+	for _, to := range []seal.Recipient{seal.PlainRecipient(), strange} {
+		f, err := seal.NewFile(ring, to, "me too", o.Clock(), rand.Reader)
+		wantErr(t, "file", err, nil)
+		m.Put(nameOf(f).object(), f.Bytes())
+	}
+	m.Put("keys/passphrase.0123456789abcdef.000001", []byte("nonsense"))
+	m.Put("keys/readme", []byte("not a key"))
+	k := openKeys(t, o)
+	holders, err := k.Holders(t.Context())
+	wantErr(t, "list", err, nil)
+	sound := ""
+	for _, h := range holders {
+		if h.Err == nil {
+			sound += h.ID
+		} else if !errors.Is(h.Err, seal.ErrDamaged) || h.Name != "" {
+			t.Errorf("%+v", h)
+		}
+	}
+	wantErr(t, "remove the only one", k.Remove(t.Context(), sound), ErrLastHolder)
+	if _, err := k.rotate(t.Context()); !errors.Is(err, seal.ErrDamaged) {
+		t.Errorf("rotate for a stranger: %v", err)
+	}
+	for _, h := range holders {
+		if h.Err != nil {
+			wantErr(t, "remove "+h.ID, k.Remove(t.Context(), h.ID), nil)
+		}
+	}
+	wantOpens(t, "as ever", o, nil)
+	wantOpens(t, "the stranger", byStranger, ErrWrongKey)
+}
+
+func TestNoEncryptionNoHolders(t *testing.T) {
+	t.Parallel()
+	if _, err := OpenKeys(t.Context(), Options{Bucket: initialised(t)}); !errors.Is(err, ErrNotEncrypted) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := OpenKeys(t.Context(), Options{Bucket: new(blobtest.Memory)}); !errors.Is(err, ErrNoArchive) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSmallObjectsLieTwice: one of the two may be lost or damaged in any way.
+func TestSmallObjectsLieTwice(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	names := m.Names()
+	if len(names) != 4 {
+		t.Fatalf("%q", names)
+	}
+	for _, name := range names {
+		good := m.Bytes(name)
+		wantErr(t, "lose "+name, m.Remove(t.Context(), name), nil)
+		wantOpens(t, "without "+name, o, nil)
+		step := rounds(37, 1)
+		for at := 0; at < len(good); at += step {
+			undo := flip{name, at, 1}
+			m.Put(name, good)
+			restore := undo.do(m)
+			wantOpens(t, fmt.Sprintf("%s, byte %d changed", name, at), o, nil)
+			restore()
+		}
+		m.Put(name, good[:len(good)/2])
+		wantOpens(t, name+" cut", o, nil)
+		m.Put(name, good)
+	}
+	key := strings.TrimSuffix(names[2], copySuffix)
+	for _, tt := range []struct {
+		name, object string
+		spoil        func(name string)
+		want         error
+	}{
+		{"damaged", key, func(n string) { b := bytes.Clone(m.Bytes(n)); b[len(b)/2] ^= 1; m.Put(n, b) }, ErrNoKey},
+		{"lost", key, func(n string) { wantErr(t, "lose", m.Remove(t.Context(), n), nil) }, ErrNoKey},
+		{"later version", key, func(n string) { m.Put(n, []byte("mailbrick-key 2\n")) }, ErrVersion},
+		{"damaged", configObject, func(n string) { m.Put(n, bytes.Replace(m.Bytes(n), []byte("true"), []byte("false"), 1)) }, ErrDamaged},
+	} {
+		good := m.Bytes(tt.object)
+		tt.spoil(tt.object)
+		tt.spoil(tt.object + copySuffix)
+		wantOpens(t, tt.name+" both: "+tt.object, o, tt.want)
+		m.Put(tt.object, good)
+		m.Put(tt.object+copySuffix, good)
+	}
+}
+
+// TestWrongKeyTouchesNothing in the bucket, and makes no catalog.
+func TestWrongKeyTouchesNothing(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	faulty := blobtest.NewFaulty(m)
+	o.Bucket, o.Passphrase, o.Catalog, o.fs = faulty, "wrong", "catalog", vfs.NewMem()
+	wantErr(t, "open", second(Open(t.Context(), o)), ErrWrongKey)
+	_, err := OpenKeys(t.Context(), o)
+	wantErr(t, "open keys", err, ErrWrongKey)
+	if n := faulty.Calls(blobtest.Create) + faulty.Calls(blobtest.Remove); n > 0 {
+		t.Errorf("%d calls that write", n)
+	}
+	if left, err := o.fs.List("/"); err == nil && len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	m, byPassword := sealedArchive(t)
+	k := openKeys(t, byPassword)
+	to, byHost := host(t, m)
+	wantErr(t, "add", third(k.Add(t.Context(), to, "server")), nil)
+	if n, err := k.rotate(t.Context()); n != 2 || err != nil {
+		t.Fatalf("generation %d, %v", n, err)
+	}
+	for what, o := range map[string]Options{"password": byPassword, "host": byHost} {
+		again := openKeys(t, o)
+		if n, key := again.ring.Newest(); n != 2 || again.ring.Root() == key || again.ring.Root() != k.ring.Root() {
+			t.Errorf("%s: generation %d", what, n)
+		}
+	}
+	for _, name := range m.Names() {
+		if strings.Contains(name, ".000001") {
+			t.Errorf("%s is left", name)
+		}
+	}
+}
+
+// TestRotateBreaksOff at every call: all holders open all the same, and the next rotation is done.
+func TestRotateBreaksOff(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		m, byPassword := sealedArchive(t)
+		to, byHost := host(t, m)
+		wantErr(t, "add", third(openKeys(t, byPassword).Add(t.Context(), to, "server")), nil)
+		faulty := blobtest.NewFaulty(m)
+		breaking := byHost
+		breaking.Bucket = faulty
+		k := openKeys(t, breaking)
+		root := k.ring.Root()
+		faulty.Reset()
+		faulty.Order(blobtest.Fault{Nth: n, Kind: blobtest.Dead})
+		_, err := k.rotate(t.Context())
+		done := faulty.Calls(blobtest.Any) < n
+		if done != (err == nil) {
+			t.Errorf("death at call %d: %v", n, err)
+		}
+		for what, o := range map[string]Options{"password": byPassword, "host": byHost} {
+			if again := openKeys(t, o); again.ring.Root() != root {
+				t.Errorf("death at call %d: %s has another key", n, what)
+			}
+		}
+		after := openKeys(t, byPassword)
+		number, err := after.rotate(t.Context())
+		wantErr(t, fmt.Sprintf("death at call %d: rotate again", n), err, nil)
+		holders, err := after.Holders(t.Context())
+		wantErr(t, "list", err, nil)
+		for _, h := range holders {
+			if h.Err != nil || h.Generation != number || h.Name == "" {
+				t.Errorf("death at call %d: %+v", n, h)
+			}
+		}
+		if len(m.Names()) != 6 { // config and two holders, twice
+			t.Errorf("death at call %d: left %q", n, m.Names())
+		}
+		if done {
+			return
+		}
+	}
+}
+
+// TestRemovedIsNotRotated: who was removed and kept a copy of his file does not get the new generation.
+func TestRemovedIsNotRotated(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	k := openKeys(t, o)
+	to, byHost := host(t, m)
+	added, err := k.Add(t.Context(), to, "server")
+	wantErr(t, "add", err, nil)
+	wantErr(t, "remove", k.Remove(t.Context(), added.ID), nil)
+	_, err = k.rotate(t.Context())
+	wantErr(t, "rotate", err, nil)
+	_, err = OpenKeys(t.Context(), byHost)
+	wantErr(t, "open", err, ErrWrongKey)
+}
