@@ -40,17 +40,18 @@ var house = plan{
 		"fetch/mapi/fasttransfer": {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/eml": {layer: ground, imports: words("fetch/mapi fetch/mapi/tnef fetch/mapi/rtf"), // winmail.dat; a body that is only RTF
 			outside: words("github.com/emersion/go-message golang.org/x/net golang.org/x/text")},
-		"fetch/mapi/msg":     {layer: ground, imports: words("fetch/mapi fetch/mapi/msg/cfb fetch/mapi/codepage fetch/mapi/rtf")},
-		"fetch/mapi/msg/cfb": {layer: ground}, // compound files, which know sectors and no properties
-		"fetch/mapi/tnef":    {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage fetch/mapi/rtf")},
-		"fetch/mapi/vcard":   {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage")},
-		"fetch/mapi/pst":     {layer: ground, imports: words("fetch/mapi")},
-		"fetch/mapi/rtf":     {layer: ground, imports: words("fetch/mapi/codepage")},
-		"fetch/mbox":         {layer: ground}, // files of many messages, which knows where one ends and not what one is
-		"fetch/throttle":     {layer: ground},
-		"fetch/auth":         {layer: ground},
-		"fetch/ews":          {layer: ground, outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
-		"fetch/graph":        {layer: ground},
+		"fetch/mapi/calendar": {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage")}, // iCalendar that is not UTF-8
+		"fetch/mapi/msg":      {layer: ground, imports: words("fetch/mapi fetch/mapi/msg/cfb fetch/mapi/codepage fetch/mapi/rtf")},
+		"fetch/mapi/msg/cfb":  {layer: ground}, // compound files, which know sectors and no properties
+		"fetch/mapi/tnef":     {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage fetch/mapi/rtf")},
+		"fetch/mapi/vcard":    {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage")},
+		"fetch/mapi/pst":      {layer: ground, imports: words("fetch/mapi")},
+		"fetch/mapi/rtf":      {layer: ground, imports: words("fetch/mapi/codepage")},
+		"fetch/mbox":          {layer: ground}, // files of many messages, which knows where one ends and not what one is
+		"fetch/throttle":      {layer: ground},
+		"fetch/auth":          {layer: ground},
+		"fetch/ews":           {layer: ground, outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
+		"fetch/graph":         {layer: ground},
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),
 			outside: words("github.com/beevik/etree")},
 		"index/kql":     {layer: ground},
