@@ -10,36 +10,51 @@ import (
 	"mailbrick/fetch/mapi"
 )
 
-// collector walks the MIME tree and sorts its leaves into bodies and attachments.
+// maxLeaves bounds the attachments of a message; what comes after them stays in
+// the skeleton alone.
+const maxLeaves = 20000
+
+// collector walks the MIME tree and sorts its leaves into bodies, attachments and
+// what stands for properties.
 type collector struct {
 	depth       int // messages around this one
 	plain, html *part
+	text        string // of plain
 	page        []byte // of html
 	codePage    int32  // of page
 	group       int    // alternative that the body stands in
 	groups      int    // alternatives met
 	attachments []mapi.Attachment
+	content     content
+	holes       []hole // where the bytes of bodies and attachments stand
 }
 
 // root takes the message itself.
 func (c *collector) root(p part) {
-	if strings.HasPrefix(p.kind.kind, "text/") && !attached(&p) && p.kind.kind != "text/html" &&
-		p.kind.kind != "text/calendar" && !strings.Contains(p.kind.kind, "vcard") {
+	switch {
+	case attached(&p):
+	case p.kind.kind == "text/html":
+		c.html = &p
+		return
+	case c.content.take(&p, place{root: true}):
+		return
+	case strings.HasPrefix(p.kind.kind, "text/") && p.kind.kind != "text/calendar" && !isCard(p.kind.kind):
 		p.kind.kind = "text/plain" // enriched text and the like: better read than attached
 		c.plain = &p
 		return
 	}
-	if p.kind.kind == "text/html" && !attached(&p) {
-		c.html = &p
-		return
+	if isCMS(&p) {
+		c.content.add(mapi.NewText(mapi.PidTagMessageClass, "IPM.Note.SMIME")) // [MS-OXOSMIME] 2.1.3.1.1
 	}
-	c.walk(p, place{})
+	c.walk(p, place{root: true})
 }
 
 // place is where in the tree a part stands.
 type place struct {
 	nest        int
-	alternative int // number of the multipart/alternative around it, 0: none
+	alternative int  // number of the multipart/alternative around it, 0: none
+	root        bool // it is the message itself
+	report      bool // it stands right in the multipart/report that the message is
 }
 
 func attached(p *part) bool {
@@ -49,6 +64,8 @@ func attached(p *part) bool {
 func (c *collector) walk(p part, at place) {
 	if p.kind.top() == "multipart" && at.nest < maxMultiparts {
 		if children := p.children(); children != nil {
+			at.report = at.root && p.kind.kind == "multipart/report"
+			at.root = false
 			at.nest++
 			if p.kind.kind == "multipart/alternative" && at.alternative == 0 {
 				c.groups++
@@ -62,6 +79,8 @@ func (c *collector) walk(p part, at place) {
 		p.kind.kind = "text/plain" // no boundary or no parts: what is there is to be read
 	}
 	switch name := fileName(&p); {
+	case len(c.attachments) >= maxLeaves:
+	case c.content.take(&p, at):
 	case name == "" && !attached(&p) && c.body(&p, at):
 	case p.kind.kind == "message/rfc822" && c.depth < maxMessages:
 		c.embed(&p, name)
@@ -94,12 +113,15 @@ func (c *collector) body(p *part, at place) bool {
 // embed adds a message as an embedded message, or by value where it is none.
 func (c *collector) embed(p *part, name string) {
 	raw := p.decoded()
-	h, body := splitMessage(raw)
-	if len(h) == 0 {
+	f := splitMessage(raw)
+	if len(f.header) == 0 {
 		c.attach(p, name)
 		return
 	}
-	m := message(raw, h, body, c.depth+1)
+	m := f.message(c.depth + 1)
+	if bytes.Equal(raw, p.body) { // else it stays in the skeleton, as base64 [RFC 2046] 5.2.1 forbids
+		c.holes = append(c.holes, hole{span{p.at + f.dropped, p.end()}, fromMessage, len(c.attachments)})
+	}
 	b := c.common(p, name, mapi.AttachEmbedded)
 	if name == "" {
 		b = append(b, mapi.NewText(mapi.PidTagDisplayName, m.Subject()))
@@ -117,6 +139,7 @@ func (c *collector) attach(p *part, name string) {
 	if p.kind.params["charset"] != "" && p.kind.top() == "text" {
 		b = append(b, mapi.NewText(mapi.PidTagTextAttachmentCharset, p.kind.params["charset"]))
 	}
+	c.holes = append(c.holes, hole{span{p.at, p.end()}, fromAttachment, len(c.attachments)})
 	b = append(b,
 		mapi.NewInt32(mapi.PidTagAttachSize, int32(min(len(data), 1<<31-1))),
 		mapi.NewBinary(mapi.PidTagAttachData, data),
@@ -180,12 +203,18 @@ func extension(kind string) string {
 	return ".dat"
 }
 
-// finish settles the HTML body and gives the attachments, those that it shows hidden.
-func (c *collector) finish() []mapi.Attachment {
+// finish settles the bodies, and hides the attachments that the page shows.
+func (c *collector) finish() {
+	c.attachments = append(c.attachments, c.content.attachments...)
+	if c.plain != nil {
+		c.text = crlf(decodeCharset(c.plain.kind.params["charset"], c.plain.decoded()))
+		c.holes = append(c.holes, hole{span{c.plain.at, c.plain.end()}, fromPlain, 0})
+	}
 	if c.html == nil {
-		return c.attachments
+		return
 	}
 	c.page, c.codePage = htmlBody(c.html)
+	c.holes = append(c.holes, hole{span{c.html.at, c.html.end()}, fromHTML, 0})
 	for i := range c.attachments {
 		a := &c.attachments[i]
 		if a.Embedded == nil && shown(c.page, a.Properties) {
@@ -194,7 +223,6 @@ func (c *collector) finish() []mapi.Attachment {
 				mapi.NewBool(mapi.PidTagAttachmentHidden, true))
 		}
 	}
-	return c.attachments
 }
 
 // shown says whether the page refers to an attachment by Content-ID or -Location.
@@ -214,9 +242,8 @@ func (c *collector) bodies() mapi.Bag {
 	var b mapi.Bag
 	native, codePage := mapi.NativePlain, int32(65001)
 	if c.plain != nil {
-		name := c.plain.kind.params["charset"]
-		b = append(b, mapi.NewText(mapi.PidTagBody, crlf(decodeCharset(name, c.plain.decoded()))))
-		if cp := mapi.CodePageOf(name); cp != 0 {
+		b = append(b, mapi.NewText(mapi.PidTagBody, c.text))
+		if cp := mapi.CodePageOf(c.plain.kind.params["charset"]); cp != 0 {
 			codePage = int32(cp)
 		}
 	}

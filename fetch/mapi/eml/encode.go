@@ -37,7 +37,7 @@ func textEncoding(text []byte) string {
 func encodeText(w io.Writer, text []byte, encoding string) error {
 	switch encoding {
 	case "base64":
-		return encodeBase64(w, bytes.NewReader(text))
+		return encodeBase64(w, bytes.NewReader(text), base64Chars, "\r\n")
 	case "quoted-printable":
 		q := quotedprintable.NewWriter(w)
 		if _, err := q.Write(text); err != nil {
@@ -50,23 +50,25 @@ func encodeText(w io.Writer, text []byte, encoding string) error {
 }
 
 const (
-	base64Line = 57 // bytes that make a line of 76 characters
-	base64Read = 512 * base64Line
+	base64Chars   = 76 // of a line [RFC 2045] 6.8
+	maxBase64Line = 1 << 16
+	base64Read    = 32 << 10 // bytes read at once, about
 )
 
-// encodeBase64 streams r as lines of 76 characters; the last has no line end,
-// which belongs to the boundary that follows.
-func encodeBase64(w io.Writer, r io.Reader) error {
-	in := make([]byte, base64Read)
-	out := make([]byte, 0, base64Read/base64Line*(76+2))
+// encodeBase64 streams r as lines of so many characters; the last has no line
+// end, which belongs to the boundary that follows.
+func encodeBase64(w io.Writer, r io.Reader, line int, eol string) error {
+	size := line / 4 * 3
+	in := make([]byte, base64Read/size*size+size)
+	out := make([]byte, 0, len(in)/size*(line+len(eol)))
 	begun := false
 	for {
 		n, err := io.ReadFull(r, in)
 		out = out[:0]
 		for chunk := in[:n]; len(chunk) > 0; {
-			k := min(len(chunk), base64Line)
+			k := min(len(chunk), size)
 			if begun {
-				out = append(out, '\r', '\n')
+				out = append(out, eol...)
 			}
 			out = base64.StdEncoding.AppendEncode(out, chunk[:k])
 			begun, chunk = true, chunk[k:]

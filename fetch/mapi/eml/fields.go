@@ -1,6 +1,7 @@
 package eml
 
 import (
+	"cmp"
 	"net/mail"
 	"strings"
 	"time"
@@ -75,15 +76,14 @@ func first(list []mapi.Address) mapi.Address {
 	return list[0]
 }
 
-// senderProperties: From is who is represented, Sender who sends for them.
+// people is whom From represents and who sends for them; one stands for the other.
+func people(h header) (from, sender mapi.Address) {
+	from, sender = first(parseAddresses(h.all("from"))), first(parseAddresses(h.get("sender")))
+	return cmp.Or(from, sender), cmp.Or(sender, from)
+}
+
 func senderProperties(h header) mapi.Bag {
-	from, sender := first(parseAddresses(h.all("from"))), first(parseAddresses(h.get("sender")))
-	if from == (mapi.Address{}) {
-		from = sender
-	}
-	if sender == (mapi.Address{}) {
-		sender = from
-	}
+	from, sender := people(h)
 	if from == (mapi.Address{}) {
 		return nil
 	}

@@ -68,6 +68,9 @@ func (h header) text() string {
 
 // isMail says whether any field is one that mail has.
 func (h header) isMail() bool {
+	if len(h) > 0 && h[0].name == "begin" {
+		return false // a calendar or a card has fields, too
+	}
 	for _, f := range h {
 		if strings.HasPrefix(f.name, "x-") || strings.HasPrefix(f.name, "resent-") || strings.HasPrefix(f.name, "list-") {
 			return true
@@ -82,10 +85,11 @@ func (h header) isMail() bool {
 	return false
 }
 
-// splitHeader cuts raw into its header fields and what follows the empty line.
-// A line that is no field is kept as a field without a name where fields go on
-// after it; else the body begins there, its empty line forgotten.
-func splitHeader(raw []byte) (header, []byte) {
+// splitHeader cuts raw into its header fields, the empty line as it stands, and
+// what follows it, which is the end of raw. A line that is no field is kept as a
+// field without a name where fields go on after it; else the body begins there,
+// its empty line forgotten.
+func splitHeader(raw []byte) (h header, empty, body []byte) {
 	var s headerSplitter
 	for len(raw) > 0 {
 		line, rest := cutLine(raw)
@@ -93,21 +97,21 @@ func splitHeader(raw []byte) (header, []byte) {
 		name := fieldName(text)
 		switch {
 		case len(text) == 0:
-			return s.finish(), rest
+			return s.finish(), line, rest
 		case (text[0] == ' ' || text[0] == '\t') && s.begun:
 		case name != "":
 			s.begin(name)
 		default:
 			next, _ := cutLine(rest)
 			if fieldName(next) == "" {
-				return s.finish(), raw
+				return s.finish(), nil, raw
 			}
 			s.begin("")
 		}
 		s.lines = append(append(s.lines, text...), '\n')
 		raw = rest
 	}
-	return s.finish(), nil
+	return s.finish(), nil, nil
 }
 
 // headerSplitter gathers the lines of a field.

@@ -10,11 +10,12 @@ type part struct {
 	header header
 	kind   media
 	body   []byte
+	at     int // where body stands in what follows the header of the message
 }
 
 // newPart reads an entity. usual is the type of one that does not say.
-func newPart(h header, body []byte, usual string) part {
-	p := part{header: h, kind: parseMedia(h.get("content-type")), body: body}
+func newPart(h header, body []byte, at int, usual string) part {
+	p := part{header: h, kind: parseMedia(h.get("content-type")), body: body, at: at}
 	if p.kind.kind == "" || p.kind.top() == p.kind.kind {
 		// No slash: not a type [RFC 2045] 5.2; text/plain but in a digest.
 		p.kind.kind = usual
@@ -38,18 +39,24 @@ func (p *part) children() []part {
 		usual = "message/rfc822" // [RFC 2046] 5.1.5
 	}
 	var list []part
-	for _, raw := range cutMultipart(p.body, boundary) {
-		h, body := splitHeader(raw)
-		list = append(list, newPart(h, body, usual))
+	for _, s := range cutMultipart(p.body, boundary) {
+		h, _, body := splitHeader(p.body[s.from:s.to])
+		list = append(list, newPart(h, body, p.at+s.to-len(body), usual))
 	}
 	return list
 }
 
+// end is where the body ends.
+func (p *part) end() int { return p.at + len(p.body) }
+
+// span is a stretch of bytes.
+type span struct{ from, to int }
+
 // cutMultipart gives what stands between the delimiter lines. The line end
 // before a delimiter belongs to it [RFC 2046] 5.1.1. The last part may lack its end.
-func cutMultipart(body []byte, boundary string) [][]byte {
+func cutMultipart(body []byte, boundary string) []span {
 	delimiter := []byte("--" + boundary)
-	var list [][]byte
+	var list []span
 	begun := -1 // of the open part
 	for at := 0; ; {
 		i := bytes.Index(body[at:], delimiter)
@@ -68,7 +75,7 @@ func cutMultipart(body []byte, boundary string) [][]byte {
 			continue
 		}
 		if begun >= 0 {
-			list = append(list, body[begun:max(begun, lineStart(body, i))])
+			list = append(list, span{begun, max(begun, lineStart(body, i))})
 		}
 		at += len(line)
 		if begun = at; last || len(list) == maxParts {
@@ -76,7 +83,7 @@ func cutMultipart(body []byte, boundary string) [][]byte {
 		}
 	}
 	if begun >= 0 && begun < len(body) {
-		list = append(list, body[begun:])
+		list = append(list, span{begun, len(body)})
 	}
 	return list
 }

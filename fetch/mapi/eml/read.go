@@ -12,6 +12,12 @@ import (
 // ErrNotMail says that the input has no mail header.
 var ErrNotMail = errors.New("not a mail message")
 
+// ErrTooLong says that the input is longer than MaxSize.
+var ErrTooLong = errors.New("mail message too long")
+
+// MaxSize is the longest message that is read: it is held in memory.
+const MaxSize = 1 << 30
+
 // Messages and parts nested deeper than this stay attachments by value. An
 // export stream takes 32 messages.
 const (
@@ -22,20 +28,32 @@ const (
 // Read makes a property tree of an RFC 5322 message. The whole message is held
 // in memory, as the tree it makes is.
 func Read(r io.Reader) (*mapi.Message, error) {
-	raw, err := io.ReadAll(r)
+	raw, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return nil, err
 	}
-	h, body := splitMessage(raw)
-	if !h.isMail() {
+	if len(raw) > MaxSize {
+		return nil, ErrTooLong
+	}
+	f := splitMessage(raw)
+	if !f.header.isMail() {
 		return nil, ErrNotMail
 	}
-	return message(raw, h, body, 0), nil
+	return f.message(0), nil
+}
+
+// file is a message as it stands.
+type file struct {
+	raw         []byte // from the first field on
+	header      header
+	empty, body []byte // the line after the header, and the rest: the end of raw
+	lf          bool   // the lines of the header end in LF alone
+	dropped     int    // bytes before raw
 }
 
 // splitMessage is splitHeader for a whole file.
-func splitMessage(raw []byte) (header, []byte) {
-	raw = bytes.TrimPrefix(raw, []byte("\xEF\xBB\xBF"))
+func splitMessage(all []byte) file {
+	raw := bytes.TrimPrefix(all, []byte("\xEF\xBB\xBF"))
 	raw = bytes.TrimLeft(raw, "\r\n")
 	if !bytes.Contains(raw, []byte("\n")) {
 		raw = bytes.ReplaceAll(raw, []byte("\r"), []byte("\n"))
@@ -43,24 +61,34 @@ func splitMessage(raw []byte) (header, []byte) {
 	for bytes.HasPrefix(raw, []byte("From ")) || bytes.HasPrefix(raw, []byte(">From ")) { // mbox
 		_, raw = cutLine(raw)
 	}
-	return splitHeader(raw)
+	f := file{raw: raw, dropped: len(all) - len(raw)}
+	f.header, f.empty, f.body = splitHeader(raw)
+	line, _ := cutLine(raw)
+	f.lf = bytes.HasSuffix(line, []byte("\n")) && !bytes.HasSuffix(line, []byte("\r\n"))
+	return f
 }
 
-// message makes the tree of a message whose input is raw.
-func message(raw []byte, h header, body []byte, depth int) *mapi.Message {
-	key := sha256.Sum256(raw)
+// message makes the tree of the file.
+func (f *file) message(depth int) *mapi.Message {
+	key := sha256.Sum256(f.raw)
+	root := newPart(f.header, f.body, len(f.empty), "text/plain")
 	c := collector{depth: depth}
-	c.root(newPart(h, body, "text/plain"))
-	b := fieldProperties(h)
-	b = append(b,
+	c.root(root)
+	c.finish()
+	m := &mapi.Message{Recipients: recipients(f.header), Attachments: c.attachments}
+	m.Properties = append(fieldProperties(f.header),
 		mapi.NewText(mapi.PidTagMessageClass, "IPM.Note"),
-		mapi.NewText(mapi.PidTagTransportMessageHeaders, h.text()+"\r\n"),
+		mapi.NewText(mapi.PidTagTransportMessageHeaders, f.header.text()+"\r\n"),
 		mapi.NewBinary(mapi.PidTagSearchKey, bytes.Clone(key[:16])),
 	)
-	m := &mapi.Message{Recipients: recipients(h), Attachments: c.finish()}
-	b = append(b, c.bodies()...)
-	b = append(b, mapi.NewInt32(mapi.PidTagMessageFlags, flags(h, m)))
-	m.Properties = b
+	m.Properties = append(m.Properties, c.bodies()...)
+	c.content.apply(m)
+	if root.kind.kind == "multipart/signed" {
+		sign(m, f)
+	} else if s := f.skeleton(&c, m); s != nil {
+		m.Properties = append(m.Properties, skeletonProperty(s))
+	}
+	m.Properties.Set(mapi.NewInt32(mapi.PidTagMessageFlags, flags(f.header, m)))
 	return m
 }
 

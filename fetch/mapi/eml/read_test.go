@@ -45,7 +45,7 @@ func TestReadProperties(t *testing.T) {
 		"Hello\nthere\r\n")
 	m := read(t, raw)
 	if got, want := facts(m), strings.Join([]string{
-		`subject "RE: Grüße to all"`, `from Anna Müller <anna@example.com>`,
+		`class IPM.Note`, `subject "RE: Grüße to all"`, `from Anna Müller <anna@example.com>`,
 		`to [Doe, John <john@example.com> a@example.com b@example.com]`, `cc [Jürgen <juergen@example.com>]`,
 		`bcc [secret@example.com]`, `id "<1@example.com>"`, `sent 2024-01-02 09:00:00 +0000 UTC`,
 		`received 2024-01-02 09:00:05 +0000 UTC`, `body "Hello\nthere\n"`, `html ""`, `categories ["red" "green"]`, ""}, "\n"); got != want {

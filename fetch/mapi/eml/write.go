@@ -61,15 +61,31 @@ func (e *writer) message(m *mapi.Message, depth int) error {
 	if depth > maxWritten {
 		return fmt.Errorf("messages nest deeper than %d", maxWritten)
 	}
+	stored := storedHeader(m)
+	if entity := signedEntity(m); entity != nil {
+		return e.signed(entity, m, stored)
+	}
+	if l := layout(m, stored); l != nil {
+		e.header(merge(stored, changes(m, stored), nil), l.lf)
+		return e.rebuild(l, m, depth)
+	}
 	n, err := e.structure(m)
 	if err != nil {
 		return err
 	}
-	for _, f := range fields(m, n.header()) {
-		e.out.WriteString(f.lines)
-	}
+	e.header(fields(m, stored, n.header()), false)
 	e.out.WriteString("\r\n")
 	return n.body(e, depth)
+}
+
+// header writes fields with line ends of CRLF or LF.
+func (e *writer) header(h header, lf bool) {
+	for _, f := range h {
+		if lf {
+			f.lines = strings.ReplaceAll(f.lines, "\r\n", "\n")
+		}
+		e.out.WriteString(f.lines)
+	}
 }
 
 // node is a MIME entity to be written.
@@ -117,7 +133,7 @@ func (n *node) body(e *writer, depth int) error {
 	case n.embedded != nil:
 		return e.message(n.embedded, depth+1)
 	case n.data != nil:
-		return encodeBase64(e.out, n.data.Open())
+		return encodeBase64(e.out, n.data.Open(), base64Chars, "\r\n")
 	}
 	return encodeText(e.out, n.text, n.encoding)
 }
@@ -147,10 +163,14 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 	}
 	bodies := e.bodies(plain, page, inline)
 	switch {
+	case isReport(m):
+		return e.report(m, bodies, others), nil
 	case bodies == nil && len(others) == 0:
 		return textNode("plain", "us-ascii", nil), nil
 	case bodies == nil && len(others) == 1:
 		return others[0], nil
+	case bodies == nil && len(others) == 2 && strings.HasPrefix(others[0].kind, "application/pgp-encrypted"):
+		return e.multipart(`encrypted; protocol="application/pgp-encrypted"`, "", others...), nil // [RFC 3156] 4
 	case len(others) == 0:
 		return bodies, nil
 	case bodies != nil:
@@ -260,6 +280,9 @@ func attachment(a *mapi.Attachment, inline bool) (*node, error) {
 	}
 	if charset := b.Text(mapi.PidTagTextAttachmentCharset); charset != "" && strings.HasPrefix(n.kind, "text/") {
 		n.kind += parameter("charset", charset)
+	}
+	if strings.HasSuffix(n.kind, "pkcs7-mime") {
+		n.kind += parameter("smime-type", smimeType(n.data))
 	}
 	if name != "" {
 		n.kind += nameParameter(name)

@@ -37,9 +37,7 @@ func stored() []byte {
 
 func TestStoredHeaderIsKept(t *testing.T) {
 	t.Parallel()
-	want := strings.NewReplacer("Content-Type: text/plain;\r\n\tcharset=us-ascii\r\n",
-		"Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n",
-		"this line is no field\r\n", "").Replace(string(stored()))
+	want := strings.ReplaceAll(string(stored()), "this line is no field\r\n", "")
 	if got := string(write(t, read(t, stored()))); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

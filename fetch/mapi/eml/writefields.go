@@ -27,10 +27,15 @@ func percent(s string) []string {
 	return list
 }
 
+// storedHeader is what the transport headers hold.
+func storedHeader(m *mapi.Message) header {
+	h, _, _ := splitHeader([]byte(m.Properties.Text(mapi.PidTagTransportMessageHeaders)))
+	return h
+}
+
 // fields is the header of a message; entity describes its MIME structure.
-func fields(m *mapi.Message, entity header) header {
+func fields(m *mapi.Message, stored, entity header) header {
 	entity = append(header{newField("MIME-Version", "1.0")}, entity...)
-	stored, _ := splitHeader([]byte(m.Properties.Text(mapi.PidTagTransportMessageHeaders)))
 	if len(stored) == 0 {
 		return append(built(m), entity...)
 	}
@@ -38,14 +43,15 @@ func fields(m *mapi.Message, entity header) header {
 }
 
 // merge keeps the stored fields in order; a changed one takes the place of the
-// first of its name, the new MIME structure that of the old.
+// first of its name, the new MIME structure that of the old, which stays where
+// there is no new one.
 func merge(stored header, changed []field, entity header) header {
 	var h header
 	done := map[string]bool{}
 	for _, f := range stored {
 		switch replaced := find(changed, f.name); {
 		case f.name == "":
-		case structural(f.name):
+		case structural(f.name) && entity != nil:
 			if !done["mime"] {
 				h = append(h, entity...)
 			}
@@ -103,7 +109,8 @@ func changes(m *mapi.Message, stored header) []field {
 			list = append(list, newField(f.name, v))
 		}
 	}
-	if from := m.From(); smtp(from) && !strings.EqualFold(from.Email, first(parseAddresses(stored.all("from"))).Email) {
+	told, _ := people(stored)
+	if from := m.From(); smtp(from) && !strings.EqualFold(from.Email, told.Email) {
 		list = append(list, addressField("From", []mapi.Address{from}))
 	}
 	if sent := m.Sent(); !sent.IsZero() {
@@ -140,9 +147,9 @@ func smtp(a mapi.Address) bool { return strings.Contains(a.Email, "@") }
 
 // recipientChanges compares the recipient table with the stored fields by
 // address alone: names are often resolved against an address book. A message
-// without any row says nothing.
+// without any row says nothing, and the rows of a report are those it tells of.
 func recipientChanges(m *mapi.Message, stored header) []field {
-	if len(m.Recipients) == 0 {
+	if len(m.Recipients) == 0 || isReport(m) {
 		return nil
 	}
 	var list []field
