@@ -78,7 +78,7 @@
 // # Limits
 //
 // The messages of a file take 24 bytes each in memory, the pages kept 2 MiB, an
-// object's heap 64 MiB. All blocks of a message together take no more than the file.
-// B-trees have 16 levels, messages nest 32 deep, an object has 65536 properties
+// object's heap 64 MiB. Blocks may be shared, but those of a message take no more than
+// four times the file. B-trees have 16 levels, messages nest 32 deep, an object has 65536 properties
 // and 262144 subnodes, a file 32767 names of 1 KiB.
 package pst

@@ -62,6 +62,9 @@ func Open(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if _, err := f.page(&f.blocks, f.blocks.root, -1); err != nil {
 		return nil, fmt.Errorf("block B-tree: %w", err)
 	}
+	if _, err := f.page(&f.nodes, f.nodes.root, -1); err != nil {
+		return nil, fmt.Errorf("node B-tree: %w", err)
+	}
 	if err := f.readNodes(); err != nil {
 		return nil, fmt.Errorf("node B-tree: %w", err)
 	}
@@ -91,8 +94,8 @@ func (f *File) warn(format string, args ...any) {
 }
 
 // warnAll takes over what a reader had to say.
-func (f *File) warnAll(what string, in *reader) {
-	for _, w := range in.report.Warnings {
+func (f *File) warnAll(what string, r Report) {
+	for _, w := range r.Warnings {
 		f.warn("%s: %s", what, w)
 	}
 }
@@ -208,7 +211,7 @@ func (f *File) openNames() error {
 		in := f.reader()
 		f.names, err = in.readNames(n)
 		err = first(in.err, err)
-		f.warnAll("names of properties", in)
+		f.warnAll("names of properties", *in.report)
 	}
 	if errors.Is(err, ErrDamaged) {
 		f.warn("names of properties: %v", err)

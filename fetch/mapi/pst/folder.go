@@ -104,16 +104,14 @@ func (d *Folder) Properties() (mapi.Bag, Report, error) {
 func (f *File) readNodes() error {
 	f.folders = map[uint32]*Folder{}
 	messages := map[uint32][]node{}
-	pages := 0
 	for e, err := range f.all(&f.nodes) {
-		if err != nil {
-			if pages == 0 || !errors.Is(err, ErrDamaged) {
-				return err
-			}
+		if errors.Is(err, ErrDamaged) {
 			f.warn("node B-tree: %v", err)
 			continue
 		}
-		pages++
+		if err != nil {
+			return err
+		}
 		n, parent := f.nodeEntry(e)
 		switch kind := typeOf(n.nid); kind {
 		case typeFolder, typeSearch:
@@ -200,13 +198,14 @@ func (f *File) settle(below map[uint32][]*Folder, top *Folder) {
 // readFolders reads the names of the folders.
 func (f *File) readFolders() error {
 	for d := range f.Folders() {
-		bag, _, err := d.Properties()
+		bag, report, err := d.Properties()
 		if err != nil && !errors.Is(err, ErrDamaged) {
 			return err
 		}
 		if err != nil {
 			f.warn("%v", err)
 		}
+		f.warnAll(fmt.Sprintf("folder %#x", d.ID), report)
 		d.Name, d.Class = bag.Text(mapi.PidTagDisplayName), bag.Text(idContainerClass)
 	}
 	return nil

@@ -16,6 +16,7 @@ const (
 	inMemory  = 1 << 20  // the longest value that is copied out of the file
 	allMemory = 64 << 20 // of all values of a message; then all are Large
 	maxList   = 64 << 20 // bytes of a list
+	maxShared = 4        // times the file that the blocks of an object may take
 )
 
 // Report is what a reader of an object should know beside it.
@@ -44,9 +45,9 @@ type place struct {
 	n    int
 }
 
-// reader begins an object. All blocks of an object together cannot take more than
-// the file: what claims more names its blocks many times.
-func (f *File) reader() *reader { return &reader{f: f, report: &Report{}, left: f.size} }
+// reader begins an object. Blocks may be shared by parts that are equal, but what
+// claims many times the file names its blocks over and over.
+func (f *File) reader() *reader { return &reader{f: f, report: &Report{}, left: maxShared * f.size} }
 
 func (in *reader) warn(format string, args ...any) {
 	if len(in.report.Warnings) == maxWarnings {

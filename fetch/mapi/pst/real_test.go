@@ -3,7 +3,6 @@ package pst_test
 import (
 	"bytes"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,12 +133,3 @@ func properties(m *mapi.Message) map[string][]string {
 	visit("", m)
 	return all
 }
-
-// summary is what a reader of the file would see in a folder.
-type summary struct {
-	path     string
-	subjects []string
-	hashes   []string
-}
-
-var _ = maps.Keys[map[string]summary]
