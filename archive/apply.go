@@ -64,7 +64,7 @@ func (a *application) commit() error {
 	}
 	for name, st := range a.states {
 		key := key32(keyMailbox, st.number)
-		if err := a.setSealed(key, st.encode(name)); err != nil {
+		if err := a.set(key, st.encode(name)); err != nil {
 			return err
 		}
 	}
@@ -89,15 +89,6 @@ func (a *application) set(key, value []byte) error {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	return nil
-}
-
-// setSealed sets a value that says something of mail.
-func (a *application) setSealed(key, value []byte) error {
-	sealed, err := a.seal(key, value)
-	if err != nil {
-		return err
-	}
-	return a.set(key, sealed)
 }
 
 func (a *application) pack(p *journal.Pack, t *pack.Table) error {
@@ -200,7 +191,7 @@ func (a *application) complete(st *mailboxState, s *journal.Section) error {
 		Items: st.items, Added: st.added, Changed: st.changed, Removed: st.removed}
 	st.added, st.changed, st.removed = 0, 0, 0
 	key := binary.BigEndian.AppendUint32(key32(keySnapshot, st.number), s.Ordinal)
-	return a.setSealed(key, appendSnapshot(nil, &st.last))
+	return a.set(key, appendSnapshot(nil, &st.last))
 }
 
 func (a *application) cursor(st *mailboxState, c journal.Cursor) error {
@@ -211,7 +202,7 @@ func (a *application) cursor(st *mailboxState, c journal.Cursor) error {
 		}
 		return nil
 	}
-	return a.setSealed(key, wire.AppendBytes(wire.AppendBytes(nil, c.Key), c.Value))
+	return a.set(key, wire.AppendBytes(wire.AppendBytes(nil, c.Key), c.Value))
 }
 
 func (a *application) folder(st *mailboxState, ordinal uint32, f *journal.Folder) error {
@@ -224,7 +215,7 @@ func (a *application) folder(st *mailboxState, ordinal uint32, f *journal.Folder
 		row = wire.AppendBytes(row, text)
 	}
 	key := rowKey(keyFolder, st.number, name, ordinal)
-	return a.setSealed(key, row)
+	return a.set(key, row)
 }
 
 // version adds a version and ends the one before it.
@@ -243,7 +234,7 @@ func (a *application) version(st *mailboxState, ordinal uint32, v *journal.Versi
 		return err
 	}
 	key := rowKey(keyVersion, st.number, v.ID, ordinal)
-	return a.setSealed(key, v.Append(wire.AppendUvarint(nil, uint64(Forever))))
+	return a.set(key, v.Append(wire.AppendUvarint(nil, uint64(Forever))))
 }
 
 // gone ends an item's last version.
@@ -311,7 +302,7 @@ func (a *application) end(r *row, ordinal uint32) error {
 	if r == nil || r.to != Forever {
 		return nil
 	}
-	return a.setSealed(r.key, append(wire.AppendUvarint(nil, uint64(ordinal)), r.rest...))
+	return a.set(r.key, append(wire.AppendUvarint(nil, uint64(ordinal)), r.rest...))
 }
 
 // row is a folder's or a version's state: visible in [from, to), the rest as the journal has it.
@@ -322,16 +313,12 @@ type row struct {
 }
 
 func (c *catalog) openRow(key, value []byte) (*row, error) {
-	plain, err := c.unseal(key, value)
-	if err != nil {
-		return nil, err
-	}
-	r := wire.NewReader(plain)
+	r := wire.NewReader(value)
 	out := &row{key: append([]byte(nil), key...), from: binary.BigEndian.Uint32(key[len(key)-4:]), to: r.Uint32()}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("%w: catalog: %w", ErrDamaged, r.Err())
 	}
-	out.rest = plain[len(wire.AppendUvarint(nil, uint64(out.to))):]
+	out.rest = append([]byte(nil), r.Rest()...)
 	return out, nil
 }
 

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"mailbrick/archive/blob"
@@ -22,7 +22,7 @@ import (
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 2
+const catalogVersion = 3
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (
@@ -39,16 +39,12 @@ const (
 	keySimilar  = 'l' // mark → id of the chunk that is the base of those with the mark
 )
 
-// catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted.
-// Values that say anything of mail are sealed; places of chunks are not: the bucket says as much of them.
+// catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted. Its files
+// are encrypted (secretFS).
 type catalog struct {
-	db    *pebble.DB
-	lock  io.Closer
-	key   seal.Key
-	salt  [8]byte       // random, of this opening: a catalog that was copied, lost or made anew never reuses a nonce
-	nonce atomic.Uint64 // of the next value sealed by this opening
-	seals sync.Map      // salt → *seal.Sealer
-	ids   idMaker
+	db   *pebble.DB
+	lock io.Closer
+	ids  idMaker
 
 	mu        sync.RWMutex
 	head      journal.Head
@@ -70,7 +66,7 @@ type mailboxState struct {
 	record  uint64 // the last one that says something of the mailbox, as far as this process saw it happen; not kept
 }
 
-// catalogOptions are where the catalog lies and with which key its values are sealed.
+// catalogOptions are where the catalog lies and with which key its files are encrypted.
 type catalogOptions struct {
 	fs     vfs.FS
 	dir    string
@@ -81,21 +77,34 @@ type catalogOptions struct {
 
 func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key)}
+	fs, err := newSecretFS(o.fs, o.key, o.random)
+	if err != nil {
+		return nil, err
+	}
 	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
 	talk := pebbleTalk{o.fatal}
-	opts := &pebble.Options{FS: o.fs, EventListener: &pebble.EventListener{BackgroundError: talk.full},
+	opts := &pebble.Options{FS: fs, EventListener: &pebble.EventListener{BackgroundError: talk.full},
 		Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500,
 		FormatMajorVersion: pebble.FormatVirtualSSTables, Logger: talk, L0CompactionThreshold: 4}
 	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		l := &opts.Levels[i]
+		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), 16<<10
+		l.Compression = func() *block.CompressionProfile { return block.GoodCompression }
 	}
 	db, err := pebble.Open(o.dir, opts)
+	if pebble.IsCorruptionError(err) {
+		err = fmt.Errorf("%w: or it is another archive's: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
 	c.db = db
-	if err := c.start(o.key, o.random); err != nil {
+	err = c.loadMeta()
+	if err == nil {
+		err = c.loadMailboxes()
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return c, nil
@@ -121,17 +130,6 @@ func (t pebbleTalk) full(err error) {
 	if vfs.IsNoSpaceError(err) {
 		t.fatal(fmt.Errorf("catalog: %w: %w", blob.ErrFull, err))
 	}
-}
-
-func (c *catalog) start(key seal.Key, random io.Reader) error {
-	c.key = key.Derive("catalog")
-	if _, err := io.ReadFull(random, c.salt[:]); err != nil {
-		return fmt.Errorf("salt the catalog: %w", err)
-	}
-	if err := c.loadMeta(); err != nil {
-		return err
-	}
-	return c.loadMailboxes()
 }
 
 var errCatalogVersion = errors.New("catalog of another version")
@@ -177,57 +175,10 @@ func getFrom(r pebble.Reader, key []byte) ([]byte, error) {
 	return out, closer.Close()
 }
 
-// sealHead is what stands before a sealed value: the opening's salt and 4 bytes of nonce.
-const sealHead = 12
-
-// seal seals a value under its key.
-func (c *catalog) seal(key, value []byte) ([]byte, error) {
-	n := c.nonce.Add(1)
-	if n >= seal.MaxMessages {
-		return nil, fmt.Errorf("catalog: %d values written in one go: close the archive and open it again", n)
-	}
-	s, err := c.sealer(c.salt)
-	if err != nil {
-		return nil, err
-	}
-	return s.Seal(binary.BigEndian.AppendUint32(append([]byte(nil), c.salt[:]...), uint32(n)), value, key, n), nil
-}
-
-func (c *catalog) unseal(key, value []byte) ([]byte, error) {
-	if len(value) < sealHead {
-		return nil, fmt.Errorf("%w: catalog value cut short", ErrDamaged)
-	}
-	s, err := c.sealer([8]byte(value))
-	if err != nil {
-		return nil, err
-	}
-	plain, err := s.Open(nil, value[sealHead:], key, uint64(binary.BigEndian.Uint32(value[8:])))
-	if err != nil {
-		return nil, fmt.Errorf("%w: catalog value: %w", ErrDamaged, err)
-	}
-	return plain, nil
-}
-
-func (c *catalog) sealer(salt [8]byte) (*seal.Sealer, error) {
-	if s, ok := c.seals.Load(salt); ok {
-		return s.(*seal.Sealer), nil
-	}
-	s, err := c.key.Sealer("catalog", salt[:])
-	if err != nil {
-		return nil, err
-	}
-	c.seals.Store(salt, s)
-	return s, nil
-}
-
 func (c *catalog) loadMailboxes() error {
 	return c.scan(context.Background(), []byte{keyMailbox}, func(key, value []byte) error {
-		plain, err := c.unseal(key, value)
-		if err != nil {
-			return err
-		}
 		st := &mailboxState{number: binary.BigEndian.Uint32(key[1:])}
-		name, err := st.decode(plain)
+		name, err := st.decode(value)
 		if err != nil {
 			return err
 		}

@@ -30,19 +30,15 @@ func (c *catalog) state(mailbox string) (mailboxState, bool) {
 
 // cursor reads a cursor by its key in the catalog.
 func (c *catalog) cursor(key []byte) (name string, value []byte, err error) {
-	sealed, err := c.get(key)
-	if err != nil || sealed == nil {
+	row, err := c.get(key)
+	if err != nil || row == nil {
 		return "", nil, err
 	}
-	return c.openCursor(key, sealed)
+	return openCursor(row)
 }
 
-func (c *catalog) openCursor(key, sealed []byte) (name string, value []byte, err error) {
-	plain, err := c.unseal(key, sealed)
-	if err != nil {
-		return "", nil, err
-	}
-	r := wire.NewReader(plain)
+func openCursor(row []byte) (name string, value []byte, err error) {
+	r := wire.NewReader(row)
 	name, value = r.String(), r.Bytes()
 	if err := r.Done(); err != nil {
 		return "", nil, fmt.Errorf("%w: catalog: cursor: %w", ErrDamaged, err)
@@ -51,8 +47,8 @@ func (c *catalog) openCursor(key, sealed []byte) (name string, value []byte, err
 }
 
 func (c *catalog) cursors(ctx context.Context, mailbox uint32, prefix string, into map[string][]byte) error {
-	return c.scan(ctx, key32(keyCursor, mailbox), func(key, sealed []byte) error {
-		name, value, err := c.openCursor(key, sealed)
+	return c.scan(ctx, key32(keyCursor, mailbox), func(_, row []byte) error {
+		name, value, err := openCursor(row)
 		if err == nil && strings.HasPrefix(name, prefix) {
 			into[name] = value
 		}
@@ -150,8 +146,8 @@ func (a *Archive) Snapshots(ctx context.Context, mailbox string) iter.Seq2[Snaps
 			yield(Snapshot{}, fmt.Errorf("mailbox %s: %w", mailbox, ErrNotFound))
 			return
 		}
-		err := a.cat.scan(ctx, key32(keySnapshot, st.number), func(key, value []byte) error {
-			s, err := a.cat.openSnapshot(key, value)
+		err := a.cat.scan(ctx, key32(keySnapshot, st.number), func(_, value []byte) error {
+			s, err := openSnapshot(value)
 			if err != nil {
 				return err
 			}
@@ -169,12 +165,8 @@ func (a *Archive) Snapshots(ctx context.Context, mailbox string) iter.Seq2[Snaps
 
 var errStop = errors.New("no more wanted")
 
-func (c *catalog) openSnapshot(key, value []byte) (Snapshot, error) {
-	plain, err := c.unseal(key, value)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	r := wire.NewReader(plain)
+func openSnapshot(row []byte) (Snapshot, error) {
+	r := wire.NewReader(row)
 	s := readSnapshot(r)
 	if err := r.Done(); err != nil {
 		return s, fmt.Errorf("%w: catalog: snapshot: %w", ErrDamaged, err)
@@ -417,11 +409,11 @@ func (l *lister) time(ordinal uint32) (time.Time, error) {
 		return t, nil
 	}
 	key := appendUint32(key32(keySnapshot, l.st.number), ordinal)
-	sealed, err := l.a.cat.get(key)
-	if err != nil || sealed == nil {
+	row, err := l.a.cat.get(key)
+	if err != nil || row == nil {
 		return time.Time{}, err
 	}
-	s, err := l.a.cat.openSnapshot(key, sealed)
+	s, err := openSnapshot(row)
 	l.times[ordinal] = s.Time
 	return s.Time, err
 }
