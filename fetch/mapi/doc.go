@@ -34,8 +34,9 @@
 // # Names
 //
 // Canonical names tags, property sets and named properties as [MS-OXPROPS]
-// does; named properties are those of [MS-OXCDATA] 2.6.1. The facts are tables/*.tsv; go generate makes tables_gen.go of them.
-// Display shows a value to people.
+// does; named properties are those of [MS-OXCDATA] 2.6.1. The facts are
+// tables/*.tsv; go generate makes tables_gen.go of them. Display shows a value to
+// people.
 //
 // # Summary
 //

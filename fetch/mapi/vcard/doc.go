@@ -10,7 +10,8 @@
 // has types without a name, quoted-printable and CHARSET; a text without CHARSET
 // is UTF-8 where it is valid, else Windows-1252. A file that starts with a byte
 // order mark is in the encoding it marks. Lines that are no properties belong to
-// the one before. A broken property costs itself and never the card.
+// the one before. A broken property costs itself and never the card; of more than
+// 16384 properties the rest is not read.
 //
 //	FN, N                 PidTagDisplayName and the parts of the name
 //	EMAIL                 PidLidEmail1 to 3, those preferred first

@@ -19,6 +19,9 @@ type line struct {
 	value       []byte // out of its transfer encoding, still with escapes
 }
 
+// maxLines is the most properties of a card that are read.
+const maxLines = 1 << 14
+
 func (l *line) is(kind string) bool { return slices.Contains(l.types, kind) }
 
 // text is the value in UTF-8, with its escapes.
@@ -127,6 +130,8 @@ func unfold(card []byte) [][]byte {
 			continue
 		case last >= 0 && head(physical) < 0:
 			list[last] = append(append(list[last], '\n'), physical...)
+		case len(list) == maxLines:
+			return list
 		default:
 			list = append(list, slices.Clone(physical))
 		}
@@ -136,7 +141,7 @@ func unfold(card []byte) [][]byte {
 }
 
 func quotedPrintable(l []byte) bool {
-	const longest = 1 << 10 // lines grow; the head must not be searched for again and again
+	const longest = 512 // lines grow; the head must not be searched for again and again
 	l = l[:min(len(l), longest)]
 	if i := bytes.IndexByte(l, ':'); i >= 0 {
 		l = l[:i]
@@ -181,7 +186,7 @@ func parseLine(l []byte) (line, bool) {
 	if !token(name) {
 		return line{}, false
 	}
-	out := line{params: map[string]string{}}
+	var out line
 	dot := strings.LastIndexByte(name, '.')
 	out.group, out.name = name[:max(dot, 0)], name[dot+1:]
 	for _, f := range fields[1:] {
@@ -208,7 +213,7 @@ func (l *line) param(s string) {
 	name = strings.ToUpper(strings.TrimSpace(name))
 	switch {
 	case !named && (name == "QUOTED-PRINTABLE" || name == "BASE64"):
-		l.params["ENCODING"] = name
+		l.set("ENCODING", name)
 	case !named:
 		l.types = append(l.types, strings.ToLower(name))
 	case name == "TYPE":
@@ -216,11 +221,18 @@ func (l *line) param(s string) {
 			l.types = append(l.types, strings.ToLower(strings.Trim(t, "\" ")))
 		}
 	default:
-		l.params[name] = caret(strings.Trim(value, `"`))
+		l.set(name, caret(strings.Trim(value, `"`)))
 		if name == "PREF" {
 			l.types = append(l.types, "pref")
 		}
 	}
+}
+
+func (l *line) set(name, value string) {
+	if l.params == nil {
+		l.params = map[string]string{}
+	}
+	l.params[name] = value
 }
 
 // caret undoes the escapes of parameters [RFC 6868] 3.2; line ends are those of values.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -267,6 +268,25 @@ func TestNotCard(t *testing.T) {
 		}
 		if err := vcard.Apply(&mapi.Message{}, []byte(s)); !errors.Is(err, vcard.ErrNotCard) {
 			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
+// TestHostile: whatever a card has many of, memory stays in bounds. It counts what is allocated, so nothing runs beside it.
+func TestHostile(t *testing.T) {
+	for name, one := range map[string]string{
+		"lines": "TEL:1\n", "names": "X-A:1\n", "folds": " x\n", "soft breaks": "=\n", "categories": "CATEGORIES:a,b,c\n", "begins": "BEGIN:VCARD\n",
+		"agents": "AGENT:\nBEGIN:VCARD\n", "notes": "NOTE:n\n", "quotes": "A;\"\n", "parameters": "A;B=c;D=e;F:g\n", "blank": "\n", "commas": ",", "semicolons": ";",
+	} {
+		vcf := []byte("BEGIN:VCARD\nN;ENCODING=QUOTED-PRINTABLE:=\nCATEGORIES:\n" + strings.Repeat(one, 256<<10/len(one)))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		apply(t, vcf)
+		runtime.ReadMemStats(&after)
+		n := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %d KiB", name, n>>10)
+		if n > 64<<20 {
+			t.Errorf("%s: %d bytes allocated for %d", name, n, len(vcf))
 		}
 	}
 }

@@ -63,12 +63,16 @@ func (w *writer) raw(head, value string) {
 func (w *writer) fold(s string) {
 	const most = 75
 	for len(s) > 0 && w.err == nil {
-		_, n := utf8.DecodeRuneInString(s)
-		if w.at+n > most {
+		n := min(len(s), most-w.at)
+		for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) { // s is valid, so this ends within a character
+			n--
+		}
+		if n == 0 {
 			_, w.err = w.out.WriteString("\r\n ")
 			w.at = 1
+			continue
 		}
-		_, _ = w.out.WriteString(s[:n]) // bufio keeps its error for the next call
+		_, w.err = w.out.WriteString(s[:n])
 		w.at += n
 		s = s[n:]
 	}
