@@ -42,8 +42,8 @@ func (f *File) footprint(b block) int {
 	return n - n%f.l.blockAlign
 }
 
-// load reads a block whole. What is odd about it and does not make it another block is told in oddity.
-func (f *File) load(b block) (data []byte, oddity string, err error) {
+// fetch reads a block as it is stored. What is odd about it and does not make it another block is told in oddity.
+func (f *File) fetch(b block) (data []byte, oddity string, err error) {
 	buf := make([]byte, f.footprint(b))
 	if err := f.readAt(buf, b.off); err != nil {
 		return nil, "", fmt.Errorf("block %#x: %w", b.bid, err)
@@ -60,8 +60,26 @@ func (f *File) load(b block) (data []byte, oddity string, err error) {
 	case end.sig != 0 && f.format != Unicode4K && end.sig != signature(b.bid, b.off): // some writers leave it out
 		oddity = fmt.Sprintf("block %#x: the signature does not match", b.bid)
 	}
+	return data, oddity, nil
+}
+
+// load reads the content of a block.
+func (f *File) load(b block) (data []byte, oddity string, err error) {
+	if data, oddity, err = f.fetch(b); err != nil {
+		return nil, "", err
+	}
 	data, err = f.decode(b, data)
 	return data, oddity, err
+}
+
+// check is load without the content.
+func (f *File) check(b block) (oddity string, err error) {
+	if b.size != b.stored { // it may not be possible to unpack it
+		_, oddity, err = f.load(b)
+		return oddity, err
+	}
+	_, oddity, err = f.fetch(b)
+	return oddity, err
 }
 
 // decode makes the content of what is stored.
@@ -88,7 +106,7 @@ func inflate(data []byte, size int) ([]byte, error) {
 	return out, err
 }
 
-// loadPart reads a part of the content of a block that load has found sound.
+// loadPart reads a part of the content of a block that check has found sound.
 func (f *File) loadPart(b block, p []byte, at int) error {
 	if b.size != b.stored {
 		data, _, err := f.load(b)

@@ -327,8 +327,9 @@ func (h *heapOf) properties(bag mapi.Bag, more ...[]byte) {
 	h.root = h.records(2, list)
 }
 
-// table writes bags as rows, which are in blocks of their own where beside is set.
-func (b *builder) table(nid uint32, rows []mapi.Bag, beside bool) node {
+// table writes bags as rows with those ids, else their numbers; they are in blocks
+// of their own where there are more than three.
+func (b *builder) table(nid uint32, rows []mapi.Bag, ids []uint32) node {
 	h := b.heap(kindTable)
 	type col struct {
 		tag mapi.Tag
@@ -362,14 +363,18 @@ func (b *builder) table(nid uint32, rows []mapi.Bag, beside bool) node {
 			copy(row[at[i]:at[i]+cellSize(columns[i].tag)], cell)
 			row[exists+i/8] |= 0x80 >> (i % 8)
 		}
-		set(0, u32(nil, uint32(n)))
+		id := uint32(n)
+		if ids != nil {
+			id = ids[n]
+		}
+		set(0, u32(nil, id))
 		set(1, u32(nil, 7))
 		for i := range r {
 			k := slices.Index(columns, col{r[i].Tag, b.id(&r[i])})
 			set(k, h.cell(&r[i], cellSize(r[i].Tag)))
 		}
 		matrix = append(matrix, row)
-		entry := u32(u32(nil, uint32(n)), uint32(n))
+		entry := u32(u32(nil, id), uint32(n))
 		if b.format == ANSI {
 			entry = entry[:6]
 		}
@@ -377,7 +382,7 @@ func (b *builder) table(nid uint32, rows []mapi.Bag, beside bool) node {
 	}
 	info := append([]byte{kindTable, byte(len(columns))}, u16(u16(u16(u16(nil, ends[4]), ends[2]), exists), width)...)
 	info = u32(info, h.records(4, index))
-	if beside {
+	if len(rows) > 3 {
 		var leaves [][]byte
 		for part := range slices.Chunk(matrix, 2) {
 			leaves = append(leaves, append(slices.Concat(part...), 0xEE)) // no row crosses blocks
@@ -405,10 +410,15 @@ func cellSize(tag mapi.Tag) int {
 func (b *builder) message(nid uint32, m *mapi.Message) node {
 	h := b.heap(kindContext)
 	if m.Recipients != nil {
-		h.sub(b.table(nidRecipients, m.Recipients, len(m.Recipients) > 3))
+		h.sub(b.table(nidRecipients, m.Recipients, nil))
 	}
+	var ids []uint32
 	for _, a := range m.Attachments {
-		h.sub(b.attachment(&a))
+		ids = append(ids, h.sub(b.attachment(&a)))
+	}
+	if len(ids) > 0 {
+		const nidAttachments = 0x671
+		h.sub(b.table(nidAttachments, make([]mapi.Bag, len(ids)), ids))
 	}
 	h.properties(m.Properties)
 	return h.write(nid)
@@ -438,7 +448,9 @@ func (b *builder) bag(nid uint32, bag mapi.Bag) node {
 }
 
 func (b *builder) folder(parent uint32, name, class string) uint32 {
-	bag := mapi.Bag{b.text(mapi.PidTagDisplayName, name)}
+	const contentCount, unreadCount, subfolders = 0x3602, 0x3603, 0x360A // by which other readers know a folder
+	bag := mapi.Bag{b.text(mapi.PidTagDisplayName, name), mapi.NewInt32(contentCount, 1), mapi.NewInt32(unreadCount, 0),
+		mapi.NewBool(subfolders, true)}
 	if class != "" {
 		bag = append(bag, b.text(idContainerClass, class))
 	}

@@ -133,10 +133,3 @@ func (c *context) bytes(tag mapi.Tag, hnid uint32, limit int64) ([]byte, bool) {
 	}
 	return data, err == nil && readErr == nil
 }
-
-// all is the data of a stream in memory.
-func (in *reader) all(s *stream) ([]byte, error) {
-	data := make([]byte, 0, s.length())
-	err := in.verify(s, func(b []byte) { data = append(data, b...) })
-	return data, err
-}

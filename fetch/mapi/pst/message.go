@@ -95,17 +95,16 @@ func (in *reader) attachment(n node, cp, depth int) (a mapi.Attachment, ok bool)
 	data, ok := o.find(mapi.PidTagAttachData)
 	method, _ := o.find(mapi.PidTagAttachMethod)
 	embedded := ok && data.tag == tagObject && int32(method.hnid()) != mapi.AttachOLE
-	if embedded && depth == maxNesting {
-		in.warn("messages nest deeper than %d: left out", maxNesting)
-		embedded = false
-		a.Properties = o.bag(tagObject)
-	} else if embedded {
-		a.Properties = o.bag(tagObject)
-	} else {
-		a.Properties = o.bag()
-	}
-	pin(a.Properties, cp)
+	var except []mapi.Tag
 	if embedded {
+		except = append(except, tagObject)
+	}
+	a.Properties = o.bag(except...)
+	pin(a.Properties, cp)
+	switch {
+	case embedded && depth == maxNesting:
+		in.warn("messages nest deeper than %d: left out", maxNesting)
+	case embedded:
 		a.Embedded = in.embedded(&o.context, data, cp, depth+1)
 	}
 	return a, true

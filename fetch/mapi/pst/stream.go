@@ -125,18 +125,31 @@ func (in *reader) loadLeaf(b block) ([]byte, error) {
 }
 
 // verify reads all of a stream once, so that what is wrong with it is told with
-// its message, and cuts it before the first block that cannot be read. each gets
-// the data block by block when it is not nil.
-func (in *reader) verify(s *stream, each func([]byte)) error {
+// its message, and cuts it before the first block that cannot be read.
+func (in *reader) verify(s *stream) error {
 	for i := range s.leaves {
-		data, err := in.loadLeaf(s.leaves[i].block)
+		oddity, err := in.f.check(s.leaves[i].block)
+		if oddity != "" {
+			in.warn("%s", oddity)
+		}
 		if err != nil {
 			s.leaves = s.leaves[:i]
 			return err
 		}
-		if each != nil {
-			each(data)
-		}
 	}
 	return nil
+}
+
+// all is the data of a stream in memory; it cuts the stream as verify does.
+func (in *reader) all(s *stream) ([]byte, error) {
+	data := make([]byte, 0, s.length())
+	for i := range s.leaves {
+		content, err := in.loadLeaf(s.leaves[i].block)
+		if err != nil {
+			s.leaves = s.leaves[:i]
+			return data, err
+		}
+		data = append(data, content...)
+	}
+	return data, nil
 }

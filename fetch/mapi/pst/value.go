@@ -165,20 +165,19 @@ func (c *context) variable(tag mapi.Tag, hnid uint32) (p mapi.Property, ok bool)
 // streamed is a value that is a stream, which ended early when there is an error:
 // then it is kept as far as it goes.
 func (c *context) streamed(tag mapi.Tag, s *stream, err error) (p mapi.Property, ok bool) {
-	whole := err
 	if s.length() <= inMemory && c.in.held+s.length() <= allMemory {
 		data, readErr := c.in.all(s)
 		p = newProperty(tag, terminated(tag.Type(), data))
 		c.in.held += p.Size
-		whole = first(readErr, err)
+		err = first(readErr, err)
 	} else {
-		whole = first(c.in.verify(s, nil), err)
+		err = first(c.in.verify(s), err)
 		p = s.large(tag)
 	}
-	if whole != nil {
-		c.in.failed(whole, "property %v: cut short after %d bytes", tag, s.length())
+	if err != nil {
+		c.in.failed(err, "property %v: cut short after %d bytes", tag, s.length())
 	}
-	return p, whole == nil || s.length() > 0
+	return p, err == nil || s.length() > 0
 }
 
 func first(a, b error) error {
