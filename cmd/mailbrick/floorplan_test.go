@@ -24,6 +24,7 @@ var house = plan{
 		"archive/seal":             {layer: store, outside: words("filippo.io/age golang.org/x/crypto")}, // crypto: SSH keys that have a passphrase
 		"archive/blob":             {layer: store},
 		"archive/blob/dir":         {layer: store, imports: words("archive/blob"), outside: words("golang.org/x/sys")},
+		"archive/blob/parity":      {layer: store, imports: words("archive/blob"), outside: words("github.com/klauspost/reedsolomon")}, // parity is on in every folder; plain Go takes 20 times the CPU
 		"archive/blob/s3":          {layer: store, imports: words("archive/blob")},
 		"archive/blob/blobtest":    {layer: store, testOnly: true, imports: words("archive/blob")},     // the suite of all buckets, and one that fails to order
 		"archive/blob/dir/dirtest": {layer: store, testOnly: true, imports: words("archive/blob/dir")}, // a file system that loses power
