@@ -65,13 +65,7 @@ func (b Bag) address(f family, codePage int) Address {
 	if codePage == 0 {
 		codePage = b.CodePage()
 	}
-	text := func(id uint16) string {
-		p := b.Find(id)
-		if p == nil {
-			return ""
-		}
-		return p.Text(codePage)
-	}
+	text := func(id uint16) string { return b.textIn(id, codePage) }
 	a := Address{Name: text(f.name), Email: text(f.smtp)}
 	if a.Email != "" {
 		return a

@@ -63,6 +63,15 @@ func (b Bag) Text(id uint16) string {
 	return b.text(p)
 }
 
+// textIn is Text where 8-bit strings are in that code page.
+func (b Bag) textIn(id uint16, codePage int) string {
+	p := b.Find(id)
+	if p == nil {
+		return ""
+	}
+	return p.Text(codePage)
+}
+
 func (b Bag) text(p *Property) string {
 	if p.Tag.Type() == TypeString8 {
 		return p.Text(b.CodePage())
@@ -71,8 +80,9 @@ func (b Bag) text(p *Property) string {
 }
 
 // CodePage is the code page of the bag's 8-bit strings: the one that is named for
-// them [MS-OXCMSG] 2.2.1.4, else that of the body, else what machines of the writer's
-// language use [MS-OXCMSG] 2.2.1.5. Pages that no 8-bit string of a message was ever in say nothing.
+// them [MS-OXCMSG] 2.2.1.4, else that of the body, else what machines of the
+// writer's language use [MS-OXCMSG] 2.2.1.5. Pages that no 8-bit string was ever in
+// say nothing.
 func (b Bag) CodePage() int {
 	if cp, ok := b.Int32(PidTagMessageCodepage); ok && cp > 0 && cp != 1200 && cp != 1201 {
 		return int(cp)

@@ -298,6 +298,22 @@ func TestBagCodePage(t *testing.T) {
 	}
 }
 
+// TestPartsAreInTheMessagesCodePage: recipients and attachments have none of their own.
+func TestPartsAreInTheMessagesCodePage(t *testing.T) {
+	t.Parallel()
+	eight := func(id uint16) mapi.Bag {
+		return mapi.Bag{{Tag: mapi.MakeTag(id, mapi.TypeString8), Data: []byte("\xCF\xF0\xE8\x00"), Size: 4}}
+	}
+	m := &mapi.Message{Properties: mapi.Bag{mapi.NewInt32(mapi.PidTagMessageLocaleID, 0x0419)},
+		Recipients: []mapi.Bag{eight(mapi.PidTagDisplayName)}, Attachments: []mapi.Attachment{{Properties: eight(mapi.PidTagAttachFilename)}}}
+	if to, names := m.To(), m.AttachmentNames(); to[0].Name != "При" || names[0] != "При" {
+		t.Error(to, names)
+	}
+	if got := m.Attachments[0].Name(); got != "Ïðè" {
+		t.Error(got)
+	}
+}
+
 func summary() mapi.Summary {
 	at := time.Date(2024, 5, 6, 7, 8, 9, 123456000, time.UTC)
 	return mapi.Summary{Class: "IPM.Note", Subject: "ü", From: "A <a@b>", To: []string{"x", ""}, Cc: []string{"y"}, Bcc: []string{"z"},

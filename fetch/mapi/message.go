@@ -58,9 +58,10 @@ func (m *Message) HasAttachments() bool {
 // AttachmentNames are the names of the attachments a person would see.
 func (m *Message) AttachmentNames() []string {
 	var names []string
+	codePage := m.Properties.CodePage()
 	for i := range m.Attachments {
 		if a := &m.Attachments[i]; !a.Hidden() {
-			names = append(names, a.Name())
+			names = append(names, a.NameIn(codePage))
 		}
 	}
 	return names
@@ -76,9 +77,12 @@ func (a *Attachment) Hidden() bool {
 }
 
 // Name is what the attachment is called; an embedded message without a name is called by its subject.
-func (a *Attachment) Name() string {
+func (a *Attachment) Name() string { return a.NameIn(a.Properties.CodePage()) }
+
+// NameIn is Name where 8-bit strings are in a code page: that of the message, for attachments seldom tell one.
+func (a *Attachment) NameIn(codePage int) string {
 	for _, id := range []uint16{PidTagAttachLongFilename, PidTagAttachFilename, PidTagDisplayName} {
-		if name := a.Properties.Text(id); name != "" {
+		if name := a.Properties.textIn(id, codePage); name != "" {
 			return name
 		}
 	}
