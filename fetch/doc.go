@@ -1,6 +1,6 @@
 // Package fetch walks a mailbox and hands its items to a session of the archive. It owns the run: what is asked of the
 // source and in which order, what is left out because the archive has it, batches, retries of single items, and where the
-// next run goes on. It holds the adapters that make sources of the protocols. It must never know packs or an index.
+// next run goes on. It holds the adapters that make sources of the protocols and of mail files. It must never know packs or an index.
 //
 // # A run
 //
@@ -22,4 +22,37 @@
 //
 //	folder/ID  {"state": the protocol's state, "mark": change mark when the folder was last wholly in, "" before}
 //	failed/ID  {"folder", "change_key", "size", "cause", "since"}
+//
+// # Mail files
+//
+// Files makes a source of a tree of files:
+//
+//	directory         a folder; with cur in it, a Maildir: the messages there and in new are the folder's, at the top the inbox's
+//	.A.B              with cur in it, folder B in folder A (Maildir++, modified UTF-7)
+//	NAME.mbox, .mbx   a folder NAME
+//	NAME.pst, .ost    its folders in a folder NAME; in the mailbox itself, when that has nothing else
+//	NAME.fts          an exported blob, taken as it is
+//	NAME.eml, .msg    a message; so is every file in cur and new
+//
+// A name without an extension, or with one that is a number, does not say what the file is: its first bytes do. All else,
+// and what begins with a dot, is passed over. So are links and special files: nothing outside of the tree is read.
+//
+// Messages are encoded as Exchange would export them, the same bytes for the same file every time. What this code makes of
+// a file is part of its change key in no way: a later version of it does not bring everything in again.
+//
+// Item ids last as long as the message is where it is:
+//
+//	file       its path
+//	Maildir    FOLDER//the name up to the flags
+//	mbox       PATH//digest of the message without what mail programs write into it (Status and the like), and -2 ... for equals
+//	PST        PATH/FOLDER//ID of its node
+//
+// Change keys are size and time of a file (and the flags in its name that say something of the message), the digest of the
+// fields left out in an mbox, the version in a PST. The change mark of a folder is a digest of ids and change keys, of a
+// file of many messages its size and time. So an unchanged tree is known by one look at each file and nothing is read. Two
+// changes of a file within one tick of the file system's clock that leave its length alone look like one.
+//
+// A tree has no list of changes: a folder that changed is listed whole and compared, what is no longer there was removed. A
+// message that is moved is another. A directory or PST that cannot be read is a failure, and what is known of the folders
+// below it stays.
 package fetch

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -178,9 +179,9 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	there := map[string]bool{}
+	there, closed := map[string]bool{}, map[string]bool{}
 	for _, f := range listed {
-		there[f.ID] = true
+		there[f.ID], closed[f.ID] = true, f.Closed
 		now := archive.Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Kind}
 		was := known[f.ID]
 		was.From, was.To = 0, 0
@@ -192,7 +193,7 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 		known[f.ID] = now
 	}
 	for id := range known {
-		if !there[id] {
+		if !there[id] && !lies(known, id, closed) {
 			if err := r.removeFolder(ctx, id); err != nil {
 				return nil, err
 			}
@@ -200,6 +201,18 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 	}
 	r.known = known
 	return r.inScope(listed), nil
+}
+
+// lies tells whether a folder lies below one of others.
+func lies(known map[string]archive.Folder, id string, others map[string]bool) bool {
+	for range known { // no deeper than there are folders, whatever their parents are
+		parent := known[id].ParentID
+		if others[parent] {
+			return true
+		}
+		id = parent
+	}
+	return false
 }
 
 func (r *run) removeFolder(ctx context.Context, id string) error {
@@ -551,4 +564,7 @@ func (r *run) reportFailures() {
 	for id, f := range r.failed {
 		r.result.Failures = append(r.result.Failures, Failure{ItemID: id, Folder: archive.Path(r.known, f.Folder), Cause: f.Cause, Since: f.Since})
 	}
+	slices.SortStableFunc(r.result.Failures, func(a, b Failure) int {
+		return cmp.Or(strings.Compare(a.Folder, b.Folder), strings.Compare(a.ItemID, b.ItemID))
+	})
 }

@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	// ErrStateLost says that the server no longer takes the state: the folder is listed anew and compared.
-	ErrStateLost = errors.New("the server no longer knows where we were in this folder")
+	// ErrStateLost says that the source cannot tell what happened since that state: the folder is listed anew and compared.
+	ErrStateLost = errors.New("not known where we were in this folder")
 	// ErrGone says that an item or folder is no longer there; the next change list will say so too.
 	ErrGone = errors.New("no longer in the mailbox")
 	// ErrAgain says that an item may come through when asked for again, by itself.
@@ -32,11 +32,13 @@ type Source interface {
 }
 
 // Folder is a folder. Mark changes whenever anything in the folder changes; "" says that the source has no such mark.
-// Total is how many items it has, as far as the source tells.
+// Total is how many items it has, as far as the source tells. Closed says that what lies below could not be listed: the
+// folders known there stay.
 type Folder struct {
 	ID, ParentID, Name, Class, Kind string
 	Mark                            string
 	Total                           int
+	Closed                          bool
 }
 
 // Ref names an item at one moment. Size is what the source says of it: a guess for batching.

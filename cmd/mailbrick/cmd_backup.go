@@ -19,7 +19,7 @@ import (
 
 type backupOptions struct {
 	*common
-	server           *server
+	from             origin
 	mailboxes        []string
 	include, exclude []string
 	parallel         int
@@ -29,6 +29,7 @@ type backupOptions struct {
 
 func newBackupCommand() *cli.Command {
 	flags := append(serverFlags(),
+		&cli.StringFlag{Name: "from", Usage: "take mail files from `PATH` instead of a server: each folder a mailbox, or all of it the one named with --mailbox"},
 		&cli.StringSliceFlag{Name: "mailbox", Aliases: []string{"m"}, Usage: "back up `ADDRESS`; again for more"},
 		&cli.StringFlag{Name: "mailboxes", Usage: "back up the addresses in `FILE`, one a line"},
 		&cli.StringSliceFlag{Name: "include", Usage: "only `FOLDER` and what lies below it; again for more"},
@@ -38,11 +39,13 @@ func newBackupCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "backup",
 		Usage:     "bring mailboxes up to date",
-		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...",
+		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]",
 		Description: "Fetches what is new or changed since the last run, at full fidelity, and commits a snapshot of each mailbox.\n" +
-			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n\n" +
+			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n" +
+			"PATH may hold exported blobs (.fts), .eml, Maildir, mbox, .msg and .pst files. Links are not followed.\n\n" +
 			"Example:\n  mailbrick backup --archive /srv/mail --ews https://mail.example.com/EWS/Exchange.asmx --user svc-backup \\\n" +
-			"      --user-password-file /etc/mailbrick/svc --impersonate --mailboxes mailboxes.txt",
+			"      --user-password-file /etc/mailbrick/svc --impersonate --mailboxes mailboxes.txt\n" +
+			"  mailbrick backup --archive /srv/mail --from /media/custodians",
 		Flags: commonFlags(flags...),
 		Action: func(c *cli.Context) error {
 			o, err := backupOptionsOf(c)
@@ -57,17 +60,21 @@ func newBackupCommand() *cli.Command {
 func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 	o := &backupOptions{common: commonOf(c), include: c.StringSlice("include"), exclude: c.StringSlice("exclude"),
 		parallel: c.Int("parallel"), noIndex: c.Bool("no-index")}
+	if o.parallel < 1 || o.parallel > 64 {
+		return nil, usagef("--parallel %d: 1 to 64", o.parallel)
+	}
 	var err error
 	if o.mailboxes, err = mailboxList(c.StringSlice("mailbox"), c.String("mailboxes")); err != nil {
 		return nil, err
 	}
-	switch {
-	case len(o.mailboxes) == 0:
-		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
-	case o.parallel < 1 || o.parallel > 64:
-		return nil, usagef("--parallel %d: 1 to 64", o.parallel)
+	if c.String("from") != "" {
+		o.from, o.mailboxes, err = filesOf(c, o.common, o.mailboxes)
+		return o, err
 	}
-	o.server, err = serverOf(c, o.common)
+	if len(o.mailboxes) == 0 {
+		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
+	}
+	o.from, err = serverOf(c, o.common)
 	return o, err
 }
 
@@ -91,6 +98,7 @@ type backupLine struct {
 }
 
 func runBackup(ctx context.Context, o *backupOptions) (err error) {
+	defer func() { err = errors.Join(err, o.from.close()) }()
 	bucket, err := o.bucket()
 	if err != nil {
 		return err
@@ -157,12 +165,12 @@ func (b *backup) all(ctx context.Context) error {
 func (b *backup) one(ctx context.Context, name string, leave func()) error {
 	start := time.Now()
 	line := backupLine{Mailbox: name}
-	client, err := b.server.client(name)
+	source, err := b.from.open(name)
 	if err == nil {
-		defer client.Close()
-		err = b.fetch(ctx, name, client, &line, leave)
-		stats := client.Stats()
-		line.Requests, line.ThrottledMS = stats.Requests, stats.Throttled.Milliseconds()
+		defer source.close()
+		err = b.fetch(ctx, name, source, &line, leave)
+		requests, throttled := source.cost()
+		line.Requests, line.ThrottledMS = requests, throttled.Milliseconds()
 	}
 	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
 	line.StoredBytes = b.meter.stored()
@@ -173,21 +181,21 @@ func (b *backup) one(ctx context.Context, name string, leave func()) error {
 	return b.tell(line, err)
 }
 
-// ofMailbox tells whether an error is the mailbox's or the server's for it; any other is the archive's and ends the run.
+// ofMailbox tells whether an error is the mailbox's or its source's; any other is the archive's and ends the run.
 func ofMailbox(err error) bool {
 	var e *ews.Error
 	return errors.As(err, &e) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder)
 }
 
-func (b *backup) fetch(ctx context.Context, name string, client *ews.Client, line *backupLine, leave func()) (err error) {
+func (b *backup) fetch(ctx context.Context, name string, source fetch.Source, line *backupLine, leave func()) (err error) {
 	s, err := b.a.Begin(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	var seen fetch.Progress
-	r, err := fetch.Run(ctx, fetch.EWS(client), s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name), Fetched: leave,
+	r, err := fetch.Run(ctx, source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name), Fetched: leave,
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")

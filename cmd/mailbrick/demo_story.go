@@ -24,7 +24,7 @@ func (d *demo) backUp(ctx context.Context) (sum backupLine, err error) {
 	for _, p := range d.mail.people {
 		people = append(people, d.mail.address(p))
 	}
-	err = runBackup(ctx, &backupOptions{common: d.quietly(), server: d.server, mailboxes: people, parallel: 2, each: func(l backupLine) error {
+	err = runBackup(ctx, &backupOptions{common: d.quietly(), from: d.server, mailboxes: people, parallel: 2, each: func(l backupLine) error {
 		sum.Items += l.Items
 		sum.Added += l.Added
 		sum.Changed += l.Changed

@@ -7,8 +7,22 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailbrick/fetch"
 	"mailbrick/fetch/ews"
 )
+
+// origin is where mailboxes come from.
+type origin interface {
+	open(mailbox string) (*opened, error)
+	close() error
+}
+
+// opened is a mailbox that can be read until it is closed.
+type opened struct {
+	fetch.Source
+	cost  func() (requests int, throttled time.Duration)
+	close func()
+}
 
 // server is where mailboxes are, and who asks.
 type server struct {
@@ -32,7 +46,7 @@ func serverOf(c *cli.Context, o *common) (*server, error) {
 	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate"), account: ews.NewAccount(), waits: o.waits}
 	switch {
 	case s.url == "":
-		return nil, usagef("no source: give --ews URL")
+		return nil, usagef("no source: give --ews URL or --from PATH")
 	case s.url == "autodiscover":
 		return nil, usagef("--ews autodiscover is not supported yet: give the URL")
 	case c.String("auth") != "basic":
@@ -62,6 +76,19 @@ func (s *server) client(mailbox string) (*ews.Client, error) {
 	}
 	return ews.New(o)
 }
+
+func (s *server) open(mailbox string) (*opened, error) {
+	client, err := s.client(mailbox)
+	if err != nil {
+		return nil, err
+	}
+	return &opened{Source: fetch.EWS(client), close: client.Close, cost: func() (int, time.Duration) {
+		stats := client.Stats()
+		return stats.Requests, stats.Throttled
+	}}, nil
+}
+
+func (s *server) close() error { return nil }
 
 // waits tells why nothing happens for a while.
 func (o *common) waits(mailbox string, d time.Duration, cause error) {
