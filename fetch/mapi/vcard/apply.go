@@ -153,8 +153,9 @@ func (c *contact) takeRare(l *line) bool {
 		at, ok := parseTime(l.plain())
 		return ok && c.add(place(mapi.PidTagLastModificationTime), mapi.NewTime(0, at))
 	case "X-MS-TEXT", "X-CUSTOM":
-		n := strings.IndexAny("1234", l.params["CUSTOM"])
-		return len(l.params["CUSTOM"]) == 1 && n >= 0 && c.put(userField1+place(n), l.plain())
+		field := l.params["CUSTOM"]
+		n := strings.Index("1234", field)
+		return len(field) == 1 && n >= 0 && c.put(userField1+place(n), l.plain())
 	}
 	for _, t := range texts {
 		if t.name == l.name {
