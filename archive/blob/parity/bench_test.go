@@ -46,9 +46,19 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
+// perCPU reports MB per second of CPU, which other processes do not disturb.
+func perCPU(b *testing.B, size int) (done func()) {
+	before := cpu()
+	return func() {
+		if used := cpu() - before; used > 0 {
+			b.ReportMetric(float64(size)*float64(b.N)/1e6/used.Seconds(), "MB/cpu-s")
+		}
+	}
+}
+
 func benchmarkWrite(b *testing.B, bucket blob.Bucket, data []byte) {
-	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
+	defer perCPU(b, len(data))()
 	for b.Loop() {
 		w, err := bucket.Create(b.Context(), object)
 		if err != nil {
@@ -70,7 +80,7 @@ func BenchmarkCheck(b *testing.B) {
 	memory := new(blobtest.Memory)
 	bucket := parity.Wrap(memory, parity.Options{})
 	put(b, bucket, object, random(1, 64<<20))
-	b.SetBytes(64 << 20)
+	defer perCPU(b, 64<<20)()
 	for b.Loop() {
 		if report, err := bucket.Check(b.Context(), object, parity.Unknown); err != nil || !report.Whole() {
 			b.Fatal(report, err)
