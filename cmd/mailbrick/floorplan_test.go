@@ -25,7 +25,7 @@ var house = plan{
 		"archive/blob":             {layer: store},
 		"archive/blob/dir":         {layer: store, imports: words("archive/blob"), outside: words("golang.org/x/sys")},
 		"archive/blob/parity":      {layer: store, imports: words("archive/blob"), outside: words("github.com/klauspost/reedsolomon")}, // parity is on in every folder; plain Go takes 20 times the CPU
-		"archive/blob/s3":          {layer: store, imports: words("archive/blob")},
+		"archive/blob/s3":          {layer: store, imports: words("archive/blob"), outside: words("github.com/minio/minio-go")},
 		"archive/blob/blobtest":    {layer: store, testOnly: true, imports: words("archive/blob")},     // the suite of all buckets, and one that fails to order
 		"archive/blob/dir/dirtest": {layer: store, testOnly: true, imports: words("archive/blob/dir")}, // a file system that loses power
 		"archive/pack":             {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
@@ -39,7 +39,7 @@ var house = plan{
 			outside: words("golang.org/x/net golang.org/x/text")},
 		"fetch/mapi/codepage":     {layer: ground, outside: words("golang.org/x/text golang.org/x/net")}, // 8-bit strings, which properties and RTF have alike
 		"fetch/mapi/fasttransfer": {layer: ground, imports: words("fetch/mapi")},
-		"fetch/mapi/eml": {layer: ground, imports: words("fetch/mapi fetch/mapi/tnef fetch/mapi/rtf"), // winmail.dat; a body that is only RTF
+		"fetch/mapi/eml": {layer: ground, imports: words("fetch/mapi fetch/mapi/tnef fetch/mapi/rtf fetch/mapi/calendar fetch/mapi/vcard"), // winmail.dat; a body that is only RTF; parts that are items
 			outside: words("github.com/emersion/go-message golang.org/x/net golang.org/x/text")},
 		"fetch/mapi/calendar": {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage")}, // iCalendar that is not UTF-8
 		"fetch/mapi/msg":      {layer: ground, imports: words("fetch/mapi fetch/mapi/msg/cfb fetch/mapi/codepage fetch/mapi/rtf")},

@@ -1,0 +1,82 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// probeName is of an object without bytes that lies in the way of probes. It is
+// not allowed as a name, so that it is hidden.
+const probeName = ".probe"
+
+// probes are the two ways of creation of which it is known, when true, that the
+// server heeds their condition.
+type probes struct {
+	// turn holds one token for who looks or changes.
+	turn                chan struct{}
+	inOnePiece, inParts bool
+}
+
+func newProbes() probes { return probes{turn: make(chan struct{}, 1)} }
+
+// proven makes sure that the server heeds If-None-Match, before the first
+// object is made in each of the ways.
+func (b *Bucket) proven(ctx context.Context, inParts bool) error {
+	select {
+	case b.probes.turn <- struct{}{}:
+		defer func() { <-b.probes.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !b.probes.inOnePiece {
+		if err := b.probe(ctx, b.probeInOnePiece); err != nil {
+			return err
+		}
+		b.probes.inOnePiece = true
+	}
+	if inParts && !b.probes.inParts {
+		if err := b.probe(ctx, b.probeInParts); err != nil {
+			return err
+		}
+		b.probes.inParts = true
+	}
+	return nil
+}
+
+// probe is well when the second creation at the latest is refused.
+func (b *Bucket) probe(ctx context.Context, create func(ctx context.Context) error) error {
+	for range 2 {
+		err := b.try(ctx, func() error { return create(ctx) })
+		switch {
+		case hasStatus(err, http.StatusPreconditionFailed):
+			return nil
+		case hasStatus(err, http.StatusNotImplemented):
+			return fmt.Errorf("%w: %w", ErrCondition, err)
+		case err != nil:
+			return err
+		}
+	}
+	return ErrCondition
+}
+
+func (b *Bucket) probeInOnePiece(ctx context.Context) error {
+	return b.client.put(ctx, b.prefix+probeName, nil, "probe")
+}
+
+func (b *Bucket) probeInParts(ctx context.Context) error {
+	key := b.prefix + probeName
+	upload, err := b.client.begin(ctx, key, "probe")
+	if err != nil {
+		return err
+	}
+	etag, err := b.client.part(ctx, key, upload, 1, []byte("probe"))
+	if err == nil {
+		err = b.client.complete(ctx, key, upload, []string{etag})
+	}
+	if err != nil {
+		err = errors.Join(err, notThere(b.client.abort(context.WithoutCancel(ctx), key, upload)))
+	}
+	return err
+}
