@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -213,26 +214,25 @@ func busyStatus(v string) (int32, bool) {
 // reminder takes the first alarm that Exchange can show: one before the start.
 func (r *reader) reminder(b bag, c *component, when span) {
 	for _, alarm := range c.children("VALARM") {
-		if minutes, ok := r.alarm(alarm, when); ok {
+		if before, ok := r.alarm(alarm, when); ok {
 			start := when.start.instant()
 			b.setFlag(lidReminderSet, true)
-			b.setNumber(lidReminderDelta, minutes)
+			b.setNumber(lidReminderDelta, int32(before/time.Minute))
 			b.setTime(lidReminderTime, start)
-			b.setTime(lidReminderSignal, start.Add(-time.Duration(minutes)*time.Minute))
+			b.setTime(lidReminderSignal, start.Add(-before))
 			return
 		}
 	}
 	b.setFlag(lidReminderSet, false)
 }
 
-// alarm is how many minutes before the start of an event an alarm goes off.
-func (r *reader) alarm(alarm *component, when span) (int32, bool) {
+// alarm is how long before the start of an event an alarm goes off.
+func (r *reader) alarm(alarm *component, when span) (before time.Duration, ok bool) {
 	trigger := alarm.find("TRIGGER")
 	action := strings.ToUpper(alarm.value("ACTION"))
 	if trigger == nil || action == "EMAIL" || action == "PROCEDURE" || !when.known {
 		return 0, false
 	}
-	var before time.Duration
 	if d, ok := parseDuration(trigger.value); ok {
 		before = -d
 		if strings.EqualFold(trigger.param("RELATED"), "END") {
@@ -243,7 +243,7 @@ func (r *reader) alarm(alarm *component, when span) (int32, bool) {
 	} else {
 		return 0, false
 	}
-	return int32(before / time.Minute), before >= 0 && before <= 10000*24*time.Hour
+	return before, before >= 0 && before <= 10000*24*time.Hour
 }
 
 // meeting sets who organizes and who comes.
@@ -305,7 +305,8 @@ func anyAsked(list []person) bool {
 func (r *reader) recipients(m *mapi.Message, organizer person, organized bool, attendees []person) {
 	b := bag{&m.Properties}
 	var all, to, cc []string
-	for _, a := range attendees {
+	attendees = slices.DeleteFunc(attendees, func(a person) bool { return organized && strings.EqualFold(a.Email, organizer.Email) })
+	for _, a := range attendees { // without the organizer [MS-OXOCAL] 2.2.1.16
 		name := a.Name
 		if name == "" {
 			name = a.Email
@@ -334,9 +335,6 @@ func (r *reader) recipients(m *mapi.Message, organizer person, organized bool, a
 		m.Recipients = append(m.Recipients, organizer.row(0, flags))
 	}
 	for _, a := range attendees {
-		if organized && strings.EqualFold(a.Email, organizer.Email) {
-			continue // has a row already
-		}
 		m.Recipients = append(m.Recipients, a.row(len(m.Recipients), recipientSendable))
 	}
 }

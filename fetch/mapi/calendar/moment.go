@@ -65,12 +65,13 @@ type zones struct {
 	made     map[string]*zone
 	year     int
 	floating *zone // of times without a zone
+	utc      *zone
 }
 
 // zonesOf takes times without a zone for those of the calendar's zone: the one
 // it names, else its only one, else UTC.
 func zonesOf(cal *component, year int) *zones {
-	z := &zones{defined: map[string]*component{}, made: map[string]*zone{}, year: year}
+	z := &zones{defined: map[string]*component{}, made: map[string]*zone{}, year: year, utc: utcZone()}
 	var only *component
 	list := cal.children("VTIMEZONE")
 	for _, c := range list {
@@ -78,7 +79,7 @@ func zonesOf(cal *component, year int) *zones {
 			z.defined[id], only = c, c
 		}
 	}
-	z.floating = utcZone()
+	z.floating = z.utc
 	if name := cal.text("X-WR-TIMEZONE"); name != "" {
 		z.floating = z.named(name)
 	} else if len(z.defined) == 1 {
@@ -131,7 +132,7 @@ func (z *zones) parse(p *property, v string) (moment, bool) {
 	m, ok := parseWall(v)
 	switch id := p.param("TZID"); {
 	case m.utc:
-		m.zone = utcZone()
+		m.zone = z.utc
 	case id != "":
 		m.zone = z.named(id)
 	default:

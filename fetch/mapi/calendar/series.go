@@ -37,7 +37,11 @@ func (r *reader) series(m *mapi.Message, when span) {
 
 func seriesOf(when span) series {
 	zone := when.start.zone
-	return series{start: when.start.wall, length: zone.local(when.end.instant()).Sub(when.start.wall), zone: zone, allDay: when.allDay}
+	end := when.end.wall
+	if when.end.zone != zone {
+		end = zone.local(when.end.instant())
+	}
+	return series{start: when.start.wall, length: max(0, end.Sub(when.start.wall)), zone: zone, allDay: when.allDay}
 }
 
 func (r *reader) pattern(s series) (RecurrencePattern, bool) {
@@ -67,10 +71,15 @@ func recurrenceType(p *RecurrencePattern, recurring bool) int32 {
 // exceptions puts EXDATEs among the deleted instances and those with a
 // RECURRENCE-ID among the modified ones [MS-OXCICAL] 2.1.3.1.1.20.13, .20.
 func (r *reader) exceptions(m *mapi.Message, s series, rec *AppointmentRecurrence) {
-	days := map[time.Time]bool{}
-	for d := range rec.days() {
-		days[d] = true
+	var removed []moment
+	for _, p := range r.main.all("EXDATE") {
+		removed = append(removed, r.zones.moments(p)...)
 	}
+	originals := make([]moment, len(r.instances))
+	for i, c := range r.instances {
+		originals[i], _ = r.zones.moment(c.find("RECURRENCE-ID"))
+	}
+	days := s.daysUpTo(&rec.RecurrencePattern, append(originals, removed...))
 	deleted := map[uint32]bool{}
 	for _, v := range rec.Deleted {
 		deleted[v] = true
@@ -84,14 +93,12 @@ func (r *reader) exceptions(m *mapi.Message, s series, rec *AppointmentRecurrenc
 		}
 		return false
 	}
-	for _, p := range r.main.all("EXDATE") {
-		for _, at := range r.zones.moments(p) {
-			remove(at)
-		}
+	for _, at := range removed {
+		remove(at)
 	}
-	for _, c := range r.instances {
-		at, ok := r.zones.moment(c.find("RECURRENCE-ID"))
-		if !ok || !remove(at) || strings.EqualFold(c.value("STATUS"), "CANCELLED") || len(rec.Exceptions) >= maxExceptions {
+	for i, c := range r.instances {
+		at := originals[i]
+		if !remove(at) || strings.EqualFold(c.value("STATUS"), "CANCELLED") || len(rec.Exceptions) >= maxExceptions {
 			continue
 		}
 		wall, _ := s.instanceAt(at, days)
@@ -105,6 +112,24 @@ func (r *reader) exceptions(m *mapi.Message, s series, rec *AppointmentRecurrenc
 }
 
 const maxExceptions = 4096
+
+// daysUpTo are the days of the series up to the last of some moments.
+func (s series) daysUpTo(p *RecurrencePattern, moments []moment) map[time.Time]bool {
+	var last time.Time
+	for _, m := range moments {
+		if after := m.wall.AddDate(0, 0, 2); after.After(last) { // in whatever zone
+			last = after
+		}
+	}
+	days := map[time.Time]bool{}
+	for d := range p.days() {
+		if d.After(last) {
+			break
+		}
+		days[d] = true
+	}
+	return days
+}
 
 // instanceAt is the instance of the series that a RECURRENCE-ID or EXDATE means.
 func (s series) instanceAt(at moment, days map[time.Time]bool) (time.Time, bool) {

@@ -150,16 +150,17 @@ Yukon Standard Time=America/Whitehorse America/Dawson
 // windowsName is the name that Windows has for a zone of that name, the name
 // itself where it is one, "" where it is not known.
 func windowsName(name string) string {
-	for line := range strings.Lines(windowsZones) {
-		windows, others, _ := strings.Cut(strings.TrimSpace(line), "=")
-		if windows == "" {
-			continue
-		}
-		if strings.EqualFold(windows, name) {
-			return windows
-		}
-		for other := range strings.FieldsSeq(others) {
-			if other == name {
+	if name == "" || strings.ContainsAny(name, "=\n") {
+		return ""
+	}
+	if strings.Contains(windowsZones, "\n"+name+"=") {
+		return name
+	}
+	for _, form := range []string{"=" + name + " ", "=" + name + "\n", " " + name + " ", " " + name + "\n"} {
+		if at := strings.Index(windowsZones, form); at >= 0 {
+			start := strings.LastIndexByte(windowsZones[:at], '\n') + 1
+			windows, _, _ := strings.Cut(windowsZones[start:], "=")
+			if at >= start+len(windows) { // not a word of a Windows name
 				return windows
 			}
 		}
@@ -169,12 +170,9 @@ func windowsName(name string) string {
 
 // ianaName is the zone of the IANA database that Windows means by that name, "" where it is not known.
 func ianaName(windows string) string {
-	for line := range strings.Lines(windowsZones) {
-		name, others, _ := strings.Cut(strings.TrimSpace(line), "=")
-		if name != "" && strings.EqualFold(name, windows) {
-			first, _, _ := strings.Cut(others, " ")
-			return first
-		}
+	_, rest, ok := strings.Cut(windowsZones, "\n"+windows+"=")
+	if !ok || windows == "" || strings.ContainsAny(windows, "=\n") {
+		return ""
 	}
-	return ""
+	return rest[:strings.IndexAny(rest, " \n")]
 }

@@ -93,6 +93,10 @@ func (w *writer) events(m *mapi.Message) {
 	main := &mapi.Message{Properties: slices.Clone(m.Properties), Recipients: m.Recipients}
 	setSpan(main, z.instant(s.start), z.instant(s.start.Add(max(0, s.length))))
 	c := w.event(main, z, z)
+	if !s.allDay { // clocks may skip it on the first day
+		*c.find("DTSTART") = w.wall("DTSTART", s.start, z, false)
+		*c.find("DTEND") = w.wall("DTEND", s.start.Add(max(0, s.length)), z, false)
+	}
 	c.add("RRULE", s.rule(&rec.RecurrencePattern))
 	if dates := s.deleted(rec); len(dates) > 0 {
 		w.addTimes(c, "EXDATE", dates, s)
@@ -138,7 +142,7 @@ func (s series) deleted(rec *AppointmentRecurrence) []time.Time {
 func (w *writer) addTimes(c *component, name string, list []time.Time, s series) {
 	var p property
 	for i, t := range list {
-		one := w.time(name, s.zone.instant(t), s.zone, s.allDay)
+		one := w.wall(name, t, s.zone, s.allDay)
 		if i == 0 {
 			p = one
 			continue
@@ -185,7 +189,7 @@ func (w *writer) instance(m *mapi.Message, e *Exception, z *zone) *component {
 	c := w.event(merged, z, z)
 	// The id of an instance has the form of the start of the series [RFC 5545] 3.8.4.4.
 	if id := c.find("RECURRENCE-ID"); id != nil {
-		*id = w.time("RECURRENCE-ID", original, z, (bag{&m.Properties}).flag(lidSubType))
+		*id = w.wall("RECURRENCE-ID", wallOf1601(e.OriginalStart), z, (bag{&m.Properties}).flag(lidSubType))
 	}
 	return c
 }
@@ -287,13 +291,24 @@ func named(z *zone, b bag) *zone {
 
 // time is a property with a time: a DATE, a time in a zone, or one in UTC.
 func (w *writer) time(name string, at time.Time, z *zone, isDate bool) property {
+	if isDate {
+		return w.wall(name, dateOf(at, z), z, true)
+	}
+	if z == nil {
+		z = utcZone()
+	}
+	return w.wall(name, z.local(at), z, false)
+}
+
+// wall is time for a wall time, which may be one that clocks skip.
+func (w *writer) wall(name string, wall time.Time, z *zone, isDate bool) property {
 	switch {
 	case isDate:
-		return property{name: name, value: dateOf(at, z).Format(dateLayout), params: []param{{"VALUE", []string{"DATE"}}}}
-	case z == nil || z.utc():
-		return property{name: name, value: at.UTC().Format(utcLayout)}
+		return property{name: name, value: wall.Format(dateLayout), params: []param{{"VALUE", []string{"DATE"}}}}
+	case z.utc():
+		return property{name: name, value: wall.Format(utcLayout)}
 	}
-	return property{name: name, value: z.local(at).Format(wallLayout), params: []param{{"TZID", []string{w.use(z).name}}}}
+	return property{name: name, value: wall.Format(wallLayout), params: []param{{"TZID", []string{w.use(z).name}}}}
 }
 
 // dateOf is the day that begins at an instant. Without a zone it is the midnight

@@ -166,9 +166,6 @@ func (w *writer) people(c *component, m *mapi.Message) {
 		w.person(c, "ATTENDEE", from, from.named([]string{"PARTSTAT", from.partstat()}))
 		return
 	}
-	if len(attendees) == 0 && w.method == "PUBLISH" {
-		return
-	}
 	w.person(c, "ORGANIZER", organizer, organizer.named(nil))
 	asked, _ := m.Properties.Bool(idResponseRequested)
 	for _, a := range attendees {
