@@ -87,11 +87,10 @@ func (i Identity) GoString() string { return i.String() }
 // Format hides the secret from every verb.
 func (i Identity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, i.String()) }
 
-// Recipient is whom the identity opens files of; ErrIdentity where it does not
-// tell (SSH, plugins).
+// Recipient is whom the identity opens files of; SSH keys and plugins do not tell.
 func (i Identity) Recipient() (Recipient, error) {
 	if i.public == "" {
-		return Recipient{}, fmt.Errorf("recipient of a %s identity: %w", i.kind, ErrIdentity)
+		return Recipient{}, fmt.Errorf("an identity of kind %s does not tell its recipient", i.kind)
 	}
 	return ParseRecipient(i.public, Talk{})
 }

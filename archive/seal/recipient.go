@@ -36,7 +36,7 @@ func (k Kind) known() bool {
 const maxRecipient = 4 << 10
 
 // ErrRecipient says that a text is no recipient.
-var ErrRecipient = errors.New("not a recipient: give age1..., ssh-ed25519 ... or ssh-rsa ...")
+var ErrRecipient = errors.New("not a recipient: it begins with age1, ssh-ed25519 or ssh-rsa")
 
 // Recipient is whom a key file is made for.
 type Recipient struct {

@@ -24,11 +24,11 @@ import (
 
 // common are the flags that every verb has.
 type common struct {
-	archive, passwordFile string
-	wait                  time.Duration
-	json, quiet, verbose  bool
-	in                    io.Reader
-	out, talk             io.Writer
+	archive, passwordFile, identity string
+	wait                            time.Duration
+	json, quiet, verbose            bool
+	in                              io.Reader
+	out, talk                       io.Writer
 }
 
 func talkFlags() []cli.Flag {
@@ -43,13 +43,14 @@ func commonFlags(more ...cli.Flag) []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "archive", Aliases: []string{"a"}, EnvVars: []string{"MAILBRICK_ARCHIVE"}, Usage: "the archive's folder `DIR`"},
 		&cli.StringFlag{Name: "password-file", EnvVars: []string{"MAILBRICK_PASSWORD_FILE"}, Usage: "read the archive's password from `FILE` (or set MAILBRICK_PASSWORD)"},
+		&cli.StringFlag{Name: "identity", EnvVars: []string{"MAILBRICK_IDENTITY"}, Usage: "open the archive with the identity in `FILE`: a host identity, a key of age or SSH (see key add)"},
 		&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for an archive in use"},
 	}
 	return append(append(flags, talkFlags()...), more...)
 }
 
 func commonOf(c *cli.Context) *common {
-	return &common{archive: c.String("archive"), passwordFile: c.String("password-file"), wait: c.Duration("wait"),
+	return &common{archive: c.String("archive"), passwordFile: c.String("password-file"), identity: c.String("identity"), wait: c.Duration("wait"),
 		json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 		in: c.App.Reader, out: c.App.Writer, talk: c.App.ErrWriter}
 }
@@ -94,10 +95,18 @@ func (o *common) password(ctx context.Context, confirm bool) (string, error) {
 	if p := os.Getenv("MAILBRICK_PASSWORD"); p != "" {
 		return p, nil
 	}
-	const instead = "give --password-file F or set MAILBRICK_PASSWORD"
-	p, err := o.ask(ctx, "password of the archive: ", instead)
-	if err != nil || !confirm {
-		return p, err
+	const prompt, instead = "password of the archive: ", "give --password-file F or set MAILBRICK_PASSWORD"
+	if confirm {
+		return o.askTwice(ctx, prompt, instead)
+	}
+	return o.ask(ctx, prompt, instead)
+}
+
+// askTwice asks for a password that is to be.
+func (o *common) askTwice(ctx context.Context, prompt, instead string) (string, error) {
+	p, err := o.ask(ctx, prompt, instead)
+	if err != nil {
+		return "", err
 	}
 	again, err := o.ask(ctx, "once more: ", instead)
 	if err == nil && p != again {
@@ -170,7 +179,7 @@ func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*a
 	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait, Rebuild: rebuild,
 		Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }}
 	if encrypted {
-		if opts.Passphrase, err = o.password(ctx, false); err != nil {
+		if err := o.secrets(ctx, &opts); err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"mailbrick/archive"
 	"mailbrick/archive/blob"
+	"mailbrick/archive/seal"
 	"mailbrick/fetch/ews"
 	"mailbrick/index"
 	"mailbrick/index/kql"
@@ -45,7 +46,11 @@ var verdicts = [...]verdict{
 	{archive.ErrExists, exitFailed, "an archive is made in an empty folder or a new one"},
 	{archive.ErrInUse, exitInUse, "wait for the other process to end, or give --wait a longer time"},
 	{archive.ErrConflict, exitInUse, "another machine writes this mailbox; let one of them do it"},
-	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD"},
+	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD, or a holder's key with --identity"},
+	{archive.ErrLastHolder, exitFailed, "add another holder first: `mailbrick key add`"},
+	{archive.ErrNotEncrypted, exitFailed, "it was made with --insecure-no-encryption; whoever has its files can read it"},
+	{seal.ErrPlugin, exitFailed, "the program age-plugin-NAME must be installed where commands are found"},
+	{seal.ErrWorkFactor, exitFailed, "no Mailbrick makes such a file; somebody put it into the archive's keys/ folder"},
 	{archive.ErrVersion, exitFailed, "a newer Mailbrick wrote this; use that one"},
 	{archive.ErrRollback, exitFailed, "if an older copy was put back on purpose: `mailbrick rebuild --catalog --index` accepts it"},
 	{archive.ErrNoKey, exitFailed, "put a copy of the archive's keys/ folder back; without its key nobody opens the archive"},

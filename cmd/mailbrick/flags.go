@@ -21,12 +21,12 @@ func emptyFlag(c *cli.Context) error {
 // repeatedFlag refuses a flag that takes one value and was given twice: the flag package drops all but the last. The
 // arguments are as flagsFirst gives them.
 func repeatedFlag(app *cli.App, args []string) error {
-	verb := verbOf(app, args)
+	verb, at := verbOf(app, args)
 	if verb == nil {
 		return nil
 	}
 	takesValue, seen := valueFlags(verb), map[string]bool{}
-	for rest := args[2:]; len(rest) > 0 && rest[0] != "--"; rest = rest[1:] {
+	for rest := args[at:]; len(rest) > 0 && rest[0] != "--"; rest = rest[1:] {
 		name, _, joined := strings.Cut(strings.TrimLeft(rest[0], "-"), "=")
 		flag := singleFlag(verb, name)
 		if flag != "" && seen[flag] {
@@ -40,12 +40,20 @@ func repeatedFlag(app *cli.App, args []string) error {
 	return nil
 }
 
-// verbOf is the command that the arguments name; nil when there is none.
-func verbOf(app *cli.App, args []string) *cli.Command {
+// verbOf is the command that the arguments name, and where its own arguments begin; nil when there is none.
+func verbOf(app *cli.App, args []string) (verb *cli.Command, at int) {
 	if len(args) < 2 {
-		return nil
+		return nil, 0
 	}
-	return app.Command(args[1])
+	verb, at = app.Command(args[1]), 2
+	for verb != nil && at < len(args) {
+		below := slices.IndexFunc(verb.Subcommands, func(c *cli.Command) bool { return c.HasName(args[at]) })
+		if below < 0 {
+			break
+		}
+		verb, at = verb.Subcommands[below], at+1
+	}
+	return verb, at
 }
 
 // singleFlag is the first name of a flag that takes one value; "" of any other.
@@ -65,13 +73,13 @@ func singleFlag(c *cli.Command, name string) string {
 // flagsFirst moves flags in front of a verb's arguments, since the flag package stops at the first argument and would
 // take what follows for words of a query. "--" ends the flags, as everywhere.
 func flagsFirst(app *cli.App, args []string) []string {
-	verb := verbOf(app, args)
+	verb, at := verbOf(app, args)
 	if verb == nil {
 		return args
 	}
 	takesValue := valueFlags(verb)
 	var flags, words []string
-	rest := args[2:]
+	rest := args[at:]
 	for len(rest) > 0 {
 		a := rest[0]
 		rest = rest[1:]
@@ -87,14 +95,14 @@ func flagsFirst(app *cli.App, args []string) []string {
 			switch {
 			case !takesValue[name]:
 			case len(rest) == 0:
-				return append(args[:2:2], flags...) // the flag package says which value is missing
+				return append(args[:at:at], flags...) // the flag package says which value is missing
 			default:
 				flags = append(flags, rest[0])
 				rest = rest[1:]
 			}
 		}
 	}
-	out := append([]string{args[0], args[1]}, flags...)
+	out := append(args[:at:at], flags...)
 	return append(append(out, "--"), words...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -64,24 +65,49 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			newShowCommand(), newCatCommand(), newSearchCommand(),
 			newExportCommand(), newRestoreCommand(),
 			newVerifyCommand(), newRebuildCommand(), newStatsCommand(),
+			newKeyCommand(),
 			newSimulateCommand(), newDemoCommand(),
 		},
 	}
 	for _, c := range app.Commands {
-		c.OnUsageError = usageError
-		c.HideHelpCommand = true
-		c.Description += "\n\nExit codes: " + exitCodes
-		c.Before = emptyFlag
-		if !takesArguments(c.Name) {
-			c.Before = noArguments
-		}
+		finish(c)
 	}
 	return app
 }
 
+// finish gives a verb, and those below it, what all have alike.
+func finish(c *cli.Command) {
+	c.OnUsageError = usageError
+	c.HideHelpCommand = true
+	c.Description += "\n\nExit codes: " + exitCodes
+	if len(c.Subcommands) > 0 {
+		c.Action = wantsSubverb
+		for _, below := range c.Subcommands {
+			finish(below)
+		}
+		return
+	}
+	c.Before = emptyFlag
+	if !takesArguments(c.Name) {
+		c.Before = noArguments
+	}
+}
+
+// wantsSubverb is what a verb does that only has others below it.
+func wantsSubverb(c *cli.Context) error {
+	var names []string
+	for _, below := range c.Command.Subcommands {
+		names = append(names, below.Name)
+	}
+	if c.Args().Present() {
+		return usagef("there is no verb %q: %s has %s", c.Command.Name+" "+c.Args().First(), c.Command.Name, strings.Join(names, ", "))
+	}
+	return usagef("%s what? It has %s", c.Command.Name, strings.Join(names, ", "))
+}
+
 func takesArguments(verb string) bool {
 	switch verb {
-	case "versions", "show", "cat", "search", "export", "restore":
+	case "versions", "show", "cat", "search", "export", "restore", "remove":
 		return true
 	}
 	return false
