@@ -53,7 +53,7 @@ func (c *collector) root(p part) {
 type place struct {
 	nest        int
 	alternative int  // number of the multipart/alternative around it, 0: none
-	root        bool // it is the message itself
+	root        bool // it is the message itself, or all there is in it
 	report      bool // it stands right in the multipart/report that the message is
 }
 
@@ -65,7 +65,7 @@ func (c *collector) walk(p part, at place) {
 	if p.kind.top() == "multipart" && at.nest < maxMultiparts {
 		if children := p.children(); children != nil {
 			at.report = at.root && p.kind.kind == "multipart/report"
-			at.root = false
+			at.root = at.root && len(children) == 1
 			at.nest++
 			if p.kind.kind == "multipart/alternative" && at.alternative == 0 {
 				c.groups++

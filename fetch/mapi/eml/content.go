@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/calendar"
 	"mailbrick/fetch/mapi/tnef"
+	"mailbrick/fetch/mapi/vcard"
 )
 
 // content is what parts say that stand for properties: winmail.dat, a calendar, a
@@ -69,12 +71,24 @@ func (c *content) reader(p *part, at place) (kind string, read contentReader) {
 	switch {
 	case isTNEF(p):
 		return "tnef", readTNEF
+	case p.kind.kind == "text/calendar" && (at.root || at.alternative > 0 || !attached(p) && p.kind.params["method"] != ""):
+		return "item", applied(calendar.Apply)
+	case isCard(p.kind.kind) && (at.root || at.alternative > 0):
+		return "item", applied(vcard.Apply)
 	case at.report && p.kind.kind == deliveryStatusKind:
 		return "report", readDeliveryStatus
 	case at.report && p.kind.kind == dispositionKind:
 		return "report", readDisposition
 	}
 	return "", nil
+}
+
+// applied reads a part into a message of its own.
+func applied(apply func(*mapi.Message, []byte) error) contentReader {
+	return func(data []byte) (*mapi.Message, error) {
+		m := &mapi.Message{}
+		return m, apply(m, data)
+	}
 }
 
 func isCard(kind string) bool {
@@ -116,10 +130,64 @@ func (c *content) apply(m *mapi.Message) {
 	for i := range m.Attachments {
 		m.Attachments[i].Properties.Set(mapi.NewInt32(mapi.PidTagAttachNumber, int32(i)))
 	}
-	if c.seen["report"] && len(c.recipients) > 0 {
+	if c.seen["report"] && len(c.recipients) > 0 || len(m.Recipients) == 0 {
 		m.Recipients = c.recipients
 	}
 	for i := range m.Recipients {
+		c.complete(&m.Recipients[i])
 		m.Recipients[i].Set(mapi.NewInt32(mapi.PidTagRowid, int32(i)))
 	}
+}
+
+// complete gives a recipient of the header what the calendar says of the attendee.
+func (c *content) complete(row *mapi.Bag) {
+	for _, r := range c.recipients {
+		if email := r.Text(mapi.PidTagSMTPAddress); email == "" || !strings.EqualFold(email, row.Text(mapi.PidTagSMTPAddress)) {
+			continue
+		}
+		for _, p := range r {
+			if counterpart(*row, &p) == nil {
+				*row = append(*row, p)
+			}
+		}
+		return
+	}
+}
+
+// itemNode is the part of an appointment, a meeting, a task or a contact, nil
+// for others [MS-OXCMAIL] 2.1.3.3.4, [RFC 6047] 2.4.
+func itemNode(m *mapi.Message) (*node, error) {
+	var b bytes.Buffer
+	switch {
+	case calendar.Is(m):
+		if err := calendar.Write(&b, m); err != nil {
+			return nil, err
+		}
+		n := textNode("calendar", "utf-8", b.Bytes())
+		n.kind += parameter("method", calendar.Method(m))
+		return n, nil
+	case isContact(m):
+		if err := vcard.Write(&b, m); err != nil {
+			return nil, err
+		}
+		return textNode("vcard", "utf-8", b.Bytes()), nil
+	}
+	return nil, nil
+}
+
+func isContact(m *mapi.Message) bool {
+	class := strings.ToUpper(m.Class())
+	return class == "IPM.CONTACT" || strings.HasPrefix(class, "IPM.CONTACT.")
+}
+
+// idContactPhoto says that an attachment is the picture of the contact [MS-OXOCNTC] 2.2.1.8.
+const idContactPhoto uint16 = 0x7FFF
+
+// inItem says whether an attachment is within the part of the item: a modified
+// instance of a series [MS-OXOCAL] 2.2.10, the picture of a contact.
+func inItem(m *mapi.Message, a *mapi.Attachment) bool {
+	if photo, _ := a.Properties.Bool(idContactPhoto); photo {
+		return isContact(m)
+	}
+	return a.Embedded != nil && calendar.Is(m) && strings.HasPrefix(strings.ToUpper(a.Embedded.Class()), "IPM.OLE.CLASS.{00061055-")
 }

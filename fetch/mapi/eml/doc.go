@@ -38,7 +38,7 @@
 //	text/vcard                IPM.Contact, where it is the message or in a
 //	                          multipart/alternative
 //	winmail.dat               its properties and attachments [MS-OXCMAIL] 2.2.4
-//	X-Note                    IPM.StickyNote, its colour, size and place
+//	X-Sticky-Note             IPM.StickyNote, its colour, size and place
 //
 // These parts are no attachments. The header and the bodies count more than what
 // such parts say. A part that cannot be read is an attachment like any other.

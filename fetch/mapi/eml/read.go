@@ -82,6 +82,7 @@ func (f *file) message(depth int) *mapi.Message {
 		mapi.NewBinary(mapi.PidTagSearchKey, bytes.Clone(key[:16])),
 	)
 	m.Properties = append(m.Properties, c.bodies()...)
+	applyNote(f.header, m)
 	c.content.apply(m)
 	if root.kind.kind == "multipart/signed" {
 		sign(m, f)

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"mailbrick/fetch/mapi"
@@ -148,9 +149,16 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	item, err := itemNode(m)
+	if err != nil {
+		return nil, err
+	}
 	var inline, others []*node
 	for i := range m.Attachments {
 		a := &m.Attachments[i]
+		if item != nil && inItem(m, a) {
+			continue
+		}
 		n, err := attachment(a, page != nil && a.Hidden())
 		if err != nil {
 			return nil, fmt.Errorf("attachment %d: %w", i, err)
@@ -161,7 +169,7 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 			others = append(others, n)
 		}
 	}
-	bodies := e.bodies(plain, page, inline)
+	bodies := e.bodies(plain, page, item, inline)
 	switch {
 	case isReport(m):
 		return e.report(m, bodies, others), nil
@@ -179,18 +187,22 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 	return e.multipart("mixed", "", others...), nil
 }
 
-// bodies joins the bodies and the parts that the page shows.
-func (e *writer) bodies(plain, page *node, inline []*node) *node {
+// bodies joins the bodies, the parts that the page shows, and the part of an item.
+func (e *writer) bodies(plain, page, item *node, inline []*node) *node {
 	if len(inline) > 0 {
 		page = e.multipart("related", "text/html", append([]*node{page}, inline...)...)
 	}
-	switch {
-	case page == nil:
-		return plain
-	case plain == nil:
-		return page
+	if item != nil && plain == nil && page == nil {
+		plain = plainNode("") // so that it is known for an item, not for a file
 	}
-	return e.multipart("alternative", "", plain, page)
+	list := slices.DeleteFunc([]*node{plain, page, item}, func(n *node) bool { return n == nil })
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	return e.multipart("alternative", "", list...)
 }
 
 // bodyNodes are the bodies there are. RTF gives what it was made of, or its text

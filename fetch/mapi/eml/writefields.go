@@ -124,6 +124,9 @@ func changes(m *mapi.Message, stored header) []field {
 	if c := m.Categories(); strings.Join(c, ",") != strings.Join(keywords(stored), ",") && len(c) > 0 {
 		list = append(list, newField("Keywords", unstructured(strings.Join(c, ", "))))
 	}
+	if v := note(m); v != "" && v != stored.get(noteField) {
+		list = append(list, newField("X-Sticky-Note", v))
+	}
 	return append(list, recipientChanges(m, stored)...)
 }
 
@@ -249,6 +252,9 @@ func builtMore(m *mapi.Message) header {
 	}
 	if c := m.Categories(); len(c) > 0 {
 		h = append(h, newField("Keywords", unstructured(strings.Join(c, ", "))))
+	}
+	if v := note(m); v != "" {
+		h = append(h, newField("X-Sticky-Note", v))
 	}
 	if flags, _ := b.Int32(mapi.PidTagMessageFlags); flags&mapi.FlagUnsent != 0 {
 		h = append(h, newField("X-Unsent", "1")) // Outlook opens it as a draft
