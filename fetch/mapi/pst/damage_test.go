@@ -294,7 +294,7 @@ func walkAll(t testing.TB, data []byte) (messages int) {
 // TestRandomDamage: nothing panics or hangs, and messages that are not hit are read.
 func TestRandomDamage(t *testing.T) {
 	t.Parallel()
-	rounds := 20
+	rounds := 12
 	if os.Getenv("MAILBRICK_TORTURE") != "" {
 		rounds = 3000
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -244,6 +245,7 @@ func TestLongValuesStayInTheFile(t *testing.T) {
 			if p.Large == nil || p.Data != nil {
 				t.Fatal("in memory")
 			}
+			rnd := rand.New(rand.NewPCG(3, 4))
 			for range 100 {
 				at := rnd.IntN(len(data))
 				part := make([]byte, rnd.IntN(min(len(data)-at, 20000)+1))
@@ -448,4 +450,26 @@ func TestCrypt(t *testing.T) {
 	if c := checksum([]byte("123456789")); c != 0x2DFD2D88 {
 		t.Errorf("checksum %#x", c)
 	}
+}
+
+func TestManyReadAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBuilder(Unicode, cryptPermute)
+	top := b.root()
+	want := b.rich(1)
+	for range 50 {
+		b.add(b.message(b.fresh(typeMessage), want), top)
+	}
+	f := mustOpen(t, b.file())
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for e := range f.IPMSubtree().Messages() {
+				if m, _, err := e.Read(); err != nil || len(m.Recipients) != len(want.Recipients) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
