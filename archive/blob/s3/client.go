@@ -114,6 +114,9 @@ func (c *client) exists(ctx context.Context) (bool, error) {
 
 func (c *client) head(ctx context.Context, key string) (object, error) {
 	info, err := c.core.StatObject(ctx, c.bucket, key, minio.StatObjectOptions{})
+	if err == nil && info.Size < 0 {
+		return object{}, refused(http.StatusOK, "", "the answer has no length")
+	}
 	return describe(info), c.failed(err)
 }
 

@@ -61,7 +61,8 @@ Cut, refused and stalled connections (nothing moves for Stall) and the answers
 are tried again after 0.1 s, then twice as long each time up to 10 s, each less up
 to half of it at random, until the next wait would end after Patience. A context
 that is over ends all at once. Bytes travel with their MD5 and over plain http
-with their SHA-256, so that the server refuses what was damaged on the way.
+with their SHA-256, so that the server refuses what was damaged on the way; it is
+sent again.
 
 # Removal, versions, locks
 

@@ -97,7 +97,8 @@ func refused(status int, code, text string) *failure {
 func isPassing(status int, code string) bool {
 	switch code {
 	case "InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "Throttling", "ThrottlingException",
-		"RequestLimitExceeded", "BandwidthLimitExceeded", "OperationAborted", "ConditionalRequestConflict":
+		"RequestLimitExceeded", "BandwidthLimitExceeded", "OperationAborted", "ConditionalRequestConflict",
+		"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch": // damaged on the way
 		return true
 	}
 	switch status {
@@ -125,8 +126,8 @@ func isForGood(err error) bool {
 		record    tls.RecordHeaderError
 		dns       *net.DNSError
 	)
-	return errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &record) ||
-		errors.As(err, &dns) && dns.IsNotFound || strings.Contains(err.Error(), "HTTP response to HTTPS client")
+	return errors.Is(err, errTooLong) || errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &host) ||
+		errors.As(err, &record) || errors.As(err, &dns) && dns.IsNotFound || strings.Contains(err.Error(), "HTTP response to HTTPS client")
 }
 
 // clean makes foreign text fit for a terminal and short.

@@ -187,6 +187,64 @@ func TestOtherCallsInTrouble(t *testing.T) {
 	}
 }
 
+// TestForeignAnswers: servers that are none.
+func TestForeignAnswers(t *testing.T) {
+	t.Parallel()
+	list := func(body func(w io.Writer)) trouble {
+		return func(_ *proxy, w http.ResponseWriter, _ *http.Request, _ []byte) {
+			_, _ = io.WriteString(w, "<ListBucketResult>")
+			body(w)
+			_, _ = io.WriteString(w, "</ListBucketResult>")
+		}
+	}
+	entry := func(w io.Writer, key, size string) {
+		_, _ = io.WriteString(w, "<Contents><Key>"+key+"</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><Size>"+size+"</Size></Contents>")
+	}
+	tests := []struct {
+		name string
+		list func(prefix string) func(w io.Writer)
+	}{
+		{"endless", func(string) func(io.Writer) {
+			return func(w io.Writer) { _, _ = io.WriteString(w, strings.Repeat(" ", 20<<20)) }
+		}},
+		{"not in order", func(p string) func(io.Writer) {
+			return func(w io.Writer) { entry(w, p+"/b", "1"); entry(w, p+"/a", "1") }
+		}},
+		{"of another prefix", func(string) func(io.Writer) {
+			return func(w io.Writer) { entry(w, "elsewhere", "1") }
+		}},
+		{"less than nothing", func(p string) func(io.Writer) {
+			return func(w io.Writer) { entry(w, p+"/a", "-1") }
+		}},
+		{"no list", func(string) func(io.Writer) {
+			return func(w io.Writer) { _, _ = io.WriteString(w, "<html>") }
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProxy(t, "http://127.0.0.1:1", order{is("list"), 0, 1000, func(p *proxy, w http.ResponseWriter, r *http.Request, body []byte) {
+				list(tt.list(strings.TrimSuffix(r.URL.Query().Get("prefix"), "/")))(p, w, r, body)
+			}})
+			b := behind(t, p, plainBucket, func(o *s3.Options) { o.Patience = time.Second })
+			var got error
+			for _, err := range b.List(t.Context(), "") {
+				got = err
+			}
+			if got == nil || tt.name == "endless" && p.count("list") != 1 {
+				t.Errorf("%d lists, %v", p.count("list"), got)
+			}
+		})
+	}
+	p := newProxy(t, "http://127.0.0.1:1", order{is("get"), 0, 1000, func(_ *proxy, w http.ResponseWriter, _ *http.Request, _ []byte) {
+		w.Header().Set("Last-Modified", "Fri, 02 Jan 2026 03:04:05 GMT")
+		_, _ = io.WriteString(w, "all of it, whatever was asked for")
+	}})
+	if got, err := read(t, behind(t, p, plainBucket), "object", 4, 2); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("range was ignored: %q, %v", got, err)
+	}
+}
+
 func TestStall(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, realServer(t), order{is("put"), 0, 1, hang}, order{is("get"), 0, 1, hang})

@@ -4,20 +4,29 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// guard gives a request up when nothing of it moves for a while, and lets
-// nobody read a request's body after its answer: the buffer is used again.
+// guard gives a request up when nothing of it moves for a while, lets nobody
+// read a request's body after its answer, as the buffer is used again, and ends
+// answers that are longer than they may be.
 type guard struct {
 	next  http.RoundTripper
 	stall time.Duration
 }
 
-var errStalled = errors.New("connection moves nothing")
+var (
+	errStalled = errors.New("connection moves nothing")
+	errTooLong = errors.New("answer is too long")
+)
+
+// maxAnswer is the longest answer that is not an object: the library has them
+// in memory. A page of the longest keys is half of it.
+const maxAnswer = 8 << 20
 
 // transport carries the requests of one bucket.
 func transport(o Options) http.RoundTripper {
@@ -56,7 +65,11 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	w.timer.Stop()
-	resp.Body = &download{watch: w, body: resp.Body}
+	down := &download{watch: w, body: resp.Body, left: maxAnswer}
+	if req.Method == http.MethodGet && req.URL.RawQuery == "" && resp.StatusCode < 300 {
+		down.left = math.MaxInt64 // an object, which is not kept
+	}
+	resp.Body = down
 	return resp, nil
 }
 
@@ -117,13 +130,18 @@ func (u *upload) Close() error {
 type download struct {
 	*watch
 	body io.ReadCloser
+	left int64 // bytes that may come
 }
 
 // Read does not run against the clock while nobody reads.
 func (d *download) Read(p []byte) (int, error) {
+	if d.left == 0 {
+		return 0, errTooLong
+	}
 	d.moved()
-	n, err := d.body.Read(p)
+	n, err := d.body.Read(p[:min(int64(len(p)), d.left)])
 	d.timer.Stop()
+	d.left -= int64(n)
 	return n, d.explain(err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 
 	"mailbrick/archive/blob"
@@ -46,8 +47,8 @@ func (b *Bucket) page(ctx context.Context, prefix, after string) (objects []obje
 		return err
 	})
 	for _, o := range objects {
-		if o.key <= after || !strings.HasPrefix(o.key, b.prefix) {
-			return nil, refused(0, "", "the server's list is not in order")
+		if o.key <= after || !strings.HasPrefix(o.key, b.prefix+prefix) || o.size < 0 {
+			return nil, refused(http.StatusOK, "", "the list is not in order")
 		}
 		after = o.key
 	}

@@ -11,42 +11,50 @@ import (
 // not allowed as a name, so that it is hidden.
 const probeName = ".probe"
 
-// probes are the two ways of creation of which it is known, when true, that the
-// server heeds their condition.
+// way is how an object is made.
+type way uint8
+
+const (
+	inOnePiece way = iota
+	inParts
+)
+
+// probes says of which ways it is known that the server heeds their condition.
 type probes struct {
 	// turn holds one token for who looks or changes.
-	turn                chan struct{}
-	inOnePiece, inParts bool
+	turn  chan struct{}
+	known [inParts + 1]bool
 }
 
 func newProbes() probes { return probes{turn: make(chan struct{}, 1)} }
 
 // proven makes sure that the server heeds If-None-Match, before the first
-// object is made in each of the ways.
-func (b *Bucket) proven(ctx context.Context, inParts bool) error {
+// object is made in a way. The second way wants what the first one leaves.
+func (b *Bucket) proven(ctx context.Context, last way) error {
 	select {
 	case b.probes.turn <- struct{}{}:
 		defer func() { <-b.probes.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if !b.probes.inOnePiece {
-		if err := b.probe(ctx, b.probeInOnePiece); err != nil {
+	for w := inOnePiece; w <= last; w++ {
+		if b.probes.known[w] {
+			continue
+		}
+		if err := b.probe(ctx, w); err != nil {
 			return err
 		}
-		b.probes.inOnePiece = true
-	}
-	if inParts && !b.probes.inParts {
-		if err := b.probe(ctx, b.probeInParts); err != nil {
-			return err
-		}
-		b.probes.inParts = true
+		b.probes.known[w] = true
 	}
 	return nil
 }
 
 // probe is well when the second creation at the latest is refused.
-func (b *Bucket) probe(ctx context.Context, create func(ctx context.Context) error) error {
+func (b *Bucket) probe(ctx context.Context, w way) error {
+	create := b.probeInOnePiece
+	if w == inParts {
+		create = b.probeInParts
+	}
 	for range 2 {
 		err := b.try(ctx, func() error { return create(ctx) })
 		switch {

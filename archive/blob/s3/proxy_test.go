@@ -203,3 +203,9 @@ func behind(t testing.TB, p *proxy, bucket string, change ...func(*s3.Options)) 
 	}
 	return open(t, o)
 }
+
+// flip passes a request on with one bit changed.
+func flip(p *proxy, w http.ResponseWriter, r *http.Request, body []byte) {
+	body[len(body)/2] ^= 1
+	p.pass(w, r, body, -1)
+}

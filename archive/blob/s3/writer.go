@@ -122,7 +122,11 @@ func (w *writer) Commit() error {
 
 func (w *writer) commit() error {
 	b := w.bucket
-	if err := b.proven(w.ctx, w.upload != ""); err != nil {
+	how := inOnePiece
+	if w.upload != "" {
+		how = inParts
+	}
+	if err := b.proven(w.ctx, how); err != nil {
 		return err
 	}
 	if w.upload == "" {
@@ -182,7 +186,7 @@ func (w *writer) done() {
 
 // abortPatience is how long parts are tried to be dropped when the context says
 // nothing of it.
-const abortPatience = 15 * time.Second
+const abortPatience = 5 * time.Second
 
 // drop aborts the upload if there is one.
 func (w *writer) drop() error {
