@@ -20,7 +20,7 @@
 //
 // Keys and values, JSON, opaque to the archive:
 //
-//	folder/ID  {"state": the protocol's state, "mark": change mark when the folder was last wholly in, "" before}
+//	folder/ID  {"state": the protocol's state, "" in the first page; "mark": change mark when the folder was last wholly in, "" before}
 //	failed/ID  {"folder", "change_key", "size", "cause", "since"}
 //
 // # Mail files

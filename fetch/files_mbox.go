@@ -106,6 +106,7 @@ func (b *mboxFile) close() {
 type digest struct {
 	message, state hash.Hash
 	line           []byte // of the header, as far as it has come
+	amid           bool   // line is not the beginning of one
 	inBody         bool
 	volatile       bool // the field at hand is of the state
 }
@@ -131,6 +132,7 @@ func (d *digest) Write(p []byte) (int, error) {
 		p = p[end:]
 		if whole || len(d.line) > longLine {
 			d.headerLine()
+			d.amid = !whole
 		}
 	}
 	d.message.Write(p)
@@ -140,7 +142,7 @@ func (d *digest) Write(p []byte) (int, error) {
 func (d *digest) headerLine() {
 	line := d.line
 	d.line = d.line[:0]
-	if line[0] != ' ' && line[0] != '\t' {
+	if !d.amid && line[0] != ' ' && line[0] != '\t' {
 		d.volatile = isState(line)
 	}
 	if d.volatile {
@@ -148,7 +150,7 @@ func (d *digest) headerLine() {
 		return
 	}
 	d.message.Write(line)
-	d.inBody = len(bytes.TrimRight(line, "\r\n")) == 0
+	d.inBody = !d.amid && len(bytes.TrimRight(line, "\r\n")) == 0
 }
 
 func isState(line []byte) bool {

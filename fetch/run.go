@@ -255,7 +255,7 @@ func within(path string, folders []string) bool {
 
 // folder brings one folder up to date.
 func (r *run) folder(ctx context.Context, f Folder) error {
-	cur, err := r.folderCursor(f.ID)
+	cur, begun, err := r.folderCursor(f.ID)
 	if err != nil {
 		return err
 	}
@@ -265,7 +265,12 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	if r.counted = cur.State == ""; r.counted {
 		r.expected += f.Total
 	}
-	err = r.changes(ctx, f, cur)
+	if cur.State == "" && begun {
+		// An earlier run broke off in the first page: what it took in may be gone by now, and no list will say so.
+		err = r.relist(ctx, f)
+	} else if err = r.setFolderCursor(f.ID, cur); err == nil {
+		err = r.changes(ctx, f, cur)
+	}
 	if errors.Is(err, ErrStateLost) {
 		err = r.relist(ctx, f)
 	}
@@ -280,16 +285,15 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	return err
 }
 
-func (r *run) folderCursor(id string) (folderCursor, error) {
-	var cur folderCursor
+func (r *run) folderCursor(id string) (cur folderCursor, begun bool, err error) {
 	value, err := r.sink.Cursor(folderKey + id)
 	if err != nil || value == nil {
-		return cur, err
+		return cur, false, err
 	}
 	if err := json.Unmarshal(value, &cur); err != nil {
-		return cur, fmt.Errorf("cursor of a folder: %w", err)
+		return cur, false, fmt.Errorf("cursor of a folder: %w", err)
 	}
-	return cur, nil
+	return cur, true, nil
 }
 
 // changes follows a folder from a cursor to its end. The mark was read before the changes are: what comes in between

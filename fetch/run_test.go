@@ -278,6 +278,24 @@ func TestRunKeepsGoingPastBadItems(t *testing.T) {
 	}
 }
 
+// TestBrokenFirstPage: what a broken run took in and is gone before the next one does not stay for ever.
+func TestBrokenFirstPage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, id := range []string{"a", "b", "c", "d"} {
+		b.source.put("in", id, "k", "s")
+	}
+	b.source.items["c"].cause = []error{errors.New("power")}
+	if _, err := b.try(fetch.Options{BatchItems: 1}); err == nil {
+		t.Fatal("the run was not broken")
+	}
+	b.source.change("in", fetch.Change{Kind: fetch.Deleted, Ref: fetch.Ref{ItemID: "a"}})
+	if r := b.run(); !slices.Equal(b.source.exports, []string{"c", "d"}) || r.Snapshot.Items != 3 {
+		t.Errorf("exported %v, %+v", b.source.exports, r.Snapshot)
+	}
+	b.wants(map[string]string{"b": `k Inbox "s" false`, "c": `k Inbox "s" false`, "d": `k Inbox "s" false`})
+}
+
 func TestTruncatedIsNeverKept(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

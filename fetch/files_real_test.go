@@ -1,0 +1,166 @@
+package fetch_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"mailbrick/fetch"
+	"mailbrick/fetch/mapi/fasttransfer"
+)
+
+// read reads everything of a mailbox: item id = digest of the blob, or the error.
+func read(t *testing.T, dir string, m fetch.FileMailbox) (blobs map[string][32]byte, failed map[string]error) {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	s, err := fetch.Files(root, m, fetch.FilesOptions{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	folders, err := s.Folders(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, failed = map[string][32]byte{}, map[string]error{}
+	for _, f := range folders {
+		page, err := s.Changes(t.Context(), f.ID, "")
+		if err != nil {
+			failed[f.ID] = err
+			continue
+		}
+		var refs []fetch.Ref
+		for _, c := range page.Changes {
+			refs = append(refs, c.Ref)
+		}
+		err = s.Export(t.Context(), refs, func(n int, got fetch.Ref, blob io.Reader, err error) error {
+			if err != nil {
+				failed[refs[n].ItemID] = err
+				return nil
+			}
+			if got != refs[n] && refs[n].Size == got.Size {
+				t.Errorf("%s was listed as %+v and read as %+v", got.ItemID, refs[n], got)
+			}
+			h := sha256.New()
+			report, err := fasttransfer.Scan(io.TeeReader(blob, h), fasttransfer.Visitor{})
+			if err != nil || report.State != fasttransfer.Complete {
+				t.Errorf("%s: %s %s, %v", got.ItemID, report.State, report.Reason, err)
+			}
+			if _, twice := blobs[got.ItemID]; twice {
+				t.Errorf("%s comes twice", got.ItemID)
+			}
+			blobs[got.ItemID] = [32]byte(h.Sum(nil))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return blobs, failed
+}
+
+// TestRealFiles reads real mail of all forms. What fails is what is no mail.
+func TestRealFiles(t *testing.T) {
+	t.Parallel()
+	mail := os.Getenv("MAILBRICK_MAIL")
+	if mail == "" {
+		t.Skip("MAILBRICK_MAIL is not set")
+	}
+	for dir, want := range map[string]struct {
+		m      fetch.FileMailbox
+		items  int
+		failed int
+	}{
+		"outlook":            {items: 29},
+		"mime":               {items: 999, failed: 10},
+		"bounces":            {items: 126},
+		"lists/r":            {items: 6420},
+		"attachments/poi":    {items: 35},
+		"outlook/gopst/data": {m: fetch.FileMailbox{File: "support.pst"}, items: 17},
+	} {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			at := filepath.Join(mail, filepath.FromSlash(dir))
+			blobs, failed := read(t, at, want.m)
+			if len(blobs) < want.items || len(failed) > want.failed {
+				t.Errorf("%d items, %d failed; want %+v", len(blobs), len(failed), want)
+			}
+			for id, err := range failed {
+				if !errors.Is(err, fetch.ErrItem) && !errors.Is(err, fetch.ErrFolder) {
+					t.Errorf("%s: %v", id, err)
+				}
+			}
+			again, _ := read(t, at, want.m)
+			for id, sum := range blobs {
+				if again[id] != sum {
+					t.Errorf("%s is not the same again", id)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkFilesUnchanged is what a run asks of a tree in which nothing happened.
+func BenchmarkFilesUnchanged(b *testing.B) {
+	dir := b.TempDir()
+	for i := range 300 {
+		if err := os.WriteFile(filepath.Join(dir, string(rune('a'+i%26))+string(rune('a'+i/26))+".fts"), nil, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer root.Close()
+	s, err := fetch.Files(root, fetch.FileMailbox{}, fetch.FilesOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for b.Loop() {
+		if folders, err := s.Folders(b.Context()); err != nil || folders[0].Total != 300 {
+			b.Fatal(folders, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/300, "ns/file")
+}
+
+// BenchmarkFilesEncode reads mail and makes export streams of it.
+func BenchmarkFilesEncode(b *testing.B) {
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.eml"), []byte(message("a")), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer root.Close()
+	s, err := fetch.Files(root, fetch.FileMailbox{}, fetch.FilesOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Folders(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		err := s.Export(b.Context(), []fetch.Ref{{ItemID: "a.eml"}}, func(_ int, _ fetch.Ref, blob io.Reader, err error) error {
+			if err == nil {
+				_, err = io.Copy(io.Discard, blob)
+			}
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
