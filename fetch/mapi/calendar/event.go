@@ -21,7 +21,8 @@ func (s span) length() time.Duration { return s.end.instant().Sub(s.start.instan
 // span reads DTSTART, DTEND and DURATION [MS-OXCICAL] 2.1.3.1.1.20.
 func (r *reader) span(c *component) span {
 	var s span
-	if s.start, s.known = r.zones.moment(c.find("DTSTART")); !s.known {
+	s.start, s.known = r.zones.moment(c.find("DTSTART"))
+	if s.known = s.known && s.start.wall.Year() > firstRuleYear; !s.known { // times of properties begin in 1601
 		return s
 	}
 	s.allDay = s.start.isDate || truth(c, "X-MICROSOFT-CDO-ALLDAYEVENT") || truth(c, "X-MICROSOFT-MSNCALENDAR-ALLDAYEVENT")

@@ -20,7 +20,7 @@ const lastYear = 4500
 func (p *RecurrencePattern) check() error {
 	gregorian := p.CalendarType <= 5 || p.CalendarType == 7 || p.CalendarType >= 9 && p.CalendarType <= 12
 	switch {
-	case p.Period == 0, p.Period > 1440*9999, p.FirstDOW > 6, wallOf1601(p.StartDate).Year() > lastYear:
+	case p.Period == 0, p.Period > 1440*9999, p.FirstDOW > 6, wallOf1601(p.StartDate).Year() > lastYear, wallOf1601(p.StartDate).Year() == firstRuleYear:
 		return ErrPattern
 	case p.Pattern == PatternDay && p.Period%minutesInDay == 0:
 		return nil

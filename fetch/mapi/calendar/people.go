@@ -33,7 +33,7 @@ func parsePerson(p *property) (person, bool) {
 		return person{}, false
 	}
 	a := person{kind: mapi.RecipientTo, rsvp: strings.EqualFold(p.param("RSVP"), "TRUE")}
-	a.Name = strings.Trim(strings.TrimSpace(p.param("CN")), `"`)
+	a.Name = strings.TrimSpace(oneLine(p.param("CN")))
 	a.Email = address(p.value)
 	if email := address(p.param("EMAIL")); !strings.Contains(a.Email, "@") && email != "" {
 		a.Email = email // urn:uuid and the like, as Apple writes
@@ -57,8 +57,14 @@ func parsePerson(p *property) (person, bool) {
 	return a, a.Email != "" || a.Name != ""
 }
 
+// noMail is the address of who has none [MS-OXCICAL] 2.1.3.1.1.20.2.
+const noMail = "invalid:nomail"
+
 func address(v string) string {
-	v = strings.TrimSpace(v)
+	v = strings.TrimSpace(oneLine(v))
+	if strings.EqualFold(v, noMail) {
+		return ""
+	}
 	if len(v) < 7 || !strings.EqualFold(v[:7], "mailto:") {
 		return v
 	}
@@ -105,8 +111,11 @@ func (a person) partstat() string {
 }
 
 func (a person) value() string {
-	if a.Email == "" {
-		return "invalid:nomail"
+	switch {
+	case a.Email == "":
+		return noMail
+	case strings.Contains(a.Email, ":") && !strings.Contains(a.Email, "@"): // a URI of another kind
+		return a.Email
 	}
 	return "mailto:" + strings.NewReplacer(" ", "%20", "%", "%25").Replace(a.Email)
 }

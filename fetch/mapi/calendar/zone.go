@@ -193,7 +193,7 @@ func locationRule(loc *time.Location, year int) TZRule {
 	_, offset := at.Zone()
 	for {
 		_, next := at.ZoneBounds()
-		if next.IsZero() || next.In(loc).Year() > year {
+		if !next.After(at) || next.In(loc).Year() > year { // none, or no progress: the time package gives that for some years far ahead
 			break
 		}
 		c := change{at: next, before: offset}
