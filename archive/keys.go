@@ -97,16 +97,23 @@ func (o *Options) holderFiles(ctx context.Context, want func(seal.Kind) bool) ([
 	if err != nil {
 		return nil, err
 	}
+	var newest []keyName
+	for _, k := range names { // a rotation that was broken off leaves older ones
+		if n := len(newest); n > 0 && newest[n-1].kind == k.kind && newest[n-1].holder == k.holder {
+			newest[n-1] = k
+			continue
+		}
+		newest = append(newest, k)
+	}
 	switch {
-	case len(names) == 0:
+	case len(newest) == 0:
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, ErrNoKey)
-	case len(names) > 2*maxHolders:
-		return nil, fmt.Errorf("%w: %d files in %s, at most %d belong there", ErrDamaged, len(names), keyPrefix, 2*maxHolders)
+	case len(newest) > 2*maxHolders: // some may have come at once
+		return nil, fmt.Errorf("%w: files of %d holders in %s, at most %d belong there", ErrDamaged, len(newest), keyPrefix, maxHolders)
 	}
 	var out []holderFile
-	for n, k := range names {
-		older := n+1 < len(names) && names[n+1].kind == k.kind && names[n+1].holder == k.holder
-		if older || !want(k.kind) {
+	for _, k := range newest {
+		if !want(k.kind) {
 			continue
 		}
 		f, err := o.readKey(ctx, k.object())

@@ -260,6 +260,25 @@ func TestRotateBreaksOff(t *testing.T) {
 	}
 }
 
+// TestManyFiles: leftovers of rotations are not holders; too many holders are no archive's.
+func TestManyFiles(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	name, ok := parseKeyObject(m.Names()[2])
+	if !ok {
+		t.Fatalf("%q", m.Names())
+	}
+	good := m.Bytes(name.object())
+	for n := range 2 * maxHolders {
+		m.Put(keyName{seal.X25519, "0123456789abcdef", uint32(n + 1)}.object(), good)
+	}
+	wantOpens(t, "leftovers", o, nil)
+	for n := range 2 * maxHolders {
+		m.Put(keyName{seal.X25519, fmt.Sprintf("%016x", n), 1}.object(), good)
+	}
+	wantOpens(t, "holders without end", o, ErrDamaged)
+}
+
 // TestRemovedIsNotRotated: who was removed and kept a copy of his file does not get the new generation.
 func TestRemovedIsNotRotated(t *testing.T) {
 	t.Parallel()
