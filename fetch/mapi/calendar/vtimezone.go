@@ -201,16 +201,19 @@ func (z *zone) component() *component {
 		if i+1 < len(z.rules) {
 			last = int(z.rules[i+1].Year) - 1
 		}
-		z.rules[i].components(c, before, last)
+		first := int(z.rules[i].Year)
+		if i == 0 {
+			first = firstRuleYear // it holds for all years before
+		}
+		z.rules[i].components(c, before, first, last)
 		before = z.rules[i].standardOffset()
 	}
 	return c
 }
 
-// components are the blocks of a rule that holds up to the year last, 0: for ever.
-func (r *TZRule) components(c *component, before time.Duration, last int) {
+// components are the blocks of a rule that holds from the year first to last, 0: for ever.
+func (r *TZRule) components(c *component, before time.Duration, first, last int) {
 	standard, daylight := r.standardOffset(), r.daylightOffset()
-	first := max(int(r.Year), firstRuleYear)
 	if !r.daylight() {
 		observe(c, "STANDARD", date(first, 1, 1), before, standard)
 		return

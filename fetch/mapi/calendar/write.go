@@ -308,7 +308,7 @@ func (w *writer) wall(name string, wall time.Time, z *zone, isDate bool) propert
 	case z.utc():
 		return property{name: name, value: wall.Format(utcLayout)}
 	}
-	return property{name: name, value: wall.Format(wallLayout), params: []param{{"TZID", []string{w.use(z).name}}}}
+	return property{name: name, value: wall.Format(wallLayout), params: []param{{"TZID", []string{w.use(z, wall.Year()).name}}}}
 }
 
 // dateOf is the day that begins at an instant. Without a zone it is the midnight
@@ -320,15 +320,17 @@ func dateOf(at time.Time, z *zone) time.Time {
 	return day(z.local(at).Add(time.Hour)) // some round a midnight that clocks skip
 }
 
-// use notes that a VTIMEZONE is needed. Two that differ have two names.
-func (w *writer) use(z *zone) *zone {
+// use notes that a VTIMEZONE is needed for a time of that year. Outlook gives one
+// event definitions of one name with more and with fewer years: those that say
+// the same of the year are one, others get a name of their own.
+func (w *writer) use(z *zone, year int) *zone {
 	for n, name := 2, z.name; ; n++ {
 		i := slices.IndexFunc(w.zones, func(o *zone) bool { return o.name == z.name })
 		if i < 0 {
 			w.zones = append(w.zones, z)
 			return z
 		}
-		if w.zones[i] == z || slices.EqualFunc(w.zones[i].rules, z.rules, func(a, b TZRule) bool { return a.Year == b.Year && a.same(b) }) {
+		if w.zones[i] == z || w.zones[i].rule(year).same(*z.rule(year)) {
 			return w.zones[i]
 		}
 		z = &zone{name: name + " " + strconv.Itoa(n), rules: z.rules}

@@ -166,7 +166,9 @@ func (w *writer) people(c *component, m *mapi.Message) {
 		w.person(c, "ATTENDEE", from, from.named([]string{"PARTSTAT", from.partstat()}))
 		return
 	}
-	w.person(c, "ORGANIZER", organizer, organizer.named(nil))
+	if len(attendees) > 0 || w.method != "PUBLISH" || strings.Contains(organizer.Email, "@") {
+		w.person(c, "ORGANIZER", organizer, organizer.named(nil))
+	}
 	asked, _ := m.Properties.Bool(idResponseRequested)
 	for _, a := range attendees {
 		a.rsvp = asked && w.method == "REQUEST"
@@ -224,7 +226,7 @@ func (w *writer) status(c *component, b bag) {
 	if n, ok := b.number(lidSequence); ok && n >= 0 {
 		c.add("X-MICROSOFT-CDO-APPT-SEQUENCE", strconv.Itoa(int(n)))
 	}
-	if n, ok := b.Int32(idOwnerAppointmentID); ok {
+	if n, _ := b.Int32(idOwnerAppointmentID); n != 0 {
 		c.add("X-MICROSOFT-CDO-OWNERAPPTID", strconv.Itoa(int(n)))
 	}
 	if t, ok := b.moment(lidReplyTime); ok {

@@ -160,7 +160,7 @@ func location(name string) *time.Location {
 	for n := min(3, len(parts)); n > 0; n-- {
 		tail := strings.Join(parts[len(parts)-n:], "/")
 		switch tail {
-		case "Local":
+		case "Local", "localtime":
 			continue // would be the zone of this machine
 		case "UTC", "GMT", "Z", "Etc/UTC", "Etc/GMT":
 			return time.UTC
@@ -173,7 +173,7 @@ func location(name string) *time.Location {
 }
 
 func notZoneLetter(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/_+-", r)
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/_+-.", r)
 }
 
 // change is a moment at which the clocks of a location change.
