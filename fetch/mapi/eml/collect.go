@@ -26,7 +26,8 @@ type collector struct {
 	groups      int    // alternatives met
 	attachments []mapi.Attachment
 	content     content
-	holes       []hole // where the bytes of bodies and attachments stand
+	inner       *collector // of what is signed
+	holes       []hole     // where the bytes of bodies and attachments stand
 }
 
 // root takes the message itself.
@@ -45,8 +46,19 @@ func (c *collector) root(p part) {
 	}
 	if isCMS(&p) {
 		c.content.add(mapi.NewText(mapi.PidTagMessageClass, "IPM.Note.SMIME")) // [MS-OXOSMIME] 2.1.3.1.1
+		c.opaque(&p)
 	}
 	c.walk(p, place{root: true})
+}
+
+// opaque reads the bodies that an opaque signed message has inside.
+func (c *collector) opaque(p *part) {
+	data := cmsContent(p.decoded())
+	if h, _, body := splitHeader(data); len(h) > 0 && c.depth < maxMessages {
+		c.inner = &collector{depth: c.depth + 1}
+		c.inner.root(newPart(h, body, 0, "text/plain"))
+		c.inner.finish()
+	}
 }
 
 // place is where in the tree a part stands.
@@ -207,7 +219,8 @@ func extension(kind string) string {
 func (c *collector) finish() {
 	c.attachments = append(c.attachments, c.content.attachments...)
 	if c.plain != nil {
-		c.text = crlf(decodeCharset(c.plain.kind.params["charset"], c.plain.decoded()))
+		text, files := uuFiles(crlf(decodeCharset(c.plain.kind.params["charset"], c.plain.decoded())))
+		c.text, c.attachments = text, append(c.attachments, files...)
 		c.holes = append(c.holes, hole{span{c.plain.at, c.plain.end()}, fromPlain, 0})
 	}
 	if c.html == nil {
@@ -239,6 +252,9 @@ func shown(page []byte, b mapi.Bag) bool {
 
 // bodies are the body properties, after finish [MS-OXCMSG] 2.2.1.58.
 func (c *collector) bodies() mapi.Bag {
+	if c.inner != nil {
+		return c.inner.bodies()
+	}
 	var b mapi.Bag
 	native, codePage := mapi.NativePlain, int32(65001)
 	if c.plain != nil {

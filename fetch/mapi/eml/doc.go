@@ -29,7 +29,8 @@
 //	multipart/signed          IPM.Note.SMIME.MultipartSigned: its one attachment is
 //	                          the entity as it stood, Content fields first; the
 //	                          bodies are set beside it [MS-OXOSMIME] 2.1.3.1.2
-//	application/pkcs7-mime    IPM.Note.SMIME, with that attachment [MS-OXOSMIME] 2.1.3.1.1
+//	application/pkcs7-mime    IPM.Note.SMIME, with that attachment; the bodies of what
+//	                          is signed and not encrypted beside it [MS-OXOSMIME] 2.1.3.1.1
 //	multipart/report          REPORT.IPM.Note.NDR, DR, DELAYED, IPNRN or IPNNRN; the
 //	                          recipients are those it tells of [MS-OXCMAIL] 2.2.3.7
 //	text/calendar             the appointment, meeting or task it says, where it is
@@ -38,6 +39,7 @@
 //	text/vcard                IPM.Contact, where it is the message or in a
 //	                          multipart/alternative
 //	winmail.dat               its properties and attachments [MS-OXCMAIL] 2.2.4
+//	begin 644 name ... end    a uuencoded file in the plain text is an attachment
 //	X-Sticky-Note             IPM.StickyNote, its colour, size and place
 //
 // These parts are no attachments. The header and the bodies count more than what
@@ -101,9 +103,8 @@
 //
 // # Limits
 //
-// A message has 1 GiB, 20000 attachments; a multipart 10000 parts. Messages nest 30
+// A message has 1 GiB, 20000 attachments; a multipart 10000 parts: more stay in the skeleton. Messages nest 30
 // deep and multiparts 32, below that they are attachments.
 //
-// todo: [RFC 8551] 3.5 the text of an opaque signed message is not read.
 // todo: [MS-OXCMAIL] 2.1.3.3.5 the formatting of a body that is only RTF, and was not made of HTML.
 package eml

@@ -207,6 +207,36 @@ func TestReadHeaders(t *testing.T) {
 	}
 }
 
+func TestReadNames(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, params, want string }{
+		{"pieces", "name*0=\"long \"; name*1=\"name.txt\"", "long name.txt"},
+		{"pieces out of order", "name*1=b.txt; name*0=a", "ab.txt"},
+		{"extended pieces", "name*0*=utf-8'de'%C3; name*1*=%BC; name*2=.txt", "\u00FC.txt"},
+		{"another charset", "name*=iso-8859-2''%B1.txt", "\u0105.txt"},
+		{"broken percent", "name*=utf-8''%C3%B.txt", "%C3%B.txt"},
+		{"no charset", "name*=''a%20b.txt", "a b.txt"},
+		{"encoded word in quotes", "name=\"=?utf-8?B?w7w=?=.txt\"", "\u00FC.txt"},
+		{"encoded words, cut within a character", "name=\"=?utf-8?B?w?= =?utf-8?B?w7w=?=.txt\"", "\u00FC.txt"},
+		{"8-bit", "name=\"\xFC.txt\"", "\u00FC.txt"},
+		{"the extended one counts", "name=u.txt; name*=utf-8''%C3%BC.txt", "\u00FC.txt"},
+		{"no quotes", "name=a b c.txt", "a b c.txt"},
+		{"no end", "name=\"a.txt", "a.txt"},
+		{"a path of Windows", `name="C:\dir\a.txt"`, `C:\dir\a.txt`},
+		{"twice", "name=a.txt; name=b.txt", "a.txt"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			raw := []byte("Subject: s\nContent-Type: a/b; " + c.params + "\n\ndata")
+			m := read(t, raw)
+			if len(m.Attachments) != 1 || m.Attachments[0].Name() != c.want {
+				t.Errorf("%s", facts(m))
+			}
+			roundTrip(t, raw)
+		})
+	}
+}
+
 func TestReadDates(t *testing.T) {
 	t.Parallel()
 	want := time.Date(2003, 6, 5, 12, 4, 5, 0, time.UTC)
@@ -264,6 +294,11 @@ func TestReadHostile(t *testing.T) {
 		"colons":         "To: " + many(":", 1<<16) + "\n\n",
 		"html meta":      "Content-Type: text/html\n\n" + many("<meta ", 1<<16),
 		"dates":          "Date: " + many("1 ", 1<<16) + "\n\n",
+		"uuencoded":      "To: x@y\n\n" + many("begin 644 a\n#86)C\n", 1<<13),
+		"odd lines":      "To: x@y\n\n" + many("\xFC a line that is long enough to be looked for\n\xFC\n", 1<<14),
+		"messages below": "Content-Type: multipart/mixed; boundary=b\n\n" + many("--b\nContent-Type: message/rfc822\n\nTo: x@y\n\n", 1<<12),
+		"elements":       "Content-Type: application/pkcs7-mime\n\n\x30\x80\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02" + many("\xA0\x80", 1<<16),
+		"recipients":     "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" + many("Final-Recipient: x;y@z\n\n", 1<<14),
 		"received lines": many("Received: x; y\n", 1<<14) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {

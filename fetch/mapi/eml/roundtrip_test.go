@@ -88,42 +88,48 @@ func blob(m *mapi.Message) (*mapi.Message, error) {
 // nothing that matters may change.
 func roundTrip(t testing.TB, raw []byte) {
 	t.Helper()
-	if _, err := survive(raw); err != nil {
+	if _, _, err := both(raw); err != nil {
 		t.Error(err)
 	}
 }
 
 // survive gives the file that comes back.
 func survive(raw []byte) ([]byte, error) {
+	laid, _, err := both(raw)
+	return laid, err
+}
+
+// both gives the file that comes back as it lay, and laid out anew.
+func both(raw []byte) (laid, anew []byte, err error) {
 	m, err := eml.Read(bytes.NewReader(raw))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	want := facts(m)
 	back, err := blob(m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if got := facts(back); got != want {
-		return nil, fmt.Errorf("changed in the blob:\n%s", diff(want, got))
+		return nil, nil, fmt.Errorf("changed in the blob:\n%s", diff(want, got))
 	}
 	var before, out, bare bytes.Buffer
 	if err := errors.Join(eml.Write(&before, m), eml.Write(&out, back)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !bytes.Equal(out.Bytes(), before.Bytes()) {
-		return nil, errors.New("written differently before and after the blob")
+		return nil, nil, errors.New("written differently before and after the blob")
 	}
 	if err := rereads(out.Bytes(), want); err != nil {
-		return nil, fmt.Errorf("as it lay: %w", err)
+		return nil, nil, fmt.Errorf("as it lay: %w", err)
 	}
 	if err := eml.Write(&bare, strip(back)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := rereads(bare.Bytes(), want); err != nil {
-		return nil, fmt.Errorf("laid out anew: %w", err)
+		return nil, nil, fmt.Errorf("laid out anew: %w", err)
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), bare.Bytes(), nil
 }
 
 func rereads(file []byte, want string) error {

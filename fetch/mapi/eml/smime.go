@@ -21,7 +21,7 @@ func isCMS(p *part) bool {
 func smimeType(p *mapi.Property) string {
 	head := make([]byte, 32)
 	n, _ := io.ReadFull(p.Open(), head)
-	if bytes.Contains(head[:n], []byte("\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02")) {
+	if bytes.Contains(head[:n], signedDataID()) {
 		return "signed-data"
 	}
 	return "enveloped-data"
@@ -74,6 +74,12 @@ func signedEntity(m *mapi.Message) *mapi.Property {
 		return a.Data()
 	}
 	return nil
+}
+
+// isOpaque says whether m is its attachment, signed or encrypted; bodies that it has are for reading only.
+func isOpaque(m *mapi.Message) bool {
+	return strings.HasSuffix(strings.ToLower(m.Class()), ".smime") && len(m.Attachments) == 1 &&
+		strings.HasSuffix(strings.ToLower(m.Attachments[0].Properties.Text(mapi.PidTagAttachMimeTag)), "pkcs7-mime")
 }
 
 // maxEntityHeader bounds the header of a signed entity.

@@ -2,6 +2,7 @@ package eml_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -85,5 +86,68 @@ func TestEncrypted(t *testing.T) {
 	got, err := survive(pgp)
 	if err != nil || !bytes.Equal(got, pgp) {
 		t.Errorf("%v\n%s", err, got)
+	}
+}
+
+// TestOpaqueSigned: the text of what is signed and not encrypted is found, with lengths of both kinds.
+func TestOpaqueSigned(t *testing.T) {
+	t.Parallel()
+	inner := "Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xC3\xBC\xC3\x9Fe"
+	der := func(tag byte, content string) string { return string([]byte{tag, byte(len(content))}) + content }
+	ber := func(tag byte, content string) string { return string([]byte{tag, 0x80}) + content + "\x00\x00" }
+	signedData, data := "\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02", "\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x01"
+	for name, cms := range map[string]string{
+		"definite":   der(0x30, signedData+der(0xA0, der(0x30, der(2, "\x01")+der(0x31, "")+der(0x30, data+der(0xA0, der(4, inner)))))),
+		"indefinite": ber(0x30, signedData+ber(0xA0, ber(0x30, der(2, "\x01")+der(0x31, "")+ber(0x30, data+ber(0xA0, ber(0x24, der(4, inner[:50])+der(4, inner[50:]))))))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			raw := lines("Subject: s", "Content-Type: application/pkcs7-mime; smime-type=signed-data", "Content-Transfer-Encoding: base64", "", base64.StdEncoding.EncodeToString([]byte(cms)), "")
+			m := read(t, raw)
+			if m.Class() != "IPM.Note.SMIME" || m.BodyText() != "Grüße" || len(m.Attachments) != 1 {
+				t.Errorf("%s", facts(m))
+			}
+			roundTrip(t, raw)
+			if got := write(t, m); !bytes.Contains(got, raw[bytes.Index(raw, []byte("\r\n\r\n")):]) {
+				t.Errorf("got\n%s", got)
+			}
+			for n := range cms { // cut anywhere it is an attachment
+				cut := lines("Subject: s", "Content-Type: application/pkcs7-mime", "", cms[:n])
+				if len(read(t, cut).Attachments) != 1 {
+					t.Fatalf("cut at %d", n)
+				}
+			}
+		})
+	}
+}
+
+func TestUuencoded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, text, body string
+		files            int
+	}{
+		{"a file", "before\r\nbegin 644 a.txt\r\n#86)C\r\n`\r\nend\r\nafter", "before\nafter", 1},
+		{"blanks lost", "begin 600 a.txt\r\n#86)C\r\n\r\nend\r\n", "", 1},
+		{"two", "begin 644 a.txt\r\n#86)C\r\n \r\nend\r\nbegin 644 a.txt\r\n#86)C\r\n`\r\nend", "", 2},
+		{"no end", "begin 644 a.txt\r\n#86)C\r\n", "begin 644 a.txt\n#86)C\n", 0},
+		{"words", "begin 644 things at once\r\nand so on until the\r\nend", "begin 644 things at once\nand so on until the\nend", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			raw := lines("Subject: s", "", c.text)
+			m := read(t, raw)
+			if m.BodyText() != c.body || len(m.Attachments) != c.files {
+				t.Errorf("%s", facts(m))
+			}
+			for i := range m.Attachments {
+				if a := &m.Attachments[i]; a.Name() != "a.txt" || string(a.Data().Bytes()) != "abc" {
+					t.Errorf("%q %q", a.Name(), a.Data().Bytes())
+				}
+			}
+			if got, err := survive(raw); err != nil || !bytes.Equal(got, raw) {
+				t.Errorf("%v\n%s", err, got)
+			}
+		})
 	}
 }

@@ -2,7 +2,9 @@ package eml_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -14,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/emersion/go-message"
 
 	"mailbrick/fetch/mapi/eml"
 )
@@ -135,10 +139,17 @@ func (c *tally) mail(t *testing.T, name string, raw []byte) {
 		c.mu.Unlock()
 		return
 	}
-	out, err := survive(raw)
+	out, anew, err := both(raw)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
+	}
+	seen := leaves(raw)
+	for key := range leaves(anew) {
+		delete(seen, key)
+	}
+	if len(seen) > 0 {
+		t.Errorf("%s: another reader misses %v when it is laid out anew", name, seen)
 	}
 	kinds := differences(raw, out)
 	c.mu.Lock()
@@ -172,6 +183,34 @@ func (c *tally) judge(t *testing.T) {
 			t.Errorf("%d messages lose: %s; at most %d may", c.kinds[kind], kind, limits[kind])
 		}
 	}
+}
+
+// leaves are the files that an independent MIME reader sees, by the SHA-256 of
+// their bytes, as far as it can read.
+func leaves(raw []byte) map[[32]byte]string {
+	list := map[[32]byte]string{}
+	for bytes.HasPrefix(raw, []byte("From ")) {
+		_, raw, _ = bytes.Cut(raw, []byte("\n"))
+	}
+	e, err := message.Read(bytes.NewReader(raw))
+	if e == nil || err != nil {
+		return list
+	}
+	_ = e.Walk(func(_ []int, e *message.Entity, err error) error {
+		if err != nil {
+			return err
+		}
+		kind, _, _ := e.Header.ContentType()
+		top, _, _ := strings.Cut(kind, "/")
+		if top != "application" && top != "image" && top != "audio" && top != "video" || strings.HasSuffix(kind, "ms-tnef") {
+			return nil // texts and messages are written anew
+		}
+		if data, err := io.ReadAll(e.Body); err == nil {
+			list[sha256.Sum256(data)] = kind
+		}
+		return nil
+	})
+	return list
 }
 
 var spaced = regexp.MustCompile(`^[!-9;-~]+[ \t]+:`)

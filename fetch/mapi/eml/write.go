@@ -171,6 +171,8 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 	}
 	bodies := e.bodies(plain, page, item, inline)
 	switch {
+	case isOpaque(m) && len(others) == 1:
+		return others[0], nil
 	case isReport(m):
 		return e.report(m, bodies, others), nil
 	case bodies == nil && len(others) == 0:
