@@ -79,6 +79,40 @@ func TestCreateInTrouble(t *testing.T) {
 	}
 }
 
+// TestUploadIsGone: servers that forget an upload once it is complete, or before.
+func TestUploadIsGone(t *testing.T) {
+	t.Parallel()
+	forgotten := order{is("complete"), 0, 1, answer(404, "NoSuchUpload")}
+	tests := []struct {
+		name   string
+		orders []order
+		taken  bool
+		want   string // what is there then
+	}{
+		{"complete", []order{{is("complete"), 0, 1, loseAnswer}, forgotten}, false, manyParts},
+		{"another's is there", []order{forgotten}, true, "another's"},
+		{"nothing is there", []order{forgotten}, false, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := behind(t, newProxy(t, realServer(t), tt.orders...), plainBucket)
+			if tt.taken {
+				put(t, b, "object", "another's")
+			}
+			err := commit(t, b, "object", manyParts)
+			if (err == nil) != (tt.want == manyParts) || errors.Is(err, blob.ErrExist) != tt.taken || errors.Is(err, blob.ErrNotExist) {
+				t.Errorf("got %v", err)
+			}
+			if tt.want != "" {
+				wantContent(t, b, "object", tt.want)
+			} else if _, err := b.Size(t.Context(), "object"); !errors.Is(err, blob.ErrNotExist) {
+				t.Errorf("size: %v", err)
+			}
+		})
+	}
+}
+
 // wantNoUploads looks for uploads that nobody ends. One whose first answer was
 // lost has a name that nobody knows.
 func wantNoUploads(t *testing.T, prefix string, begun int) {
