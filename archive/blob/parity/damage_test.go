@@ -108,6 +108,7 @@ func TestBursts(t *testing.T) {
 	bad := bytes.Clone(good)
 	run(bad, 12_345, 9*shard+1)         // one run in the first
 	run(bad, 2*window-9*shard, 9*shard) // and at the end of the second
+	run(bad, 2*window+100, 1)           // and in the last, after larger ones
 	mends(t, "a run", good, bad, payload, parity.Unknown)
 
 	bad = bytes.Clone(good)
@@ -220,6 +221,15 @@ func TestNested(t *testing.T) {
 	good := stored(t, payload)
 	mends(t, "cut off", good, good[:len(good)-1], payload, parity.Unknown)
 	mends(t, "appended", good, append(bytes.Clone(good), 0), payload, parity.Unknown)
+	mends(t, "another object appended", good, append(bytes.Clone(good), stored(t, random(3, 5000))...), payload, parity.Unknown)
+}
+
+// TestSearchOverEdge: the first trailer lies across what is searched at a time.
+func TestSearchOverEdge(t *testing.T) {
+	t.Parallel()
+	payload := random(1, 1<<20-210*16-10)
+	good := stored(t, payload)
+	mends(t, "cut off", good, good[:len(good)-1], payload, parity.Unknown)
 }
 
 func TestVersion(t *testing.T) {
@@ -260,6 +270,12 @@ func TestUnreadable(t *testing.T) {
 	}
 	if !bytes.Equal(memory.Bytes(object), good) {
 		t.Error("repaired to something else")
+	}
+	gap := int64(len(payload)) + 210*16 + 40
+	zeros := parity.Wrap(unreadable{faulty, gap, gap + 1}, parity.Options{})
+	report, err = zeros.Check(t.Context(), object, parity.Unknown)
+	if err != nil || report.Unreadable != 4096 || !report.Mendable || report.Whole() {
+		t.Errorf("check of zeros that cannot be read: %+v, %v", report, err)
 	}
 	faulty.Order(blobtest.Fault{Op: blobtest.Open, Nth: 2})
 	if _, err := b.Check(t.Context(), object, parity.Unknown); !errors.Is(err, blobtest.ErrInjected) {
