@@ -88,10 +88,16 @@ func zonesOf(cal *component, year int) *zones {
 	return z
 }
 
+// maxZones is how many zones of a calendar are looked at.
+const maxZones = 64
+
 // named is the zone of a TZID: the VTIMEZONE, else the zone that is known by the name.
 func (z *zones) named(id string) *zone {
 	if made := z.made[id]; made != nil {
 		return made
+	}
+	if len(z.made) == maxZones {
+		return z.floating
 	}
 	var made *zone
 	if c := z.defined[id]; c != nil {
@@ -103,7 +109,7 @@ func (z *zones) named(id string) *zone {
 		}
 	}
 	if made == nil {
-		return z.floating
+		made = z.floating
 	}
 	z.made[id] = made
 	return made

@@ -149,9 +149,11 @@ func (b bag) flag(l lid) bool {
 	return v
 }
 
+// moment is a time; the year 4501 is how Outlook says none.
 func (b bag) moment(l lid) (time.Time, bool) {
 	one, id := b.alone(l)
-	return one.Time(id)
+	t, ok := one.Time(id)
+	return t, ok && t.Year() <= lastYear
 }
 
 func (b bag) binary(l lid) []byte {

@@ -40,7 +40,7 @@ func (s series) pattern(r rrule) (RecurrencePattern, error) {
 
 // shape chooses the template.
 func (s series) shape(p *RecurrencePattern, r rrule) error {
-	if !s.atStart(r) || len(r.yearDays) > 0 || len(r.weeks) > 0 {
+	if !s.atStart(r) || s.start.Year() > lastYear || len(r.yearDays) > 0 || len(r.weeks) > 0 {
 		return errNoTemplate
 	}
 	switch {
@@ -209,7 +209,11 @@ func (s series) end(p *RecurrencePattern, r rrule) error {
 		if !ok {
 			return fmt.Errorf("recurrence rule: an end that is no date")
 		}
-		p.EndType, p.EndDate, p.OccurrenceCount = EndByDate, minutes1601(s.lastDay(until)), 0
+		last := s.lastDay(until)
+		if last.Year() >= lastYear {
+			return nil // as if it had no end, which is what such a year means
+		}
+		p.EndType, p.EndDate, p.OccurrenceCount = EndByDate, minutes1601(last), 0
 		for range p.days() {
 			p.OccurrenceCount++
 		}

@@ -73,7 +73,9 @@ func recurrenceType(p *RecurrencePattern, recurring bool) int32 {
 func (r *reader) exceptions(m *mapi.Message, s series, rec *AppointmentRecurrence) {
 	var removed []moment
 	for _, p := range r.main.all("EXDATE") {
-		removed = append(removed, r.zones.moments(p)...)
+		if len(removed) < maxInstances {
+			removed = append(removed, r.zones.moments(p)...)
+		}
 	}
 	originals := make([]moment, len(r.instances))
 	for i, c := range r.instances {
@@ -147,6 +149,13 @@ func (s series) instanceAt(at moment, days map[time.Time]bool) (time.Time, bool)
 	return day(wall).Add(clock), days[day(wall)]
 }
 
+// IsException says whether an attachment is a modified instance of a series,
+// which Write makes an event of: not a thing that a person attached.
+func IsException(a *mapi.Attachment) bool {
+	flags, _ := a.Properties.Int32(idAttachmentFlags)
+	return a.Embedded != nil && (flags&attachmentIsException != 0 || a.Embedded.Class() == exceptionClass)
+}
+
 // exception adds a modified instance: its entry in the pattern and the message in an attachment.
 func (r *reader) exception(m *mapi.Message, s series, rec *AppointmentRecurrence, c *component, original time.Time) {
 	inside := &mapi.Message{}
@@ -166,6 +175,9 @@ func (r *reader) exception(m *mapi.Message, s series, rec *AppointmentRecurrence
 	b.setTime(lidReplaceTime, s.zone.instant(original))
 	sub.meeting(inside)
 	start, end := s.zone.local(when.start.instant()), s.zone.local(when.end.instant())
+	if end.Year() > lastYear {
+		return
+	}
 	rec.Exceptions = append(rec.Exceptions, r.override(bag{&m.Properties}, b, start, end, original))
 	m.Attachments = append(m.Attachments, mapi.Attachment{Embedded: inside, Properties: mapi.Bag{
 		mapi.NewInt32(mapi.PidTagAttachMethod, mapi.AttachEmbedded),

@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -15,24 +16,42 @@ func Split(ics []byte) ([][]byte, error) {
 		return nil, err
 	}
 	var list [][]byte
+	size := 0
 	for _, cal := range calendars {
+		zones := zonesOf(cal, 0)
 		for _, g := range groupsOf(cal) {
-			list = append(list, g.calendar(cal))
+			one := g.calendar(cal, zones)
+			if size += len(one); size > maxSplit {
+				return nil, fmt.Errorf("iCalendar object of %d bytes: its parts have more than %d", len(ics), maxSplit)
+			}
+			list = append(list, one)
 		}
 	}
 	return list, nil
 }
 
-func (g *group) calendar(cal *component) []byte {
+// maxSplit bounds what zones and properties that stand in each part add up to.
+const maxSplit = 4 * maxInput
+
+func (g *group) calendar(cal *component, all *zones) []byte {
 	parts := append([]*component{g.main}, g.instances...)
 	one := &component{name: cal.name, props: cal.props}
-	for _, z := range cal.children("VTIMEZONE") {
-		id := z.text("TZID")
-		floating := len(cal.children("VTIMEZONE")) == 1 || cal.text("X-WR-TIMEZONE") == id // what times without a zone are in
-		if floating || slices.ContainsFunc(parts, func(c *component) bool { return c.names(id) }) {
+	used := map[string]bool{}
+	take := func(id string) {
+		if z := all.defined[id]; z != nil && !used[id] {
+			used[id] = true
 			one.subs = append(one.subs, z)
 		}
 	}
+	for _, c := range parts {
+		c.eachZone(take)
+	}
+	if len(all.defined) == 1 { // what times without a zone are in
+		for id := range all.defined {
+			take(id)
+		}
+	}
+	take(cal.text("X-WR-TIMEZONE"))
 	one.subs = append(one.subs, parts...)
 	var b bytes.Buffer
 	out := output{w: &b}
@@ -40,10 +59,16 @@ func (g *group) calendar(cal *component) []byte {
 	return b.Bytes()
 }
 
-// names says whether a time of the component or of one inside it is in that zone.
-func (c *component) names(id string) bool {
-	return slices.ContainsFunc(c.props, func(p property) bool { return p.param("TZID") == id }) ||
-		slices.ContainsFunc(c.subs, func(s *component) bool { return s.names(id) })
+// eachZone calls take with each zone that a time of the component or of one inside it is in.
+func (c *component) eachZone(take func(id string)) {
+	for i := range c.props {
+		if id := c.props[i].param("TZID"); id != "" {
+			take(id)
+		}
+	}
+	for _, s := range c.subs {
+		s.eachZone(take)
+	}
 }
 
 // Lost names what Apply does not take over of what it reads, one name for each

@@ -245,4 +245,12 @@ func alarm(trigger string, params ...string) *component {
 	return c
 }
 
-func trigger(minutes int32) string { return fmt.Sprintf("-PT%dM", max(0, minutes)) }
+// defaultDelta is a PidLidReminderDelta that means a quarter of an hour [MS-OXORMDR] 2.2.1.3.
+const defaultDelta = 0x5AE980E1
+
+func trigger(minutes int32) string {
+	if minutes == defaultDelta {
+		minutes = 15
+	}
+	return fmt.Sprintf("-PT%dM", max(0, min(minutes, 10000*minutesInDay)))
+}
