@@ -24,7 +24,8 @@ type Locker interface {
 type Lock struct {
 	Until time.Time
 	Mode  LockMode
-	// Hold is a lock without end that others have set and may lift.
+	// Hold is a lock without end that others have set and may lift. Locker.Lock
+	// does not look at it.
 	Hold bool
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -131,10 +130,11 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 	}
 	err = b.try(ctx, func() error { return b.client.remove(ctx, key, o.version) })
 	switch {
-	case err == nil, hasStatus(err, http.StatusNotFound):
+	case err == nil, errors.Is(err, blob.ErrNotExist):
 		return nil // or gone since we saw it, by a try of ours or another's
 	case b.refusedByLock(err, o.lock):
-		return fmt.Errorf("remove %s: %w: %w", name, blob.ErrLocked, err)
+		// Not the chain, which says ErrDenied.
+		return fmt.Errorf("remove %s: %w: %v", name, blob.ErrLocked, err)
 	}
 	return fmt.Errorf("remove %s: %w", name, err)
 }
