@@ -132,7 +132,7 @@ func (c *collector) embed(p *part, name string) {
 	}
 	m := f.message(c.depth + 1)
 	if bytes.Equal(raw, p.body) { // else it stays in the skeleton, as base64 [RFC 2046] 5.2.1 forbids
-		c.holes = append(c.holes, hole{span{p.at + f.dropped, p.end()}, fromMessage, len(c.attachments)})
+		c.holes = append(c.holes, hole{span: span{p.at + f.dropped, p.end()}, source: fromMessage, index: len(c.attachments)})
 	}
 	b := c.common(p, name, mapi.AttachEmbedded)
 	if name == "" {
@@ -151,7 +151,7 @@ func (c *collector) attach(p *part, name string) {
 	if p.kind.params["charset"] != "" && p.kind.top() == "text" {
 		b = append(b, mapi.NewText(mapi.PidTagTextAttachmentCharset, p.kind.params["charset"]))
 	}
-	c.holes = append(c.holes, hole{span{p.at, p.end()}, fromAttachment, len(c.attachments)})
+	c.hole(p, fromAttachment, data)
 	b = append(b,
 		mapi.NewInt32(mapi.PidTagAttachSize, int32(min(len(data), 1<<31-1))),
 		mapi.NewBinary(mapi.PidTagAttachData, data),
@@ -219,15 +219,17 @@ func extension(kind string) string {
 func (c *collector) finish() {
 	c.attachments = append(c.attachments, c.content.attachments...)
 	if c.plain != nil {
-		text, files := uuFiles(crlf(decodeCharset(c.plain.kind.params["charset"], c.plain.decoded())))
+		text := decodeCharset(c.plain.kind.params["charset"], c.plain.decoded())
+		text, files := uuFiles(crlf(strings.ToValidUTF8(text, "\uFFFD")))
 		c.text, c.attachments = text, append(c.attachments, files...)
-		c.holes = append(c.holes, hole{span{c.plain.at, c.plain.end()}, fromPlain, 0})
+		text, _, _ = strings.Cut(c.text, "\x00") // as a property ends there
+		c.hole(c.plain, fromPlain, []byte(text))
 	}
 	if c.html == nil {
 		return
 	}
 	c.page, c.codePage = htmlBody(c.html)
-	c.holes = append(c.holes, hole{span{c.html.at, c.html.end()}, fromHTML, 0})
+	c.hole(c.html, fromHTML, c.page)
 	for i := range c.attachments {
 		a := &c.attachments[i]
 		if a.Embedded == nil && shown(c.page, a.Properties) {
@@ -236,6 +238,15 @@ func (c *collector) finish() {
 				mapi.NewBool(mapi.PidTagAttachmentHidden, true))
 		}
 	}
+}
+
+// hole notes where a part stood that is a body or the next attachment.
+func (c *collector) hole(p *part, from source, data []byte) {
+	h := hole{span: span{p.at, p.end()}, source: from, data: data, encoded: p.encoding() == "base64"}
+	if from == fromAttachment {
+		h.index = len(c.attachments)
+	}
+	c.holes = append(c.holes, h)
 }
 
 // shown says whether the page refers to an attachment by Content-ID or -Location.

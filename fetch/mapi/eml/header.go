@@ -129,7 +129,11 @@ func (s *headerSplitter) begin(name string) {
 
 func (s *headerSplitter) finish() header {
 	if s.begun {
-		s.list = append(s.list, field{s.name, strings.ReplaceAll(headerText(s.lines), "\n", "\r\n")})
+		text := headerText(s.lines)
+		line, _, _ := strings.Cut(text, "\n")
+		if s.name != "" || line != "" && fieldName([]byte(line)) == "" { // what is no field must not end the header, nor become one
+			s.list = append(s.list, field{s.name, strings.ReplaceAll(text, "\n", "\r\n")})
+		}
 	}
 	s.begun = false
 	return s.list

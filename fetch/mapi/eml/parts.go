@@ -1,6 +1,9 @@
 package eml
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // maxParts bounds the parts of one multipart; more are left out of the tree.
 const maxParts = 10000
@@ -25,7 +28,11 @@ func newPart(h header, body []byte, at int, usual string) part {
 
 // decoded is the body without its transfer encoding.
 func (p *part) decoded() []byte {
-	return decodeTransfer(p.header.get("content-transfer-encoding"), p.body)
+	return decodeTransfer(p.encoding(), p.body)
+}
+
+func (p *part) encoding() string {
+	return strings.ToLower(strings.Trim(p.header.get("content-transfer-encoding"), " \t\""))
 }
 
 // children cuts a multipart body at its boundary; nil when there is none.

@@ -150,10 +150,7 @@ func (e *writer) rebuild(l *laid, m *mapi.Message, depth int) error {
 		default:
 			key := [2]byte{byte(p.source), p.form & contentLF}
 			if bodies[key] == nil {
-				bodies[key] = p.property(m)
-				if p.form&contentLF != 0 {
-					bodies[key] = toLF(bodies[key])
-				}
+				bodies[key] = p.formed(p.body(m))
 			}
 			data := bodies[key]
 			if p.form&inBase64 == 0 {
@@ -166,6 +163,14 @@ func (e *writer) rebuild(l *laid, m *mapi.Message, depth int) error {
 		}
 	}
 	return nil
+}
+
+// body is the property that p takes its bytes from.
+func (p *segment) body(m *mapi.Message) []byte {
+	if p.source == fromHTML {
+		return m.Properties.Binary(mapi.PidTagHTML)
+	}
+	return []byte(m.Properties.Text(mapi.PidTagBody))
 }
 
 func (p *segment) write(w io.Writer, r io.Reader) error {

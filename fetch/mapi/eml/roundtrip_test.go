@@ -31,7 +31,9 @@ func facts(m *mapi.Message) string {
 			continue
 		}
 		h := sha256.New()
-		io.Copy(h, a.Data().Open())
+		if p := a.Data(); p != nil {
+			io.Copy(h, p.Open())
+		}
 		attachments = append(attachments, fmt.Sprintf("attachment %q %s hidden %v %x\n", a.Name(),
 			cmp.Or(a.Properties.Text(mapi.PidTagAttachMimeTag), "application/octet-stream"), a.Hidden(), h.Sum(nil)))
 	}

@@ -43,8 +43,10 @@ const (
 // hole is where a body or an attachment stood.
 type hole struct {
 	span
-	source source
-	index  int // of the attachment
+	source  source
+	index   int    // of the attachment
+	data    []byte // of the property
+	encoded bool   // in base64
 }
 
 // segment is a stretch of what follows the header of a message.
@@ -90,7 +92,7 @@ func (f *file) skeleton(c *collector, m *mapi.Message) []byte {
 	at := 0
 	for _, h := range c.holes {
 		segments = append(segments, segment{text: rest[at:h.from]})
-		segments = append(segments, h.segments(rest[h.from:h.to], m)...)
+		segments = append(segments, h.segments(rest[h.from:h.to])...)
 		at = h.to
 	}
 	segments = append(segments, segment{text: rest[at:]})
@@ -143,40 +145,37 @@ func appendPieces(b []byte, segments []segment) []byte {
 
 // segments says how raw is made of the property it was read into; literals where
 // no form gives the same bytes.
-func (h *hole) segments(raw []byte, m *mapi.Message) []segment {
+func (h *hole) segments(raw []byte) []segment {
 	p := segment{source: h.source, index: h.index}
 	if h.source == fromMessage {
 		return []segment{p}
 	}
-	data := p.property(m)
-	if len(data) == 0 {
-		return []segment{{text: raw}}
-	}
-	forms := []byte{0}
-	if p.isBody() && bytes.Contains(raw, []byte("\r\n")) {
-		forms = []byte{contentLF, 0} // the last is that of lines as they are
-	} else if p.isBody() {
-		forms = []byte{0, contentLF}
-	}
-	whole := data
-	for _, p.form = range forms {
-		if data = whole; p.form == contentLF {
-			data = toLF(whole)
+	switch {
+	case len(h.data) == 0:
+	case h.encoded:
+		for _, p.form = range []byte{0, contentLF} {
+			if at, n := p.base64(raw, p.formed(h.data)); n > 0 {
+				return []segment{{text: raw[:at]}, p, {text: raw[at+n:]}}
+			}
 		}
-		if at, n := p.base64(raw, data); n > 0 {
-			return []segment{{text: raw[:at]}, p, {text: raw[at+n:]}}
+	case p.isBody():
+		if !bytes.Contains(raw, []byte("\r\n")) {
+			p.form = contentLF
 		}
-	}
-	if p.isBody() {
-		return p.copies(raw, data)
-	}
-	if bytes.Equal(raw, data) {
+		return p.copies(raw, p.formed(h.data))
+	case bytes.Equal(raw, h.data):
 		return []segment{p}
 	}
 	return []segment{{text: raw}}
 }
 
-func toLF(data []byte) []byte { return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) }
+// formed is the value with the line ends that the form wants; an attachment keeps its own.
+func (p *segment) formed(data []byte) []byte {
+	if p.form&contentLF == 0 || !p.isBody() {
+		return data
+	}
+	return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+}
 
 // Copies of a body: shorter ones take more room than their text, and to look
 // further for the place to go on costs time.
@@ -221,19 +220,6 @@ func common(a, b []byte) int {
 		}
 	}
 	return n
-}
-
-// property is what p takes its bytes from.
-func (p *segment) property(m *mapi.Message) []byte {
-	switch p.source {
-	case fromPlain:
-		return []byte(m.Properties.Text(mapi.PidTagBody))
-	case fromHTML:
-		return m.Properties.Binary(mapi.PidTagHTML)
-	case fromAttachment:
-		return m.Attachments[p.index].Properties.Binary(mapi.PidTagAttachData)
-	}
-	return nil
 }
 
 // base64 finds the lines that make data into n bytes of raw, from at on.

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// decodeTransfer undoes a Content-Transfer-Encoding; one that is not known is
+// decodeTransfer undoes a Content-Transfer-Encoding in lower case; one that is not known is
 // taken for none. data may be returned itself.
 func decodeTransfer(encoding string, data []byte) []byte {
-	switch strings.ToLower(strings.Trim(encoding, " \t\"")) {
+	switch encoding {
 	case "base64":
 		return decodeBase64(data)
 	case "quoted-printable":
