@@ -88,6 +88,7 @@ func (g *gateway) start(program string) error {
 	if err != nil {
 		return err
 	}
+	g.stop = func() { _ = os.RemoveAll(root) }
 	for _, folder := range []string{"objects", "versions"} {
 		if err := os.Mkdir(filepath.Join(root, folder), 0o700); err != nil {
 			return err
