@@ -13,9 +13,10 @@ a bucket has parity must be known before it is opened; an object does not tell.
 
 In every object any one damaged run of 4096 bytes, wherever it begins. In each
 whole window of 8 MiB 10 damaged shards of 210, wherever they are: a run of up to
-377,497 bytes, or 10 bad blocks. Bytes that were cut off at the end or appended
-there, as far as that. A lost object is lost, and bytes taken out of the middle
-are, as all behind them move.
+377,497 bytes, or 10 bad blocks. Bytes appended at the end, however many, and bytes
+cut off there up to the first footer: that much is parity, and a cut that reaches
+the payload has taken all of it. A lost object is lost, and so are bytes taken out
+of the middle, as all behind them move.
 
 Reading a range passes straight through and checks nothing: what is above
 authenticates what it reads. OpenMended is for reading what is damaged and not yet
