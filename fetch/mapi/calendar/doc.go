@@ -8,7 +8,7 @@
 // Apply sets the properties that Exchange would, Write writes the one object
 // that the properties mean; what Apply read Write writes with the same instances
 // at the same moments. Split cuts a calendar of many, Lost names what Apply
-// leaves behind.
+// leaves behind, IsException tells a modified instance from what a person attached.
 //
 // # Classes
 //
@@ -90,7 +90,7 @@
 //	definition = 02 01  header:u16 (bytes from here to the rules)            2.2.1.41
 //	             2:u16  n:u16 name[2n] (UTF-16)  rules:u16  rules*rule
 //	rule       = 02 01  3E:u16  flags:u16 (1 of a series, 2 effective)       2.2.1.41.1
-//	             year:u16  0[14]  bias:i32 standardBias:i32 daylightBias:i32
+//	             year:u16  x[14] (0; Outlook: 1 January)  bias:i32 standardBias:i32 daylightBias:i32
 //	             standard:SYSTEMTIME  daylight:SYSTEMTIME
 //	SYSTEMTIME = year month dayOfWeek day hour minute second milliseconds, u16 each;
 //	             year 0: the day-th dayOfWeek of month (5 last); month 0: no change

@@ -250,38 +250,17 @@ func (r *reader) alarm(alarm *component, when span) (before time.Duration, ok bo
 // meeting sets who organizes and who comes.
 func (r *reader) meeting(m *mapi.Message) {
 	b := bag{&m.Properties}
-	c := r.main
+	organizer, organized := parsePerson(r.main.find("ORGANIZER"))
+	attendees := people(r.main)
+	state, response := r.standing(len(attendees) > 0)
 	b.setText(lidAppointmentClass, "IPM.Appointment")
-	organizer, organized := parsePerson(c.find("ORGANIZER"))
-	attendees := people(c)
-	state := int32(0)
-	if len(attendees) > 0 {
-		state = stateMeeting
-	}
-	response := int32(0)
-	switch r.method {
-	case "REQUEST":
-		state, response = stateMeeting|stateReceived, responseNone
-		b.setNumber(lidMeetingType, meetingTypeRequest)
-		b.Set(mapi.NewBool(idResponseRequested, len(attendees) == 0 || anyAsked(attendees)))
-	case "CANCEL":
-		state = stateMeeting | stateReceived | stateCanceled
-	case "REPLY", "COUNTER":
-		response = r.response()
-		if response == 0 {
-			response = responseTentative
-		}
-	default:
-		if strings.EqualFold(c.value("STATUS"), "CANCELLED") && state != 0 {
-			state |= stateCanceled
-		}
-		if state != 0 {
-			response = responseOrganized
-		}
-	}
 	b.setNumber(lidStateFlags, state)
 	b.setNumber(lidResponseStatus, response)
 	b.setFlag(lidFInvited, r.method == "REQUEST")
+	if r.method == "REQUEST" {
+		b.setNumber(lidMeetingType, meetingTypeRequest)
+		b.Set(mapi.NewBool(idResponseRequested, len(attendees) == 0 || anyAsked(attendees)))
+	}
 	if r.isResponse() {
 		if len(attendees) > 0 {
 			setFrom(b, attendees[0])
@@ -291,6 +270,31 @@ func (r *reader) meeting(m *mapi.Message) {
 		setFrom(b, organizer)
 	}
 	r.recipients(m, organizer, organized, attendees)
+}
+
+// standing is PidLidAppointmentStateFlags and PidLidResponseStatus [MS-OXOCAL] 2.2.1.10, 2.2.1.11.
+func (r *reader) standing(invited bool) (state, response int32) {
+	if invited {
+		state = stateMeeting
+	}
+	switch r.method {
+	case "REQUEST":
+		return stateMeeting | stateReceived, responseNone
+	case "CANCEL":
+		return stateMeeting | stateReceived | stateCanceled, 0
+	case "REPLY", "COUNTER":
+		if response = r.response(); response == 0 {
+			response = responseTentative
+		}
+		return state, response
+	}
+	if !invited {
+		return 0, 0
+	}
+	if strings.EqualFold(r.main.value("STATUS"), "CANCELLED") {
+		state |= stateCanceled
+	}
+	return state, responseOrganized
 }
 
 func anyAsked(list []person) bool {

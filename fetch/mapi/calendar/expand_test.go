@@ -265,7 +265,7 @@ func onDay(part map[string]string, start, d time.Time) bool {
 		name := days[2*d.Weekday() : 2*d.Weekday()+2]
 		nth, fromEnd := (d.Day()-1)/7+1, -((last-d.Day())/7 + 1)
 		list := strings.Split(v, ",")
-		return slices.Contains(list, name) || slices.Contains(list, fmt.Sprint(nth, name)) || slices.Contains(list, fmt.Sprintf("%d%s", nth, name)) || slices.Contains(list, fmt.Sprintf("%d%s", fromEnd, name))
+		return slices.Contains(list, name) || slices.Contains(list, fmt.Sprintf("%d%s", nth, name)) || slices.Contains(list, fmt.Sprintf("%d%s", fromEnd, name))
 	}
 	switch part["FREQ"] {
 	case "WEEKLY":

@@ -15,34 +15,54 @@ const (
 	idOwnerAppointmentID   uint16 = 0x0062
 	idResponseRequested    uint16 = 0x0063
 	idAttachEncoding       uint16 = 0x3702
+	idRecipientTrackStatus uint16 = 0x5FFF
 	idExceptionReplaceTime uint16 = 0x7FF9
 	idAttachmentLinkID     uint16 = 0x7FFA
 	idExceptionStartTime   uint16 = 0x7FFB
 	idExceptionEndTime     uint16 = 0x7FFC
 	idAttachmentFlags      uint16 = 0x7FFD
-	idRecipientTrackStatus uint16 = 0x5FFF
-	attachmentIsException  int32  = 2
-	recipientSendable      int32  = 1
-	recipientOrganizer     int32  = 2
-	mailUser               int32  = 6
-	renderedNowhere        int32  = -1
-	exceptionClass                = "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}"
-	stateMeeting           int32  = 1
-	stateReceived          int32  = 2
-	stateCanceled          int32  = 4
-	responseOrganized      int32  = 1
-	responseTentative      int32  = 2
-	responseAccepted       int32  = 3
-	responseDeclined       int32  = 4
-	responseNone           int32  = 5
-	busyFree               int32  = 0
-	busyTentative          int32  = 1
-	busyBusy               int32  = 2
-	meetingTypeRequest     int32  = 1
-	taskNotStarted         int32  = 0
-	taskInProgress         int32  = 1
-	taskComplete           int32  = 2
-	taskDeferred           int32  = 4
+)
+
+// A modified instance in its attachment [MS-OXOCAL] 2.2.10.
+const (
+	exceptionClass              = "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}"
+	attachmentIsException int32 = 2
+	renderedNowhere       int32 = -1
+)
+
+// Bits of PidTagRecipientFlags [MS-OXOCAL] 2.2.4.10.1, and PidTagObjectType of a person.
+const (
+	recipientSendable  int32 = 1
+	recipientOrganizer int32 = 2
+	mailUser           int32 = 6
+)
+
+// Bits of PidLidAppointmentStateFlags [MS-OXOCAL] 2.2.1.10, values of
+// PidLidResponseStatus 2.2.1.11, PidLidBusyStatus 2.2.1.2 and PidLidMeetingType 2.2.6.5.
+const (
+	stateMeeting  int32 = 1
+	stateReceived int32 = 2
+	stateCanceled int32 = 4
+
+	responseOrganized int32 = 1
+	responseTentative int32 = 2
+	responseAccepted  int32 = 3
+	responseDeclined  int32 = 4
+	responseNone      int32 = 5
+
+	busyFree      int32 = 0
+	busyTentative int32 = 1
+	busyBusy      int32 = 2
+
+	meetingTypeRequest int32 = 1
+)
+
+// Values of PidLidTaskStatus [MS-OXOTASK] 2.2.2.2.2.
+const (
+	taskNotStarted int32 = 0
+	taskInProgress int32 = 1
+	taskComplete   int32 = 2
+	taskDeferred   int32 = 4
 )
 
 // setMeeting is PSETID_Meeting [MS-OXPROPS] 1.3.2.

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ErrPattern says that a pattern cannot be read as days: it is of a calendar
+// errPattern says that a pattern cannot be read as days: it is of a calendar
 // other than the Gregorian, or makes no sense.
-var ErrPattern = errors.New("recurrence pattern without days")
+var errPattern = errors.New("recurrence pattern without days")
 
 // maxInstances is how many instances of a series are looked at.
 const maxInstances = 20000
@@ -21,19 +21,19 @@ func (p *RecurrencePattern) check() error {
 	gregorian := p.CalendarType <= 5 || p.CalendarType == 7 || p.CalendarType >= 9 && p.CalendarType <= 12
 	switch {
 	case p.Period == 0, p.Period > 1440*9999, p.FirstDOW > 6, wallOf1601(p.StartDate).Year() > lastYear, wallOf1601(p.StartDate).Year() == firstRuleYear:
-		return ErrPattern
+		return errPattern
 	case p.Pattern == PatternDay && p.Period%minutesInDay == 0:
 		return nil
 	case p.Pattern == PatternWeek && p.Days&0x7F != 0 && p.Period <= 9999:
 		return nil
 	case !gregorian || p.Period > 9999*12:
-		return ErrPattern
+		return errPattern
 	case p.Pattern == PatternMonth && p.Day >= 1 && p.Day <= 31, p.Pattern == PatternMonthEnd:
 		return nil
 	case p.Pattern == PatternMonthNth && p.Days&0x7F != 0 && p.Nth >= 1 && p.Nth <= 5:
 		return nil
 	}
-	return ErrPattern
+	return errPattern
 }
 
 // days yields the days of the series in order, those of deleted and modified

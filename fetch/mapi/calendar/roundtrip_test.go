@@ -144,7 +144,7 @@ func TestRules(t *testing.T) {
 				t.Fatalf("lost: %v", lost)
 			}
 			same(t, ics)
-			if !strings.Contains(rule, "T") || !strings.Contains(rule, "UNTIL") {
+			if !strings.Contains(rule, "UNTIL") { // which is a DATE where the start is one
 				same(t, eventOf("SUMMARY:s", "DTSTART;VALUE=DATE:"+start, "DTEND;VALUE=DATE:"+nextDay(start), "RRULE:"+strings.ReplaceAll(rule, ";BYHOUR=10;BYMINUTE=0", "")))
 			}
 		})
@@ -177,6 +177,13 @@ func TestRulesWithoutPattern(t *testing.T) {
 				t.Errorf("%d instances", len(got))
 			}
 		})
+	}
+}
+
+func TestUntilDay(t *testing.T) {
+	t.Parallel()
+	for _, until := range []string{"20240321", "20240320", "20240307"} {
+		same(t, eventOf("SUMMARY:s", "DTSTART;VALUE=DATE:20240307", "DTEND;VALUE=DATE:20240308", "RRULE:FREQ=WEEKLY;UNTIL="+until))
 	}
 }
 

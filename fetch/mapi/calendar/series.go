@@ -226,6 +226,9 @@ func (r *reader) override(main, own bag, start, end, original time.Time) Excepti
 	number(OverrideMeetingType, lidStateFlags, &e.MeetingType)
 	flag(OverrideReminder, lidReminderSet, &e.ReminderSet)
 	flag(OverrideSubType, lidSubType, &e.SubType)
+	if own.Find(mapi.PidTagBody) != nil || own.Find(mapi.PidTagHTML) != nil {
+		e.Flags |= OverrideBody
+	}
 	if own.flag(lidReminderSet) {
 		number(OverrideReminderDelta, lidReminderDelta, &e.ReminderDelta)
 	}
