@@ -22,6 +22,7 @@
 //
 //	folder/ID  {"state": the protocol's state, "" in the first page; "mark": change mark when the folder was last wholly in, "" before}
 //	failed/ID  {"folder", "change_key", "size", "cause", "since"}
+//	source     the kind of the source, "files"; absent for servers
 //
 // # Mail files
 //
@@ -37,8 +38,8 @@
 // A name without an extension, or with one that is a number, does not say what the file is: its first bytes do. All else,
 // and what begins with a dot, is passed over. So are links and special files: nothing outside of the tree is read.
 //
-// Messages are encoded as Exchange would export them, the same bytes for the same file every time. What this code makes of
-// a file is part of its change key in no way: a later version of it does not bring everything in again.
+// Messages are encoded as Exchange would export them, the same bytes for the same file every time. A version of this program
+// that encodes otherwise does not bring everything in again: change keys know files only.
 //
 // Item ids last as long as the message is where it is:
 //

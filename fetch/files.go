@@ -118,6 +118,9 @@ type listing struct {
 	byID   map[string]entry
 }
 
+// Kind keeps a mailbox of files from being taken for one of a server.
+func (s *FileSource) Kind() string { return "files" }
+
 func (s *FileSource) Folders(ctx context.Context) ([]Folder, error) {
 	s.release()
 	w := walk{root: s.root, o: s.o, seen: map[string]bool{}}
@@ -222,7 +225,7 @@ func (s *FileSource) find(ctx context.Context, itemID string) (entry, holder, er
 	return e, s.places[folder].holder, nil
 }
 
-// within parts the id of what holds many messages from that of the message; it stands in no clean path.
+// inside parts the id of what holds many messages from that of the message; it stands in no clean path.
 const inside = "//"
 
 // folderOf is the folder of an item.

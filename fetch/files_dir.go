@@ -36,49 +36,49 @@ type content struct {
 // read looks at all files without reading those whose names say what they are.
 func (d *directory) read(passedOver func(string, bool)) (content, error) {
 	var c content
-	err := d.each(d.path, func(name string, e fs.DirEntry) error {
-		at := path.Join(d.path, name)
-		switch {
-		case e.IsDir():
-			c.dirs = append(c.dirs, name)
-			return nil
-		case !e.Type().IsRegular():
-			passedOver(at, true)
+	err := d.each(d.path, func(e fs.DirEntry) error {
+		if e.IsDir() {
+			c.dirs = append(c.dirs, e.Name())
 			return nil
 		}
-		f := formOf(name)
-		if f == formUnknown {
-			f = sniffFile(d.root, at)
-		}
-		if f == formForeign {
-			passedOver(at, false)
+		is := d.formOf(e)
+		if is == formForeign {
+			passedOver(path.Join(d.path, e.Name()), !e.Type().IsRegular())
 			return nil
 		}
 		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
-		it := entry{name: name, form: f, Ref: Ref{ItemID: join(d.id, name), ChangeKey: changeKey(info, ""), Size: info.Size()}}
-		if f == formMbox || f == formPST {
+		it := entry{name: e.Name(), form: is, Ref: Ref{ItemID: join(d.id, e.Name()), ChangeKey: changeKey(info, ""), Size: info.Size()}}
+		if is == formMbox || is == formPST {
 			c.boxes = append(c.boxes, it)
 		} else {
 			c.mails = append(c.mails, it)
 		}
 		return nil
 	})
-	own := func(name string) bool { return name == "cur" || name == "new" || name == "tmp" }
 	if slices.Contains(c.dirs, "cur") { // new and tmp are often empty, and lost where copies leave out what is
 		c.maildir = true
-		c.dirs = slices.DeleteFunc(c.dirs, own)
+		c.dirs = slices.DeleteFunc(c.dirs, func(name string) bool { return name == "cur" || name == "new" || name == "tmp" })
 	}
 	return c, err
 }
 
-// each visits the files of a directory in the order of their names.
-func (d *directory) each(dir string, visit func(name string, e fs.DirEntry) error) error {
+// formOf tells what a file is; links and special files are foreign.
+func (d *directory) formOf(e fs.DirEntry) form {
+	if !e.Type().IsRegular() {
+		return formForeign
+	}
+	is := formOf(e.Name())
+	if is == formUnknown {
+		is = sniffFile(d.root, path.Join(d.path, e.Name()))
+	}
+	return is
+}
+
+// each visits what is in a directory in the order of the names; what goes meanwhile is not there.
+func (d *directory) each(dir string, visit func(e fs.DirEntry) error) error {
 	f, err := d.root.Open(dir)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (d *directory) each(dir string, visit func(name string, e fs.DirEntry) erro
 	}
 	slices.SortFunc(files, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range files {
-		if err := visit(e.Name(), e); err != nil {
+		if err := visit(e); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -124,22 +124,18 @@ func (d *directory) entries(c content) ([]entry, error) {
 	if !d.maildir {
 		return out, nil
 	}
-	// What lies in both is on its way from new to cur.
 	byID := map[string]entry{}
-	for _, sub := range []string{"new", "cur"} {
-		err := d.each(path.Join(d.path, sub), func(name string, e fs.DirEntry) error {
-			if name[0] == '.' || !e.Type().IsRegular() {
+	for _, sub := range []string{"new", "cur"} { // what lies in both is on its way from new to cur
+		err := d.each(path.Join(d.path, sub), func(e fs.DirEntry) error {
+			if e.Name()[0] == '.' || !e.Type().IsRegular() {
 				return nil
 			}
 			info, err := e.Info()
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
 			if err != nil {
 				return err
 			}
-			unique, flags := maildirName(name)
-			it := entry{name: sub + "/" + name, form: formMail, flags: flags}
+			unique, flags := maildirName(e.Name())
+			it := entry{name: sub + "/" + e.Name(), form: formMail, flags: flags}
 			it.Ref = Ref{ItemID: d.id + inside + escape(unique), ChangeKey: changeKey(info, flags), Size: info.Size()}
 			byID[it.ItemID] = it
 			return nil

@@ -2,6 +2,7 @@ package fetch_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -314,6 +315,40 @@ func TestFilesThatCannotBeOpened(t *testing.T) {
 	r := x.run()
 	if r.Complete || len(r.Failures) != 1 || r.Failures[0].Folder != "Inbox" || r.Snapshot.Items != 3 || r.Snapshot.Removed != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestOtherSource: a mailbox of a server is not taken for one of files, nor the other way round.
+func TestOtherSource(t *testing.T) {
+	t.Parallel()
+	x := newTree(t, map[string]string{"Inbox/1.eml": message("one")})
+	b := &bench{T: t, a: x.a, source: newFakeSource()}
+	b.source.put("in", "a", "k", "s")
+	files := func(mailbox string) error {
+		s, err := x.a.Begin(mailbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = fetch.Run(t.Context(), x.source(), s, fetch.Options{})
+		return errors.Join(err, s.Close(t.Context()))
+	}
+	b.run()
+	if err := files("m@x.example"); !errors.Is(err, fetch.ErrOtherSource) {
+		t.Errorf("files after a server: %v", err)
+	}
+	b.wants(map[string]string{"a": `k Inbox "s" false`})
+	if err := files("files@x.example"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := x.a.Begin("files@x.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fetch.Run(t.Context(), b.source, s, fetch.Options{}); !errors.Is(err, fetch.ErrOtherSource) {
+		t.Errorf("a server after files: %v", err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

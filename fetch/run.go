@@ -128,6 +128,7 @@ type failure struct {
 const (
 	folderKey = "folder/"
 	failedKey = "failed/"
+	kindKey   = "source"
 )
 
 func (r *run) run(ctx context.Context) error {
@@ -179,6 +180,9 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.sameKind(len(known) > 0); err != nil {
+		return nil, err
+	}
 	there, closed := map[string]bool{}, map[string]bool{}
 	for _, f := range listed {
 		there[f.ID], closed[f.ID] = true, f.Closed
@@ -201,6 +205,22 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 	}
 	r.known = known
 	return r.inScope(listed), nil
+}
+
+// sameKind refuses a source of another kind than the mailbox came from.
+func (r *run) sameKind(begun bool) error {
+	var kind []byte
+	if k, ok := r.source.(Kinder); ok {
+		kind = []byte(k.Kind())
+	}
+	was, err := r.sink.Cursor(kindKey)
+	if err != nil {
+		return err
+	}
+	if begun && string(was) != string(kind) {
+		return ErrOtherSource
+	}
+	return r.sink.SetCursor(kindKey, kind)
 }
 
 // lies tells whether a folder lies below one of others.

@@ -15,6 +15,8 @@ var (
 	ErrAgain = errors.New("did not come through")
 	// ErrItem says that this item cannot be had now; the rest of the mailbox can.
 	ErrItem = errors.New("this item cannot be exported")
+	// ErrOtherSource says that the mailbox came from elsewhere so far: all that is not in this source would count as deleted.
+	ErrOtherSource = errors.New("this mailbox was backed up from another kind of source so far (a server, or mail files): give what is here another name")
 	// ErrFolder says that this folder cannot be read; the rest of the mailbox can.
 	ErrFolder = errors.New("this folder cannot be read")
 )
@@ -30,6 +32,9 @@ type Source interface {
 	// with the reason why there are none. Nothing of what was read may be kept unless Export returns nil.
 	Export(ctx context.Context, items []Ref, each func(n int, exported Ref, blob io.Reader, err error) error) error
 }
+
+// Kinder is a source whose ids mean nothing to sources of other kinds. Those without it are of one kind.
+type Kinder interface{ Kind() string }
 
 // Folder is a folder. Mark changes whenever anything in the folder changes; "" says that the source has no such mark.
 // Total is how many items it has, as far as the source tells. Closed says that what lies below could not be listed: the

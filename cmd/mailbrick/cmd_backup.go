@@ -165,11 +165,11 @@ func (b *backup) all(ctx context.Context) error {
 func (b *backup) one(ctx context.Context, name string, leave func()) error {
 	start := time.Now()
 	line := backupLine{Mailbox: name}
-	source, err := b.from.open(name)
+	mailbox, err := b.from.open(name)
 	if err == nil {
-		defer source.close()
-		err = b.fetch(ctx, name, source, &line, leave)
-		requests, throttled := source.cost()
+		defer mailbox.close()
+		err = b.fetch(ctx, name, mailbox.source, &line, leave)
+		requests, throttled := mailbox.cost()
 		line.Requests, line.ThrottledMS = requests, throttled.Milliseconds()
 	}
 	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
@@ -185,7 +185,7 @@ func (b *backup) one(ctx context.Context, name string, leave func()) error {
 func ofMailbox(err error) bool {
 	var e *ews.Error
 	return errors.As(err, &e) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
-		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder)
+		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
 func (b *backup) fetch(ctx context.Context, name string, source fetch.Source, line *backupLine, leave func()) (err error) {

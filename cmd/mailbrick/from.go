@@ -91,7 +91,7 @@ func (f *files) open(mailbox string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{Source: source, close: func() { source.Close() }, cost: func() (int, time.Duration) { return 0, 0 }}, nil
+	return &opened{source: source, close: func() { source.Close() }, cost: func() (int, time.Duration) { return 0, 0 }}, nil
 }
 
 func (f *files) passedOver(name string, special bool) {

@@ -19,9 +19,9 @@ type origin interface {
 
 // opened is a mailbox that can be read until it is closed.
 type opened struct {
-	fetch.Source
-	cost  func() (requests int, throttled time.Duration)
-	close func()
+	source fetch.Source
+	cost   func() (requests int, throttled time.Duration)
+	close  func()
 }
 
 // server is where mailboxes are, and who asks.
@@ -82,7 +82,7 @@ func (s *server) open(mailbox string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{Source: fetch.EWS(client), close: client.Close, cost: func() (int, time.Duration) {
+	return &opened{source: fetch.EWS(client), close: client.Close, cost: func() (int, time.Duration) {
 		stats := client.Stats()
 		return stats.Requests, stats.Throttled
 	}}, nil
