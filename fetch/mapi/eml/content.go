@@ -27,7 +27,7 @@ func (c *content) take(p *part, at place) bool {
 		return false
 	}
 	m, err := read(p.decoded())
-	if err != nil {
+	if err != nil || len(c.bag)+len(m.Properties) > maxSaid {
 		return false
 	}
 	if c.seen == nil {
@@ -133,24 +133,27 @@ func (c *content) apply(m *mapi.Message) {
 	if c.seen["report"] && len(c.recipients) > 0 || len(m.Recipients) == 0 {
 		m.Recipients = c.recipients
 	}
-	for i := range m.Recipients {
-		c.complete(&m.Recipients[i])
-		m.Recipients[i].Set(mapi.NewInt32(mapi.PidTagRowid, int32(i)))
-	}
+	c.complete(m.Recipients)
 }
 
-// complete gives a recipient of the header what the calendar says of the attendee.
-func (c *content) complete(row *mapi.Bag) {
+// complete numbers the rows, and gives a recipient of the header what the
+// calendar says of the attendee.
+func (c *content) complete(rows []mapi.Bag) {
+	attendees := map[string]mapi.Bag{}
 	for _, r := range c.recipients {
-		if email := r.Text(mapi.PidTagSMTPAddress); email == "" || !strings.EqualFold(email, row.Text(mapi.PidTagSMTPAddress)) {
+		attendees[strings.ToLower(r.Text(mapi.PidTagSMTPAddress))] = r
+	}
+	delete(attendees, "")
+	for i := range rows {
+		rows[i].Set(mapi.NewInt32(mapi.PidTagRowid, int32(i)))
+		if len(attendees) == 0 {
 			continue
 		}
-		for _, p := range r {
-			if counterpart(*row, &p) == nil {
-				*row = append(*row, p)
+		for _, p := range attendees[strings.ToLower(rows[i].Text(mapi.PidTagSMTPAddress))] {
+			if counterpart(rows[i], &p) == nil {
+				rows[i] = append(rows[i], p)
 			}
 		}
-		return
 	}
 }
 

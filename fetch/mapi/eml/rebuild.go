@@ -31,7 +31,7 @@ func (r *skeletonReader) take(n int) []byte {
 
 func (r *skeletonReader) uvarint() int {
 	v, n := binary.Uvarint(r.data)
-	if n <= 0 || v > maxSkeleton {
+	if n <= 0 || v > MaxSize {
 		r.take(-1)
 		return 0
 	}
@@ -58,9 +58,13 @@ func (r *skeletonReader) identity() mapi.Property {
 	return p
 }
 
+// segments takes every attachment once and no byte of a body twice: nothing makes
+// a file longer than what the message holds.
 func (r *skeletonReader) segments() []segment {
 	var list []segment
-	for len(r.data) > 0 {
+	var done [fromHTML + 1]int // of the bodies
+	taken := map[int]bool{}    // of the attachments
+	for len(r.data) > 0 && len(list) < maxSegments {
 		p := segment{source: source(r.take(1)[0])}
 		if p.source == literal {
 			p.text = r.take(r.uvarint())
@@ -69,9 +73,23 @@ func (r *skeletonReader) segments() []segment {
 			first, second := p.numbers()
 			*first, *second = r.uvarint(), r.uvarint()
 		}
-		r.bad = r.bad || p.from > p.to || p.source > fromMessage || p.form&inBase64 != 0 && (p.line == 0 || p.line%4 != 0 || p.line > maxBase64Line)
+		coded := p.form&inBase64 != 0
+		switch {
+		case coded && (p.line == 0 || p.line%4 != 0 || p.line > maxBase64Line), p.source > fromMessage:
+			r.bad = true
+		case p.isBody() && coded:
+			r.bad = r.bad || done[p.source] > 0
+			done[p.source] = MaxSize
+		case p.isBody():
+			r.bad = r.bad || p.from < done[p.source] || p.from >= p.to
+			done[p.source] = p.to
+		case p.source != literal:
+			r.bad = r.bad || taken[p.index]
+			taken[p.index] = true
+		}
 		list = append(list, p)
 	}
+	r.bad = r.bad || len(r.data) > 0
 	return list
 }
 
@@ -109,8 +127,9 @@ func (r *skeletonReader) attachments(l *laid, m *mapi.Message) bool {
 	if r.bad || slices.ContainsFunc(l.segments, func(p segment) bool { return !p.fits(m) }) {
 		return false
 	}
+	free := encoded(l.segments)
 	for i := range m.Attachments {
-		if !bytes.Equal(hashes[i*hashSize:(i+1)*hashSize], hashAttachment(&m.Attachments[i], checked(l.segments, i))) {
+		if !bytes.Equal(hashes[i*hashSize:(i+1)*hashSize], hashAttachment(&m.Attachments[i], !free[i])) {
 			return false
 		}
 	}

@@ -86,7 +86,8 @@ func hashBag(h hash.Hash, b mapi.Bag) {
 	fmt.Fprintf(h, "%q\n", list)
 }
 
-// appendIdentity is the id, and the name of what has one instead of its id. The type is left out: it may change on the way.
+// appendIdentity is the id, and the name of what has one instead of its id. The
+// type is left out: it may change on the way.
 func appendIdentity(b []byte, p *mapi.Property) []byte {
 	if p.Name == nil {
 		return binary.LittleEndian.AppendUint16(b, p.Tag.ID())
@@ -132,10 +133,11 @@ func counterpart(b mapi.Bag, p *mapi.Property) *mapi.Property {
 // absent says nothing else: servers keep one body and make the others of it.
 func (r *skeletonReader) said(h header, m *mapi.Message) bool {
 	same := bytes.Equal(r.take(hashSize), hashText(structure(h)))
-	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+	n := r.uvarint()
+	for same = same && n <= maxSaid+2; n > 0 && same && !r.bad; n-- {
 		q := r.identity()
 		want := r.take(hashSize)
-		if p := counterpart(m.Properties, &q); same && p != nil {
+		if p := counterpart(m.Properties, &q); p != nil {
 			same = bytes.Equal(want, hashProperty(m.Properties, p))
 		}
 	}

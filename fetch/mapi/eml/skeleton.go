@@ -14,6 +14,8 @@ import (
 const (
 	skeletonVersion = 1 // the first; a reader leaves others alone
 	maxSkeleton     = 16 << 20
+	maxSegments     = 1 << 18
+	maxSaid         = 1 << 10 // properties that a part may say
 )
 
 // Flags of a skeleton.
@@ -77,11 +79,15 @@ func (p *segment) eol() string {
 	return "\r\n"
 }
 
-// checked says whether the bytes of attachment index are not for the writer to encode anew.
-func checked(segments []segment, index int) bool {
-	return !slices.ContainsFunc(segments, func(p segment) bool {
-		return p.index == index && (p.source == fromMessage || p.source == fromAttachment && p.form&inBase64 != 0)
-	})
+// encoded are the attachments whose bytes the writer encodes as they are then: a change of them breaks nothing.
+func encoded(segments []segment) map[int]bool {
+	list := map[int]bool{}
+	for _, p := range segments {
+		if p.source == fromMessage || p.source == fromAttachment && p.form&inBase64 != 0 {
+			list[p.index] = true
+		}
+	}
+	return list
 }
 
 // skeleton describes how m lay in the file; nil where that would be too long.
@@ -108,14 +114,18 @@ func (f *file) skeleton(c *collector, m *mapi.Message) []byte {
 		b = append(b, hashRecipients(m)...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(m.Attachments)))
+	free := encoded(segments)
 	for i := range m.Attachments {
-		b = append(b, hashAttachment(&m.Attachments[i], checked(segments, i))...)
+		b = append(b, hashAttachment(&m.Attachments[i], !free[i])...)
 	}
-	return appendPieces(b, segments)
+	if len(segments) > maxSegments {
+		return nil
+	}
+	return appendSegments(b, segments)
 }
 
-// appendPieces joins literals that follow each other, and leaves out empty ones.
-func appendPieces(b []byte, segments []segment) []byte {
+// appendSegments joins literals that follow each other, and leaves out empty ones.
+func appendSegments(b []byte, segments []segment) []byte {
 	for i := 0; i < len(segments); i++ {
 		p := segments[i]
 		if p.source != literal {

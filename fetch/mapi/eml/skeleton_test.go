@@ -100,6 +100,11 @@ func TestChangesBreakTheSkeleton(t *testing.T) {
 			m.Properties.Set(mapi.NewText(mapi.PidTagTransportMessageHeaders, "Subject: s\r\nContent-Type: text/plain\r\n\r\n"))
 		}, "p.png", false},
 		{"damaged", func(m *mapi.Message) { p := skeleton(m); p.Data = p.Data[:len(p.Data)-1] }, "p.png", false},
+		{"a body again and again", func(m *mapi.Message) {
+			p := skeleton(m)
+			p.Data = append(p.Data, bytes.Repeat([]byte{2, 1, 0, 5}, 1000)...)
+		}, "p.png", false},
+		{"an attachment twice", func(m *mapi.Message) { p := skeleton(m); p.Data = append(p.Data, 3, 2, 0, 76) }, "p.png", false},
 		{"of the future", func(m *mapi.Message) { skeleton(m).Data[0] = 2 }, "p.png", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
