@@ -31,8 +31,8 @@
 //
 // A rule becomes a pattern by the templates of [MS-OXCICAL] 2.1.3.2.2, or one
 // that means the same days. A pattern has an instance on the last day of a month
-// too short for it, a rule has none: those are deleted where the series ends, and
-// written BYMONTHDAY=28,29,30;BYSETPOS=-1. Any other rule leaves the first
+// too short for it, a rule has none: those are deleted where the series ends (else
+// Lost says RRULE:SHORT-MONTHS), and written BYMONTHDAY=28,29,30;BYSETPOS=-1. Any other rule leaves the first
 // instance, and Lost says RRULE. A series in a calendar that is not Gregorian is
 // written as its first instance.
 //

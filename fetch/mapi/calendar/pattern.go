@@ -243,6 +243,13 @@ func (s series) strict(p *RecurrencePattern, r rrule) bool {
 	return p.Pattern == PatternMonth && p.Day > 28 && !slices.Contains(r.monthDays, -1) && len(r.positions) == 0
 }
 
+// fillsShortMonths says whether a series without an end has instances on the
+// last day of months too short for it.
+func (p *RecurrencePattern) fillsShortMonths() bool {
+	month := wallOf1601(p.StartDate).Month()
+	return p.Pattern == PatternMonth && p.Day > 28 && p.EndType == EndNever && (p.Period%12 != 0 || int(p.Day) > daysIn(2001, month))
+}
+
 // countWith is the number of instances of the pattern among which count are of the rule.
 func (s series) countWith(p *RecurrencePattern, count int) uint32 {
 	all := uint32(0)

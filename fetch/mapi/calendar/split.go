@@ -73,6 +73,8 @@ func (c *component) eachZone(take func(id string)) {
 
 // Lost names what Apply does not take over of what it reads, one name for each
 // property, component (VJOURNAL), alarm (VALARM:EMAIL) and rule, and no values.
+// RRULE:SHORT-MONTHS is a series without an end that gets instances in months too
+// short for it.
 // It says nothing of what Apply leaves to Split. Of what is no calendar it is nil.
 func Lost(ics []byte) []string {
 	calendars, err := parse(ics)
@@ -113,8 +115,10 @@ func (r *reader) lostOf(c *component) []string {
 	list := unknown(c, known)
 	when := r.span(c)
 	if rules := c.all("RRULE"); len(rules) > 0 && c == r.main && when.known {
-		if _, ok := r.pattern(seriesOf(when)); !ok {
+		if p, ok := r.pattern(seriesOf(when)); !ok {
 			list = append(list, "RRULE")
+		} else if p.fillsShortMonths() && !strings.Contains(rules[0].value, "=-1") {
+			list = append(list, "RRULE:SHORT-MONTHS")
 		}
 	}
 	shown := false

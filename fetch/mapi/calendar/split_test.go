@@ -50,6 +50,12 @@ func TestLost(t *testing.T) {
 	if want := []string{"X-WR-CALNAME", "VFREEBUSY", "X-FOO", "GEO", "RDATE", "VALARM:EMAIL", "VALARM:OTHER"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+	for rule, want := range map[string]int{"FREQ=MONTHLY;BYMONTHDAY=30": 1, "FREQ=MONTHLY;BYMONTHDAY=30;COUNT=9": 0, "FREQ=MONTHLY;BYMONTHDAY=-1": 0, "FREQ=YEARLY": 0} {
+		got := calendar.Lost([]byte(eventOf("DTSTART:20240330T100000Z", "RRULE:"+rule)))
+		if len(got) != want || want == 1 && got[0] != "RRULE:SHORT-MONTHS" {
+			t.Errorf("%s: %v", rule, got)
+		}
+	}
 	if got := calendar.Lost([]byte(meeting("REQUEST", "LOCATION:x", "ATTENDEE:mailto:a@b"))); got != nil {
 		t.Errorf("of a plain meeting: %v", got)
 	}
