@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/wire"
@@ -68,12 +69,12 @@ func (a *application) commit() error {
 			return err
 		}
 	}
-	if err := a.batch.Commit(pebble.Sync); err != nil {
+	if err := a.batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.head, a.catalog.packs = a.rec.Head, a.packs
+	a.head, a.catalog.packs, a.dirty = a.rec.Head, a.packs, true
 	for name, st := range a.states {
 		for int(st.number) >= len(a.names) {
 			a.names = append(a.names, "")
@@ -233,8 +234,61 @@ func (a *application) version(st *mailboxState, ordinal uint32, v *journal.Versi
 	if err := a.end(last, ordinal); err != nil {
 		return err
 	}
+	row := *v
+	if row.Summary, err = a.summary(v); err != nil {
+		return err
+	}
 	key := rowKey(keyVersion, st.number, v.ID, ordinal)
-	return a.set(key, v.Append(wire.AppendUvarint(nil, uint64(Forever))))
+	return a.set(key, row.Append(wire.AppendUvarint(nil, uint64(Forever))))
+}
+
+// Forms of a summary in a row. Those of copies differ little: the row has the difference from the first of them.
+const (
+	summaryWhole = 0
+	summaryDelta = 1
+)
+
+func (a *application) summary(v *journal.Version) ([]byte, error) {
+	whole := append([]byte{summaryWhole}, v.Summary...)
+	c, err := chunkIn(a.batch, v.Recipe)
+	if errors.Is(err, errNowhere) || err == nil && c.base == (chunkID{}) {
+		return whole, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	key := summaryKey(c.base)
+	first, err := getFrom(a.batch, key)
+	if err != nil {
+		return nil, err
+	}
+	if first == nil {
+		first = v.Summary
+		if err := a.set(key, first); err != nil {
+			return nil, err
+		}
+	}
+	d := a.deltas.Encode([]byte{summaryDelta}, first, v.Summary)
+	if len(d) >= len(whole) {
+		return whole, nil
+	}
+	return append(append(make([]byte, 0, 17+len(d)), d[0]), append(c.base[:], d[1:]...)...), nil
+}
+
+// summaryOf reads what a row has of a summary.
+func (c *catalog) summaryOf(b []byte) ([]byte, error) {
+	r := wire.NewReader(b)
+	switch r.Byte() {
+	case summaryWhole:
+		return r.Rest(), r.Err()
+	case summaryDelta:
+		first, err := c.get(summaryKey(chunkID(r.Fixed(len(chunkID{})))))
+		if err != nil {
+			return nil, err
+		}
+		return delta.Apply(first, r.Rest(), maxSummary)
+	}
+	return nil, errors.New("summary of an unknown form")
 }
 
 // gone ends an item's last version.
@@ -305,8 +359,9 @@ func (a *application) end(r *row, ordinal uint32) error {
 	return a.set(r.key, append(wire.AppendUvarint(nil, uint64(ordinal)), r.rest...))
 }
 
-// row is a folder's or a version's state: visible in [from, to), the rest as the journal has it.
+// row is a folder's or a version's state: visible in [from, to), the rest as the journal has it but for a version's summary.
 type row struct {
+	cat      *catalog
 	key      []byte
 	from, to uint32
 	rest     []byte
@@ -314,7 +369,7 @@ type row struct {
 
 func (c *catalog) openRow(key, value []byte) (*row, error) {
 	r := wire.NewReader(value)
-	out := &row{key: append([]byte(nil), key...), from: binary.BigEndian.Uint32(key[len(key)-4:]), to: r.Uint32()}
+	out := &row{cat: c, key: append([]byte(nil), key...), from: binary.BigEndian.Uint32(key[len(key)-4:]), to: r.Uint32()}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("%w: catalog: %w", ErrDamaged, r.Err())
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/seal"
@@ -22,7 +23,7 @@ import (
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 3
+const catalogVersion = 4
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (
@@ -37,14 +38,18 @@ const (
 	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
 	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, id of the base if it is a delta
 	keySimilar  = 'l' // mark → id of the chunk that is the base of those with the mark
+	keySummary  = 'y' // id of such a base → a summary of one of those
 )
 
 // catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted. Its files
-// are encrypted (secretFS).
+// are encrypted (secretFS). It has no log of its own: after a crash it is older, by whole records, and follows the journal again.
 type catalog struct {
-	db   *pebble.DB
-	lock io.Closer
-	ids  idMaker
+	db     *pebble.DB
+	lock   io.Closer
+	ids    idMaker
+	deltas delta.Encoder // for apply, one at a time
+	dirty  bool          // something was applied since it was opened
+	failed chan error    // what the database could not do in the background
 
 	mu        sync.RWMutex
 	head      journal.Head
@@ -81,15 +86,16 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache := pebble.NewCache(16 << 20)
+	cache := pebble.NewCache(32 << 20)
 	defer cache.Unref()
-	talk := pebbleTalk{o.fatal}
-	opts := &pebble.Options{FS: fs, EventListener: &pebble.EventListener{BackgroundError: talk.full},
-		Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500,
+	c.failed = make(chan error, 1)
+	talk := pebbleTalk{o.fatal, c.failed}
+	opts := &pebble.Options{FS: fs, EventListener: &pebble.EventListener{BackgroundError: talk.background, DataCorruption: talk.damaged},
+		Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500, DisableWAL: true,
 		FormatMajorVersion: pebble.FormatVirtualSSTables, Logger: talk, L0CompactionThreshold: 4}
 	for i := range opts.Levels {
 		l := &opts.Levels[i]
-		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), 16<<10
+		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), 32<<10
 		l.Compression = func() *block.CompressionProfile { return block.GoodCompression }
 	}
 	db, err := pebble.Open(o.dir, opts)
@@ -112,7 +118,10 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 
 // pebbleTalk keeps Pebble's talk out of the terminal; what matters comes back as an error. What it cannot go on after (its disk
 // is full or damaged in the midst of a commit) goes to Options.Fatal: nothing is lost, but this process is done.
-type pebbleTalk struct{ fatal func(error) }
+type pebbleTalk struct {
+	fatal  func(error)
+	failed chan<- error
+}
 
 func (pebbleTalk) Infof(string, ...any)  {}
 func (pebbleTalk) Errorf(string, ...any) {}
@@ -123,6 +132,18 @@ func (t pebbleTalk) Fatalf(format string, args ...any) {
 		}
 	}
 	t.fatal(fmt.Errorf("catalog: "+format, args...))
+}
+
+// damaged leaves it to whoever reads what is damaged: he gets an error, and a rebuild mends it.
+func (pebbleTalk) damaged(pebble.DataCorruptionInfo) {}
+
+// background passes on what a flush or a compaction could not do.
+func (t pebbleTalk) background(err error) {
+	select {
+	case t.failed <- err:
+	default: // one is enough
+	}
+	t.full(err)
 }
 
 // full ends the process over a full disk, where Pebble would try again for ever.
@@ -140,7 +161,7 @@ func (c *catalog) loadMeta() error {
 		return err
 	}
 	if meta == nil {
-		return c.db.Set([]byte{keyMeta, 'v'}, wire.AppendUvarint(nil, catalogVersion), pebble.Sync)
+		return c.db.Set([]byte{keyMeta, 'v'}, wire.AppendUvarint(nil, catalogVersion), pebble.NoSync)
 	}
 	r := wire.NewReader(meta)
 	if v := r.Uvarint(); r.Done() != nil || v != catalogVersion {
@@ -157,7 +178,25 @@ func (c *catalog) loadMeta() error {
 }
 
 func (c *catalog) close() error {
-	return errors.Join(c.db.Close(), c.lock.Close())
+	return errors.Join(c.flush(), c.db.Close(), c.lock.Close())
+}
+
+// flush makes what was applied durable. The database would try again for ever where it fails: nothing is lost if it does not, the
+// catalog is older and follows the journal again.
+func (c *catalog) flush() error {
+	if !c.dirty {
+		return nil
+	}
+	done, err := c.db.AsyncFlush()
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	select {
+	case <-done:
+		return nil
+	case err := <-c.failed:
+		return fmt.Errorf("catalog: %w", err)
+	}
 }
 
 // get reads a value; nil when there is none.
@@ -220,6 +259,8 @@ func after(prefix []byte) []byte {
 	}
 	return nil
 }
+
+func summaryKey(base chunkID) []byte { return append([]byte{keySummary}, base[:]...) }
 
 func similarKey(mark pack.Similar) []byte { return append([]byte{keySimilar}, mark[:]...) }
 

@@ -31,7 +31,7 @@ type Content struct {
 	framing int // bytes of framing in literals
 	small   int // other bytes in literals
 	spare   []byte
-	refs    []chunkID
+	refs    []reference
 	done    bool
 	err     error
 }
@@ -209,10 +209,11 @@ func (c *Content) emit(n, k int) error {
 
 func (c *Content) store(kind Kind, data []byte) (chunkID, error) {
 	id := c.s.a.ids.chunk(data)
-	if err := c.s.a.group.chunk(c.ctx, id, kind, data); err != nil {
+	ref, err := c.s.a.group.chunk(c.ctx, id, kind, data)
+	if err != nil {
 		return id, fmt.Errorf("store a chunk: %w", err)
 	}
-	c.refs = append(c.refs, id)
+	c.refs = append(c.refs, ref)
 	return id, nil
 }
 
@@ -236,10 +237,11 @@ func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, 
 		return v, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(recipe))
 	}
 	id := c.s.a.ids.chunk(recipe)
-	if err := c.s.a.group.recipe(ctx, id, recipe, c.s.a.ids.similar(similar)); err != nil {
+	ref, err := c.s.a.group.recipe(ctx, id, recipe, c.s.a.ids.similar(similar))
+	if err != nil {
 		return v, fmt.Errorf("store a recipe: %w", err)
 	}
-	c.refs = append(c.refs, id)
+	c.refs = append(c.refs, ref)
 	v.Recipe = id
 	return v, nil
 }

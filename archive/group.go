@@ -91,7 +91,7 @@ func (g *group) section(s *Session) *section {
 }
 
 // chunk stores a chunk that is not known yet. Its pack is this group's.
-func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) error {
+func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) (reference, error) {
 	return g.once(ctx, id, func(ctx context.Context) error {
 		return g.add(ctx, pack.Chunk{ID: id, Class: classOf(kind)}, data)
 	})
@@ -99,7 +99,7 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) e
 
 // recipe stores a recipe that is not known yet: as the difference from the one that its copies have as their base, where
 // there is one and that is short, else whole.
-func (g *group) recipe(ctx context.Context, id chunkID, data []byte, mark pack.Similar) error {
+func (g *group) recipe(ctx context.Context, id chunkID, data []byte, mark pack.Similar) (reference, error) {
 	return g.once(ctx, id, func(ctx context.Context) error {
 		c := pack.Chunk{ID: id, Class: pack.Small}
 		if mark == (pack.Similar{}) {
@@ -131,23 +131,32 @@ func (g *group) recipe(ctx context.Context, id chunkID, data []byte, mark pack.S
 	})
 }
 
+// reference is a chunk that content points to. One that was there already has its row.
+type reference struct {
+	id    chunkID
+	row   chunkRow
+	known bool
+}
+
 // once calls store under the lock for a chunk that is neither in the group nor in the archive. Its error is the group's, unless
 // it is the caller's own end.
-func (g *group) once(ctx context.Context, id chunkID, store func(context.Context) error) error {
+func (g *group) once(ctx context.Context, id chunkID, store func(context.Context) error) (reference, error) {
+	ref := reference{id: id}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := errors.Join(ctx.Err(), g.err); err != nil {
-		return err
+		return ref, err
 	}
 	if _, ok := g.fresh[id]; ok {
-		return nil
+		return ref, nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	known, err := g.stored(ctx, id)
-	if err != nil || known {
-		return g.fail(err)
+	var err error
+	ref.row, ref.known, err = g.stored(ctx, id)
+	if err != nil || ref.known {
+		return ref, g.fail(err)
 	}
-	return g.fail(store(ctx))
+	return ref, g.fail(store(ctx))
 }
 
 func (g *group) add(ctx context.Context, c pack.Chunk, data []byte) error {
@@ -182,7 +191,7 @@ func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error
 		return nil, err
 	}
 	b := &baseRecipe{id: chunkID(row)}
-	if there, err := g.stored(ctx, b.id); err != nil || !there {
+	if _, there, err := g.stored(ctx, b.id); err != nil || !there {
 		return nil, err
 	}
 	b.data, err = g.a.whole(ctx, b.id)
@@ -196,21 +205,21 @@ func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error
 	return b, nil
 }
 
-// stored tells whether a chunk lies in a pack that is there. One that lies in a lost pack is stored again.
-func (g *group) stored(ctx context.Context, id chunkID) (bool, error) {
-	c, err := g.a.cat.chunk(id)
+// stored tells where a chunk lies in a pack that is there. One that lies in a lost pack is stored again.
+func (g *group) stored(ctx context.Context, id chunkID) (row chunkRow, there bool, err error) {
+	row, err = g.a.cat.chunk(id)
 	if errors.Is(err, errNowhere) {
-		return false, nil
+		return row, false, nil
 	}
 	if err != nil {
-		return false, err
+		return row, false, err
 	}
 	if g.lost == nil {
 		if g.lost, err = g.a.lostPacks(ctx); err != nil {
-			return false, err
+			return row, false, err
 		}
 	}
-	return !g.lost[c.pack], nil
+	return row, !g.lost[row.pack], nil
 }
 
 // lostPacks are the numbers of the packs that the catalog knows and the bucket has not, or not in their length. It lists the
@@ -485,18 +494,30 @@ func (g *group) finish(ctx context.Context) error {
 	return err
 }
 
-// depend notes the packs of a chunk that something of the group points into, and of its base, unless they are its own.
+// dependOn notes the packs of what content points to, unless they are the group's own.
+func (g *group) dependOn(ref reference) error {
+	if !ref.known {
+		return g.depend(ref.id)
+	}
+	return g.dependRow(ref.row)
+}
+
 func (g *group) depend(id chunkID) error {
 	if _, ok := g.fresh[id]; ok {
 		return nil
 	}
-	c, err := g.a.cat.chunk(id)
+	row, err := g.a.cat.chunk(id)
 	if err != nil {
 		return err
 	}
-	g.depends[c.pack] = struct{}{}
-	if c.base == (chunkID{}) {
+	return g.dependRow(row)
+}
+
+// dependRow notes the pack of a chunk and those of its base.
+func (g *group) dependRow(row chunkRow) error {
+	g.depends[row.pack] = struct{}{}
+	if row.base == (chunkID{}) {
 		return nil
 	}
-	return g.depend(c.base)
+	return g.depend(row.base)
 }

@@ -68,7 +68,11 @@ func (c *catalog) living(mailbox uint32, id ID) (*journal.Version, error) {
 func (r *row) version() (*journal.Version, error) {
 	v := &journal.Version{}
 	in := wire.NewReader(r.rest)
-	if err := errors.Join(v.Read(in), in.Done()); err != nil {
+	err := errors.Join(v.Read(in), in.Done())
+	if err == nil {
+		v.Summary, err = r.cat.summaryOf(v.Summary)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: catalog: version: %w", ErrDamaged, err)
 	}
 	return v, nil

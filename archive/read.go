@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"mailbrick/archive/blob"
 	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
@@ -257,9 +259,11 @@ type chunkRow struct {
 var errNowhere = fmt.Errorf("%w: the chunk is nowhere", ErrDamaged)
 
 // chunk tells where a chunk lies; errNowhere when no pack has it.
-func (c *catalog) chunk(id chunkID) (chunkRow, error) {
+func (c *catalog) chunk(id chunkID) (chunkRow, error) { return chunkIn(c.db, id) }
+
+func chunkIn(db pebble.Reader, id chunkID) (chunkRow, error) {
 	var out chunkRow
-	row, err := c.get(append([]byte{keyChunk}, id[:]...))
+	row, err := getFrom(db, append([]byte{keyChunk}, id[:]...))
 	if err != nil {
 		return out, err
 	}

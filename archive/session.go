@@ -33,6 +33,9 @@ type Session struct {
 	closed  bool
 }
 
+// maxSummary is the longest summary of an item in bytes.
+const maxSummary = 1 << 20
+
 var errSessionClosed = errors.New("session is closed")
 
 // Begin opens a session for a mailbox. A mailbox has one session at a time; it goes on where one that broke off ended.
@@ -212,13 +215,16 @@ func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
 	v.ID = s.a.ids.item(s.mailbox, item.ItemID)
 	v.ItemID, v.ChangeKey, v.FolderID = item.ItemID, item.ChangeKey, item.FolderID
 	v.Associated, v.Unparsed, v.Summary = item.Associated, item.Unparsed, bytes.Clone(item.Summary)
+	if len(v.Summary) > maxSummary {
+		return fmt.Errorf("summary of %d bytes, at most %d", len(v.Summary), maxSummary)
+	}
 	g, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer g.mu.Unlock()
-	for _, id := range content.refs {
-		if err := g.depend(id); err != nil {
+	for _, ref := range content.refs {
+		if err := g.dependOn(ref); err != nil {
 			return g.fail(err)
 		}
 	}

@@ -226,7 +226,7 @@ func (w *world) copies(t testing.TB, s *Session, item string, count int) {
 func (w *world) recipeChunk(t *testing.T, b []byte) chunkID {
 	t.Helper()
 	id := w.ids.chunk(b)
-	if err := w.group.recipe(t.Context(), id, b, pack.Similar{}); err != nil {
+	if _, err := w.group.recipe(t.Context(), id, b, pack.Similar{}); err != nil {
 		t.Fatal(err)
 	}
 	w.run(t, "recipes", func(s *Session) { wantErr(t, "cursor", s.SetCursor(fmt.Sprintf("%x", id), []byte{1}), nil) })

@@ -39,7 +39,7 @@ func (r *run) read(ctx context.Context, ref Ref, blob io.Reader) (*incoming, err
 	summary := mapi.Summarize(msg)
 	summary.Size = content.Size()
 	in := &incoming{content: content, item: archive.Item{ItemID: ref.ItemID, ChangeKey: ref.ChangeKey,
-		Associated: ref.Associated, Summary: summary.Encode()}}
+		Associated: ref.Associated, Summary: summary.Encode(), Similar: report.Similar}}
 	if report.State == fasttransfer.Unparsed {
 		in.item.Unparsed = report.Reason
 	}
@@ -66,9 +66,9 @@ func kindOf(k fasttransfer.Kind) archive.Kind {
 	switch k {
 	case fasttransfer.Framing:
 		return archive.Framing
-	case fasttransfer.Skeleton, fasttransfer.Recipients:
+	case fasttransfer.Skeleton, fasttransfer.Recipients, fasttransfer.Headers:
 		return archive.Small
-	case fasttransfer.Headers, fasttransfer.Body, fasttransfer.HTML:
+	case fasttransfer.Body, fasttransfer.HTML:
 		return archive.Text
 	}
 	return archive.Bulk
