@@ -90,7 +90,7 @@
 // that of the message as it is now; a property that is absent denies nothing, as
 // servers keep one body and make the others of it. An edited body or calendar, an
 // attachment added, renamed or taken away: the structure is made anew. A skeleton
-// that would be longer than 16 MiB is not made, and one of another version is left
+// that would be longer than 16 MiB or have more than 262144 segments is not made, and one of another version is left
 // alone: they lose the layout and never content. Each attachment is taken once and
 // no byte of a body twice, so that no skeleton makes a file longer than its message.
 //

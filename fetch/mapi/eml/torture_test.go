@@ -30,11 +30,11 @@ const share = 2000
 func unavoidable() map[string]int {
 	return map[string]int{
 		"the line of an mbox before the header":             14573,
-		"empty lines before the header":                     8,
+		"empty lines before the header":                     9,
 		"a line that continues no field":                    1,
 		"white space before the colon of a field":           2,
 		"8-bit text of a header: UTF-8 now":                 61,
-		"a line among the fields of a header that is none":  7,
+		"a line among the fields of a header that is none":  6,
 		"line ends of a header, which are mixed or missing": 7,
 	}
 }
@@ -247,7 +247,7 @@ func lost(text string, begun bool) string {
 	switch {
 	case strings.HasPrefix(text, "From ") || strings.HasPrefix(text, ">From "):
 		return "the line of an mbox before the header"
-	case strings.TrimSpace(text) == "" && !begun:
+	case strings.TrimSpace(text) == "":
 		return "empty lines before the header"
 	case !begun && text[0] <= ' ':
 		return "a line that continues no field"
