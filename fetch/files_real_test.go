@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"mailbrick/fetch"
@@ -104,6 +106,46 @@ func TestRealFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRealPST: a PST that is all of a mailbox gives it its folders, and what is known of them stays while it cannot be read.
+func TestRealPST(t *testing.T) {
+	t.Parallel()
+	mail := os.Getenv("MAILBRICK_MAIL")
+	if mail == "" {
+		t.Skip("MAILBRICK_MAIL is not set")
+	}
+	data, err := os.ReadFile(filepath.Join(mail, "outlook", "gopst", "data", "support.pst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newTree(t, map[string]string{"support.pst": string(data)})
+	r := x.run()
+	if !r.Complete || r.Snapshot.Added != 17 {
+		t.Fatalf("%+v", r)
+	}
+	before := x.holds()
+	for id, item := range before {
+		if strings.HasPrefix(item, "support") {
+			t.Errorf("%s lies in %s, not in the mailbox itself", id, item)
+		}
+	}
+	if r := x.run(); r.Exported != 0 || !r.Complete {
+		t.Errorf("unchanged: %+v", r)
+	}
+	x.write("support.pst", "no pst")
+	if r := x.run(); r.Complete || len(r.Failures) != 1 || !maps.Equal(x.holds(), before) {
+		t.Errorf("broken: %+v, %v", r, x.holds())
+	}
+	x.write("support.pst", string(data))
+	if r := x.run(); !r.Complete || r.Exported != 0 || !maps.Equal(x.holds(), before) {
+		t.Errorf("whole again: %+v", r)
+	}
+	// Beside other files its folders lie in one of its name; its items are still the same.
+	x.write("more.eml", message("more"))
+	if r := x.run(); !r.Complete || r.Snapshot.Added != 1 || r.Snapshot.Removed != 0 {
+		t.Errorf("with another file: %+v", r)
 	}
 }
 
