@@ -45,7 +45,7 @@ func (c *collector) root(p part) {
 		return
 	}
 	if isCMS(&p) {
-		c.content.add(mapi.NewText(mapi.PidTagMessageClass, "IPM.Note.SMIME")) // [MS-OXOSMIME] 2.1.3.1.1
+		c.content.add(mapi.NewText(mapi.PidTagMessageClass, "IPM.Note.SMIME")) // [MS-OXOSMIME] 2.1.3.2
 		c.opaque(&p)
 	}
 	c.walk(p, place{root: true})

@@ -95,7 +95,7 @@ func isCard(kind string) bool {
 	return kind == "text/vcard" || kind == "text/x-vcard" || kind == "text/directory"
 }
 
-// isTNEF: some programs call it a stream of bytes [MS-OXCMAIL] 2.2.4.
+// isTNEF: some programs call it a stream of bytes.
 func isTNEF(p *part) bool {
 	return p.kind.kind == "application/ms-tnef" || p.kind.kind == "application/vnd.ms-tnef" ||
 		p.kind.kind == "application/octet-stream" && strings.EqualFold(fileName(p), "winmail.dat")
@@ -111,7 +111,7 @@ func readTNEF(data []byte) (*mapi.Message, error) {
 }
 
 // apply gives m what parts said. What the header and the bodies say stays: they
-// are what people saw [MS-OXCMAIL] 2.2.4.
+// are what people saw.
 func (c *content) apply(m *mapi.Message) {
 	if c.seen["report"] {
 		c.original(m.Attachments)
@@ -132,6 +132,9 @@ func (c *content) apply(m *mapi.Message) {
 	}
 	if c.seen["report"] && len(c.recipients) > 0 || len(m.Recipients) == 0 {
 		m.Recipients = c.recipients
+		if c.seen["report"] {
+			stamp(m)
+		}
 	}
 	c.complete(m.Recipients)
 }
@@ -158,7 +161,7 @@ func (c *content) complete(rows []mapi.Bag) {
 }
 
 // itemNode is the part of an appointment, a meeting, a task or a contact, nil
-// for others [MS-OXCMAIL] 2.1.3.3.4, [RFC 6047] 2.4.
+// for others [MS-OXCICAL] 2.1.3, [RFC 6047] 2.4.
 func itemNode(m *mapi.Message) (*node, error) {
 	var b bytes.Buffer
 	switch {

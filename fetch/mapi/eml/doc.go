@@ -27,18 +27,20 @@
 // Some messages and parts stand for more than text and files:
 //
 //	multipart/signed          IPM.Note.SMIME.MultipartSigned: its one attachment is
-//	                          the entity as it stood, Content fields first; the
-//	                          bodies are set beside it [MS-OXOSMIME] 2.1.3.1.2
+//	                          the entity as it stood, its Content-Type first; the
+//	                          bodies are set beside it [MS-OXOSMIME] 2.1.3.1
 //	application/pkcs7-mime    IPM.Note.SMIME, with that attachment; the bodies of what
-//	                          is signed and not encrypted beside it [MS-OXOSMIME] 2.1.3.1.1
-//	multipart/report          REPORT.IPM.Note.NDR, DR, DELAYED, IPNRN or IPNNRN; the
-//	                          recipients are those it tells of [MS-OXCMAIL] 2.2.3.7
+//	                          is signed and not encrypted beside it, which [MS-OXOSMIME]
+//	                          2.1.3.2 would not: they would not be found
+//	multipart/report          REPORT.IPM.Note with NDR, DR, Expanded.DR, Relayed.DR,
+//	                          Delayed.DR, IPNRN or IPNNRN; the recipients are those
+//	                          with the worst news [MS-OXCMAIL] 2.2.3.7
 //	text/calendar             the appointment, meeting or task it says, where it is
 //	                          the message, in a multipart/alternative, or has a
 //	                          method and is not called an attachment
 //	text/vcard                IPM.Contact, where it is the message or in a
 //	                          multipart/alternative
-//	winmail.dat               its properties and attachments [MS-OXCMAIL] 2.2.4
+//	winmail.dat               its properties and attachments [MS-OXTNEF]
 //	begin 644 name ... end    a uuencoded file in the plain text is an attachment
 //	X-Sticky-Note             IPM.StickyNote, its colour, size and place
 //

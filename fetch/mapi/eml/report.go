@@ -1,6 +1,7 @@
 package eml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 // Ids of the properties of reports [MS-OXOMSG] 2.2.2, [MS-OXPROPS] 2.
 const (
+	idDeliverTime      uint16 = 0x0010
 	idReportTime       uint16 = 0x0032
 	idOriginalSubject  uint16 = 0x0049
 	idOriginalClass    uint16 = 0x004B
@@ -28,9 +30,7 @@ const (
 	idReportingAgent   uint16 = 0x6820
 	noDiagnostic       int32  = -1
 	maxReported               = 10000 // recipients of a report
-	classFailed               = "REPORT.IPM.Note.NDR"
-	classDelivered            = "REPORT.IPM.Note.DR"
-	classDelayed              = "REPORT.IPM.Note.DELAYED"
+	reportOfNote              = "REPORT.IPM.Note"
 	classRead                 = "REPORT.IPM.Note.IPNRN"
 	classNotRead              = "REPORT.IPM.Note.IPNNRN"
 	deliveryStatusKind        = "message/delivery-status"
@@ -42,11 +42,12 @@ var errNoReport = errors.New("not the status of a report")
 func isReport(m *mapi.Message) bool { return strings.HasPrefix(strings.ToUpper(m.Class()), "REPORT.") }
 
 // readDeliveryStatus: a group of fields for the message, and one for each
-// recipient, who becomes a row [RFC 3464] 2; [MS-OXCMAIL] 2.2.3.7.
+// recipient, who becomes a row if what happened is the worst that did
+// [RFC 3464] 2; [MS-OXCMAIL] 2.2.3.7.1.
 func readDeliveryStatus(data []byte) (*mapi.Message, error) {
 	m := &mapi.Message{}
 	agent := ""
-	var actions []string
+	var worst int
 	for groups := 0; len(data) > 0 && groups < maxReported; groups++ {
 		var group header
 		group, _, data = splitHeader(data)
@@ -59,39 +60,50 @@ func readDeliveryStatus(data []byte) (*mapi.Message, error) {
 		if a := group.get("reporting-mta"); a != "" {
 			agent = a
 		}
-		if group.has("final-recipient") || group.has("original-recipient") {
-			actions = append(actions, strings.ToLower(group.get("action")))
-			m.Recipients = append(m.Recipients, reported(group, agent, int32(len(m.Recipients))))
+		if !group.has("final-recipient") && !group.has("original-recipient") {
+			continue
+		}
+		switch severity := severityOf(group.get("action")); {
+		case severity > worst:
+			worst, m.Recipients = severity, m.Recipients[:0]
+			fallthrough
+		case severity == worst:
+			m.Recipients = append(m.Recipients, reported(group, int32(len(m.Recipients))))
 		}
 	}
 	if len(m.Recipients) == 0 && agent == "" {
 		return nil, errNoReport
 	}
-	m.Properties = mapi.Bag{mapi.NewText(mapi.PidTagMessageClass, reportClass(actions)), mapi.NewText(idOriginalClass, "IPM.Note")}
+	suffix := ".NDR"
+	if len(m.Recipients) > 0 {
+		suffix = actions()[worst].suffix
+	}
+	m.Properties = mapi.Bag{mapi.NewText(mapi.PidTagMessageClass, reportOfNote+suffix), mapi.NewText(idOriginalClass, "IPM.Note")}
 	if agent != "" {
 		m.Properties = append(m.Properties, mapi.NewText(idReportingAgent, agent))
 	}
 	return m, nil
 }
 
-// reportClass: one failure makes the whole a failure [MS-OXCMAIL] 2.2.3.7.1.
-func reportClass(actions []string) string {
-	class := classFailed
-	for _, a := range actions {
-		switch {
-		case strings.HasPrefix(a, "delayed"):
-			class = classDelayed
-		case strings.HasPrefix(a, "delivered"), strings.HasPrefix(a, "relayed"), strings.HasPrefix(a, "expanded"):
-			class = classDelivered
-		default:
-			return classFailed
+type action struct{ name, suffix string }
+
+// actions are what became of a message, in rising severity [MS-OXCMAIL] 2.2.3.7.1.1.
+func actions() []action {
+	return []action{{"delivered", ".DR"}, {"expanded", ".Expanded.DR"}, {"relayed", ".Relayed.DR"}, {"delayed", ".Delayed.DR"}, {"failed", ".NDR"}}
+}
+
+// severityOf an action; one that is not known is a failure.
+func severityOf(name string) int {
+	for i, a := range actions() {
+		if strings.HasPrefix(strings.ToLower(name), a.name) {
+			return i
 		}
 	}
-	return class
+	return len(actions()) - 1
 }
 
 // reported is the row of a recipient that a report tells of.
-func reported(group header, agent string, row int32) mapi.Bag {
+func reported(group header, row int32) mapi.Bag {
 	address := group.get("original-recipient")
 	if address == "" {
 		address = group.get("final-recipient")
@@ -101,13 +113,13 @@ func reported(group header, agent string, row int32) mapi.Bag {
 	if code := statusCode(status); code != 0 {
 		b = append(b, mapi.NewInt32(idStatusCode, code), mapi.NewInt32(idReasonCode, 0), mapi.NewInt32(idDiagnosticCode, noDiagnostic))
 	}
-	info := strings.TrimSpace(fmt.Sprintf("<%s #%s %s>", afterType(agent), status, group.get("diagnostic-code")))
-	b = append(b, mapi.NewText(idSupplementary, info))
-	if remote := group.get("remote-mta"); remote != "" {
-		b = append(b, mapi.NewText(idRemoteAgent, remote))
+	remote, info := afterType(group.get("remote-mta")), group.get("x-supplementary-info")
+	if info == "" { // [MS-OXCMAIL] 2.2.3.7.1.2
+		info = strings.TrimRight(fmt.Sprintf("<%s #%s %s", remote, status, group.get("diagnostic-code")), " ") + ">"
 	}
-	if t, ok := parseDate(group.get("last-attempt-date")); ok {
-		b = append(b, mapi.NewTime(idReportTime, t))
+	b = append(b, mapi.NewText(idSupplementary, info))
+	if remote != "" {
+		b = append(b, mapi.NewText(idRemoteAgent, remote))
 	}
 	return b
 }
@@ -120,7 +132,7 @@ func afterType(s string) string {
 	return strings.Trim(s, " \t<>")
 }
 
-// statusCode writes 5.1.1 as 511; 0 where a digit does not do [MS-OXOMSG] 2.2.3.
+// statusCode writes 5.1.1 as 511; 0 where a digit does not do [MS-OXOMSG] 2.2.2.
 func statusCode(s string) int32 {
 	var code int32
 	parts := strings.Split(s, ".")
@@ -156,6 +168,20 @@ func readDisposition(data []byte) (*mapi.Message, error) {
 		b = append(b, mapi.NewText(idOriginalID, id))
 	}
 	return &mapi.Message{Properties: b}, nil
+}
+
+// stamp says when: the report was made when it was sent [MS-OXCMAIL] 2.2.3.7.1.
+func stamp(m *mapi.Message) {
+	sent := m.Sent()
+	for i := range m.Recipients {
+		if sent.IsZero() {
+			return
+		}
+		m.Recipients[i].Set(mapi.NewTime(idReportTime, sent))
+		if !strings.HasSuffix(m.Class(), ".NDR") {
+			m.Recipients[i].Set(mapi.NewTime(idDeliverTime, sent))
+		}
+	}
 }
 
 // original adds what the message says that the report came with, or its header.
@@ -210,7 +236,8 @@ func (e *writer) report(m *mapi.Message, body *node, others []*node) *node {
 	return e.multipart("report; report-type="+kind, "", append([]*node{body, status}, others...)...)
 }
 
-// deliveryStatus is the fields of a report of delivery, groups apart by an empty line.
+// deliveryStatus is the fields of a report of delivery, groups apart by an empty
+// line [MS-OXCMAIL] 2.1.3.6.1.
 func deliveryStatus(m *mapi.Message) header {
 	agent := oneLine(m.Properties.Text(idReportingAgent))
 	if agent == "" {
@@ -218,10 +245,11 @@ func deliveryStatus(m *mapi.Message) header {
 	}
 	h := header{newField("Reporting-MTA", agent)}
 	action := "failed"
-	if upper := strings.ToUpper(m.Class()); strings.HasSuffix(upper, ".DR") {
-		action = "delivered"
-	} else if strings.HasSuffix(upper, ".DELAYED") {
-		action = "delayed"
+	class := strings.ToUpper(m.Class())
+	for _, a := range actions() {
+		if strings.HasSuffix(class, strings.ToUpper(a.suffix)) {
+			action = a.name // the longest suffix comes last
+		}
 	}
 	rows := m.To()
 	for _, row := range m.Recipients {
@@ -232,20 +260,22 @@ func deliveryStatus(m *mapi.Message) header {
 		rows = rows[1:]
 		h = append(h, field{lines: "\r\n"}, newField("Final-Recipient", "rfc822; "+oneLine(address)), newField("Action", action))
 		info := oneLine(row.Text(idSupplementary))
-		_, info, _ = strings.Cut(strings.TrimSuffix(info, ">"), "#")
-		status, diagnostic, _ := strings.Cut(info, " ")
+		_, told, _ := strings.Cut(strings.TrimSuffix(info, ">"), "#")
+		status, diagnostic, _ := strings.Cut(told, " ")
 		if code, ok := row.Int32(idStatusCode); ok && code >= 200 && code <= 599 && statusCode(status) != code {
 			status = fmt.Sprintf("%d.%d.%d", code/100, code/10%10, code%10)
 		}
 		if status == "" {
-			status = map[string]string{"failed": "5.0.0", "delivered": "2.0.0", "delayed": "4.0.0"}[action]
+			status = map[string]string{"failed": "5.0.0", "delayed": "4.0.0"}[action]
 		}
-		h = append(h, newField("Status", status))
-		if diagnostic != "" {
-			h = append(h, newField("Diagnostic-Code", diagnostic))
-		}
-		if remote := oneLine(row.Text(idRemoteAgent)); remote != "" {
-			h = append(h, newField("Remote-MTA", remote))
+		h = append(h, newField("Status", cmp.Or(status, "2.0.0")))
+		for _, f := range [][2]string{{"Diagnostic-Code", diagnostic}, {"Remote-MTA", oneLine(row.Text(idRemoteAgent))}, {"X-Supplementary-Info", info}} {
+			if f[0] == "Remote-MTA" && f[1] != "" {
+				f[1] = "dns; " + f[1]
+			}
+			if f[1] != "" {
+				h = append(h, newField(f[0], f[1]))
+			}
 		}
 	}
 	return h

@@ -11,19 +11,20 @@ import (
 )
 
 func bounce(action string) []byte {
-	return lines("From: MAILER-DAEMON@example.com", "To: anna@example.com", "Subject: Undelivered", "MIME-Version: 1.0",
+	return lines("From: MAILER-DAEMON@example.com", "To: anna@example.com", "Subject: Undelivered", "Date: Tue, 2 Jan 2024 11:00:00 +0100", "MIME-Version: 1.0",
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=r", "", "--r", "Content-Description: Notification", "Content-Type: text/plain", "",
 		"It did not go well.", "", "--r", "Content-Description: Delivery report", "Content-Type: message/delivery-status", "",
 		"Reporting-MTA: dns; mx.example.com", "Arrival-Date: Tue, 2 Jan 2024 10:00:00 +0100", "X-Own: 1", "",
 		"Final-Recipient: rfc822; bob@example.com", "Original-Recipient: rfc822;bob@example.org", "Action: "+action, "Status: 5.1.1 (unknown)",
 		"Remote-MTA: dns; far.example.com", "Diagnostic-Code: smtp; 550 5.1.1", "    no such user", "Last-Attempt-Date: Tue, 2 Jan 2024 11:00:00 +0100", "",
-		"Final-Recipient: rfc822; carol@example.com", "Action: "+action, "Status: 4.4.7", "", "--r", "Content-Type: message/rfc822", "",
+		"Final-Recipient: rfc822; carol@example.com", "Action: "+action, "Status: 4.4.7", "",
+		"Final-Recipient: rfc822; dave@example.com", "Action: delivered", "Status: 2.0.0", "", "--r", "Content-Type: message/rfc822", "",
 		"From: anna@example.com", "To: bob@example.com", "Subject: the plan", "Message-ID: <1@example.com>", "Date: Tue, 02 Jan 2024 10:00:00 +0100", "", "words", "", "--r--", "")
 }
 
 func TestDeliveryReport(t *testing.T) {
 	t.Parallel()
-	for action, class := range map[string]string{"failed": "NDR", "delayed": "DELAYED", "delivered": "DR", "relayed": "DR", "": "NDR"} {
+	for action, class := range map[string]string{"failed": "NDR", "delayed": "Delayed.DR", "delivered": "DR", "relayed": "Relayed.DR", "expanded": "Expanded.DR", "": "NDR"} {
 		t.Run("action "+action, func(t *testing.T) {
 			t.Parallel()
 			raw := bounce(action)
@@ -32,14 +33,14 @@ func TestDeliveryReport(t *testing.T) {
 			submitted, _ := b.Time(0x004E)
 			got := fmt.Sprintf("%s|%s|%s|%s|%s|%v|%s|%v", m.Class(), b.Text(0x0049), b.Text(0x1046), b.Text(0x0074), b.Text(0x6820), submitted, strings.TrimSpace(m.BodyText()), m.To())
 			want := "REPORT.IPM.Note." + class + "|the plan|<1@example.com>|bob@example.com|dns; mx.example.com|2024-01-02 09:00:00 +0000 UTC|" +
-				"It did not go well.|[bob@example.org carol@example.com]"
+				"It did not go well.|[bob@example.org carol@example.com" + map[bool]string{true: " dave@example.com"}[class == "DR"] + "]"
 			if got != want || len(m.Attachments) != 1 || m.Attachments[0].Embedded == nil {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 			row := m.Recipients[0]
 			code, _ := row.Int32(0x0C20)
 			at, _ := row.Time(0x0032)
-			if info := row.Text(0x0C1B); code != 511 || info != "<mx.example.com #5.1.1 smtp; 550 5.1.1    no such user>" || !at.Equal(time.Date(2024, 1, 2, 10, 0, 0, 0, time.UTC)) {
+			if info := row.Text(0x0C1B); code != 511 || info != "<far.example.com #5.1.1 smtp; 550 5.1.1    no such user>" || !at.Equal(time.Date(2024, 1, 2, 10, 0, 0, 0, time.UTC)) {
 				t.Errorf("recipient: %d %q %v", code, info, at)
 			}
 			if out := write(t, m); !bytes.Equal(out, raw) {

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"path"
+	"slices"
 	"strings"
 
 	"mailbrick/fetch/mapi"
@@ -12,9 +14,10 @@ import (
 // signedKind is the MIME tag of the attachment that is a signed message.
 const signedKind = "multipart/signed"
 
-// isCMS says whether a part is an opaque signed or an encrypted message [RFC 8551] 3.2.
+// isCMS says whether a part is an opaque signed or an encrypted message [MS-OXOSMIME] 2.1.3.2.
 func isCMS(p *part) bool {
-	return p.kind.kind == "application/pkcs7-mime" || p.kind.kind == "application/x-pkcs7-mime"
+	return p.kind.kind == "application/pkcs7-mime" || p.kind.kind == "application/x-pkcs7-mime" ||
+		p.kind.kind == "application/octet-stream" && strings.EqualFold(path.Ext(fileName(p)), ".p7m")
 }
 
 // smimeType is what a CMS object is, by the identifier at its start [RFC 8551] 3.2.2.
@@ -28,7 +31,7 @@ func smimeType(p *mapi.Property) string {
 }
 
 // sign makes m the clear-signed message that the file is: its one attachment is
-// the entity as it stands [MS-OXOSMIME] 2.1.3.1.2. The bodies are for reading only.
+// the entity as it stands [MS-OXOSMIME] 2.1.3.1. The bodies are for reading only.
 func sign(m *mapi.Message, f *file) {
 	var data bytes.Buffer
 	for _, line := range entityFields(f.header) {
@@ -54,15 +57,9 @@ func sign(m *mapi.Message, f *file) {
 	}}}
 }
 
-// entityFields are the fields of a header that belong to the signed entity.
+// entityFields are the fields of a header that belong to the signed entity: its type alone.
 func entityFields(h header) header {
-	var list header
-	for _, f := range h {
-		if structural(f.name) && f.name != "mime-version" && f.name != "content-length" && f.name != "lines" {
-			list = append(list, f)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(h), func(f field) bool { return f.name != "content-type" })
 }
 
 // signedEntity is the attachment that is the message, nil where m is not clear-signed.
@@ -78,8 +75,7 @@ func signedEntity(m *mapi.Message) *mapi.Property {
 
 // isOpaque says whether m is its attachment, signed or encrypted; bodies that it has are for reading only.
 func isOpaque(m *mapi.Message) bool {
-	return strings.HasSuffix(strings.ToLower(m.Class()), ".smime") && len(m.Attachments) == 1 &&
-		strings.HasSuffix(strings.ToLower(m.Attachments[0].Properties.Text(mapi.PidTagAttachMimeTag)), "pkcs7-mime")
+	return strings.HasSuffix(strings.ToLower(m.Class()), ".smime") && len(m.Attachments) == 1
 }
 
 // maxEntityHeader bounds the header of a signed entity.

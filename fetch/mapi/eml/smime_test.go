@@ -81,6 +81,11 @@ func TestEncrypted(t *testing.T) {
 	if got := write(t, strip(m)); !bytes.Contains(got, []byte("application/pkcs7-mime; smime-type=enveloped-data;\r\n name=smime.p7m\r\n")) {
 		t.Errorf("laid out anew:\n%s", got)
 	}
+	octets := lines("Subject: s", "Content-Type: application/octet-stream; name=smime.p7m", "", "data")
+	if m := read(t, octets); m.Class() != "IPM.Note.SMIME" {
+		t.Errorf("known by its name: %s", m.Class())
+	}
+	roundTrip(t, octets)
 	pgp := lines("From: a@example.com", "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=e", "", "--e",
 		"Content-Type: application/pgp-encrypted", "", "Version: 1", "", "--e", "Content-Type: application/octet-stream", "", "-----BEGIN PGP MESSAGE-----", "", "--e--")
 	got, err := survive(pgp)
