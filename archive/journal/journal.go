@@ -71,7 +71,7 @@ func Open(bucket blob.Bucket, key seal.Key, o Options) (*Journal, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(4<<20))
 	if err != nil {
 		return nil, err
 	}
