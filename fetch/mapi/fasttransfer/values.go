@@ -1,38 +1,31 @@
 package fasttransfer
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"mailbrick/fetch/mapi"
 )
 
 // value writes a value in the layout of its type, and refuses one that is not laid out so.
 func (e *encoder) value(p *mapi.Property) error {
+	if err := checkValue(p); err != nil {
+		return err
+	}
 	layout, width := p.Tag.Type().Layout()
 	switch layout {
 	case mapi.LayoutFixed:
-		if p.Len() != int64(width) || p.Large != nil {
-			return fmt.Errorf("%w: value of %d bytes, its type has %d", ErrNotEncodable, p.Len(), width)
-		}
 		e.out.atom(p.Data)
 	case mapi.LayoutVariable:
 		return e.variable(p)
 	case mapi.LayoutFixedMV:
-		return e.list(p.Bytes(), width)
+		e.list(p.Bytes(), width)
 	case mapi.LayoutVarMV:
 		return e.lists(p)
-	default:
-		return fmt.Errorf("%w: type %04X", ErrNotEncodable, uint16(p.Tag.Type()))
 	}
 	return nil
 }
 
 func (e *encoder) variable(p *mapi.Property) error {
-	if p.Len() > math.MaxUint32 {
-		return fmt.Errorf("%w: value of %d bytes", ErrNotEncodable, p.Len())
-	}
 	e.out.u32(uint32(p.Len()))
 	if p.Large != nil {
 		e.out.stream(p.Open(), p.Len(), unit(p))
@@ -51,26 +44,18 @@ func unit(p *mapi.Property) int {
 }
 
 // list writes a list of fixed values.
-func (e *encoder) list(data []byte, width int) error {
-	if len(data) < 4 || int64(len(data)-4) != int64(binary.LittleEndian.Uint32(data))*int64(width) {
-		return fmt.Errorf("%w: list of %d bytes", ErrNotEncodable, len(data))
-	}
+func (e *encoder) list(data []byte, width int) {
 	e.out.atom(data[:4])
 	for data = data[4:]; len(data) > 0; data = data[width:] {
 		e.out.atom(data[:width])
 	}
-	return nil
 }
 
 // lists writes a list of strings or binaries.
 func (e *encoder) lists(p *mapi.Property) error {
-	data := p.Bytes()
-	members := mapi.Members(data)
-	if members == nil {
-		if p.Tag.Type()&mapi.CodePage != 0 { // read as one string, see scanner.maybeList
-			return e.variable(p)
-		}
-		return fmt.Errorf("%w: list of %d bytes", ErrNotEncodable, len(data))
+	members := mapi.Members(p.Bytes())
+	if members == nil { // read as one string, see scanner.maybeList
+		return e.variable(p)
 	}
 	e.out.u32(uint32(len(members)))
 	for _, m := range members {
@@ -88,18 +73,11 @@ func nameIDs(m *mapi.Message) (map[mapi.Name]uint16, error) {
 	err := eachBag(m, 0, func(b mapi.Bag) error {
 		for i := range b {
 			p := &b[i]
-			switch named := p.Tag.ID() >= mapi.FirstNamed && p.Tag.ID() != 0xFFFF; {
-			case structural(uint32(p.Tag)):
-				return fmt.Errorf("%w: %v is no property of a message but steers the stream", ErrNotEncodable, p.Tag)
-			case named != (p.Name != nil):
-				return fmt.Errorf("%w: property %v and its name do not go together", ErrNotEncodable, p.Tag)
-			case named:
-				if err := checkName(p.Name); err != nil {
-					return err
-				}
-				if !n.keep(*p.Name, p.Tag.ID()) {
-					wanting = append(wanting, *p.Name)
-				}
+			if err := checkIdentity(p); err != nil {
+				return err
+			}
+			if p.Name != nil && !n.keep(*p.Name, p.Tag.ID()) {
+				wanting = append(wanting, *p.Name)
 			}
 		}
 		return nil
@@ -113,13 +91,6 @@ func nameIDs(m *mapi.Message) (map[mapi.Name]uint16, error) {
 		}
 	}
 	return n.ids, nil
-}
-
-func checkName(n *mapi.Name) error {
-	if len(mapi.NewText(0, n.Text).Data) > maxName {
-		return fmt.Errorf("%w: name longer than %d bytes", ErrNotEncodable, maxName)
-	}
-	return nil
 }
 
 type names struct {
