@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -108,6 +109,7 @@ type Archive struct {
 	ids     idMaker
 	cat     *catalog
 	frames  *lru[frameKey, []byte]
+	pieces  sync.Pool // of *buffers
 	group   *group
 }
 
@@ -124,7 +126,8 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	}
 	key := ring.Root()
 	a := &Archive{opts: o, config: c, key: key, packs: pack.NewReader(o.Bucket, key), ids: newIDMaker(key),
-		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](16 << 20)}
+		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](16 << 20),
+		pieces: sync.Pool{New: func() any { return &buffers{} }}}
 	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {
 		return nil, err
 	}

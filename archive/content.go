@@ -30,10 +30,31 @@ type Content struct {
 	held    int // bytes in all buffers
 	framing int // bytes of framing in literals
 	small   int // other bytes in literals
-	spare   []byte
+	pieces  *buffers
+	whole   []byte // the recipe
 	refs    []reference
 	done    bool
 	err     error
+}
+
+// buffers are pieces of memory that items use one after another.
+type buffers struct{ free [][]byte }
+
+func (b *buffers) take() []byte {
+	n := len(b.free) - 1
+	if n < 0 {
+		return nil
+	}
+	p := b.free[n]
+	b.free = b.free[:n]
+	return p
+}
+
+// give takes a piece back. Few are kept, and none that a rare item made large.
+func (b *buffers) give(p []byte) {
+	if cap(p) > 0 && cap(p) <= chunker.DefaultMax && len(b.free) < 8 {
+		b.free = append(b.free, p[:0])
+	}
 }
 
 // openStream is a stream and what is not cut of it yet.
@@ -46,7 +67,7 @@ type openStream struct {
 
 // NewContent begins an item's content. The context is that of the item: Add takes part in writing it.
 func (s *Session) NewContent(ctx context.Context) *Content {
-	return &Content{s: s, ctx: ctx, digest: sha256.New(), index: map[int]int{}}
+	return &Content{s: s, ctx: ctx, digest: sha256.New(), index: map[int]int{}, pieces: s.a.pieces.Get().(*buffers)}
 }
 
 // Size is how many bytes were added.
@@ -123,8 +144,10 @@ func (c *Content) stream(seg Segment) (int, error) {
 	}
 	c.index[seg.Stream] = n
 	st := openStream{kind: seg.Kind}
-	if seg.Kind != Framing && seg.Kind != Small {
-		st.buf, c.spare = c.spare, nil
+	if seg.Kind == Framing || seg.Kind == Small {
+		st.literal = c.pieces.take()
+	} else {
+		st.buf = c.pieces.take()
 	}
 	c.streams = append(c.streams, st)
 	return n, nil
@@ -187,9 +210,7 @@ func (c *Content) flush(n int) error {
 	if st.kind == Small {
 		return nil // it comes in pieces, and goes on in its buffer
 	}
-	if cap(st.buf) > cap(c.spare) {
-		c.spare = st.buf
-	}
+	c.pieces.give(st.buf)
 	st.buf = nil
 	return nil
 }
@@ -232,18 +253,34 @@ func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, 
 	}
 	c.digest.Sum(v.SHA256[:0])
 	v.Size = c.size
-	recipe := c.recipe().encode()
-	if len(recipe) > maxRecipe {
-		return v, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(recipe))
-	}
-	id := c.s.a.ids.chunk(recipe)
-	ref, err := c.s.a.group.recipe(ctx, id, recipe, c.s.a.ids.similar(similar))
+	v.Recipe = c.s.a.ids.recipe(v.SHA256)
+	ref, err := c.s.a.group.recipe(ctx, v.Recipe, c.s.a.ids.similar(similar), c.encoded)
 	if err != nil {
 		return v, fmt.Errorf("store a recipe: %w", err)
 	}
 	c.refs = append(c.refs, ref)
-	v.Recipe = id
+	c.release()
 	return v, nil
+}
+
+// encoded is the recipe as it is stored.
+func (c *Content) encoded() ([]byte, error) {
+	c.whole = c.recipe().append(c.pieces.take())
+	if len(c.whole) > maxRecipe {
+		return nil, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(c.whole))
+	}
+	return c.whole, nil
+}
+
+// release gives the memory to the next item.
+func (c *Content) release() {
+	for n := range c.streams {
+		c.pieces.give(c.streams[n].literal)
+		c.pieces.give(c.streams[n].buf)
+	}
+	c.pieces.give(c.whole)
+	c.s.a.pieces.Put(c.pieces)
+	c.streams, c.pieces, c.whole = nil, nil, nil
 }
 
 func (c *Content) recipe() *recipe {

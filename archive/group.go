@@ -99,9 +99,13 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) (
 
 // recipe stores a recipe that is not known yet: as the difference from the one that its copies have as their base, where
 // there is one and that is short, else whole.
-func (g *group) recipe(ctx context.Context, id chunkID, data []byte, mark pack.Similar) (reference, error) {
+func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encoded func() ([]byte, error)) (reference, error) {
 	return g.once(ctx, id, func(ctx context.Context) error {
 		c := pack.Chunk{ID: id, Class: pack.Small}
+		data, err := encoded()
+		if err != nil {
+			return err
+		}
 		if mark == (pack.Similar{}) {
 			return g.add(ctx, c, data)
 		}
@@ -255,13 +259,10 @@ func (a *Archive) packSizes(ctx context.Context) (map[pack.Name]int64, error) {
 }
 
 func classOf(kind Kind) pack.Class {
-	switch kind {
-	case Framing, Small:
-		return pack.Small
-	case Text:
-		return pack.Text
+	if kind == Bulk {
+		return pack.Bulk
 	}
-	return pack.Bulk
+	return pack.Text
 }
 
 // fail makes an error stick: what the group holds cannot land any more.

@@ -37,6 +37,11 @@ func sum(pool *sync.Pool, parts ...[]byte) (id [16]byte) {
 // chunk names a chunk by its bytes.
 func (m idMaker) chunk(data []byte) chunkID { return sum(m.chunks, data) }
 
+// recipe names a recipe by the blob that it gives: any recipe of a blob is as good as another.
+func (m idMaker) recipe(blob [sha256.Size]byte) chunkID {
+	return sum(m.names, []byte("recipe\x00"), blob[:])
+}
+
 // item names an item by its mailbox and the server's id.
 func (m idMaker) item(mailbox, itemID string) ID {
 	return sum(m.names, []byte("item\x00"), []byte(mailbox), []byte{0}, []byte(itemID))

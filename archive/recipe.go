@@ -103,8 +103,10 @@ func repeats(takes []take, period int) int {
 	return n
 }
 
-func (r *recipe) encode() []byte {
-	b := []byte{recipeVersion, cutterVersion}
+func (r *recipe) encode() []byte { return r.append(nil) }
+
+func (r *recipe) append(b []byte) []byte {
+	b = append(b, recipeVersion, cutterVersion)
 	b = wire.AppendUvarint(b, uint64(len(r.streams)))
 	for _, s := range r.streams {
 		b = wire.AppendUvarint(b, uint64(len(s.chunks)))

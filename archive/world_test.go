@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"strings"
@@ -225,8 +226,8 @@ func (w *world) copies(t testing.TB, s *Session, item string, count int) {
 // recipeChunk stores bytes as a recipe that no item has yet.
 func (w *world) recipeChunk(t *testing.T, b []byte) chunkID {
 	t.Helper()
-	id := w.ids.chunk(b)
-	if _, err := w.group.recipe(t.Context(), id, b, pack.Similar{}); err != nil {
+	id := w.ids.recipe(sha256.Sum256(b))
+	if _, err := w.group.recipe(t.Context(), id, pack.Similar{}, func() ([]byte, error) { return b, nil }); err != nil {
 		t.Fatal(err)
 	}
 	w.run(t, "recipes", func(s *Session) { wantErr(t, "cursor", s.SetCursor(fmt.Sprintf("%x", id), []byte{1}), nil) })

@@ -13,7 +13,7 @@ var ErrDamaged = errors.New("delta damaged")
 
 const (
 	seed      = 8 // bytes that must be alike before a match is looked at
-	stride    = 4 // every so many places of the base are known to the search
+	stride    = 8 // every so many places of the base are known to the search
 	tableBits = 16
 )
 

@@ -13,7 +13,7 @@ const (
 	codecZstd   = 1
 
 	maxChunk = 16 << 20
-	maxFrame = maxChunk + frameTarget*2
+	maxFrame = maxChunk + 256<<10
 	maxTable = 16 << 20
 
 	maxSealed = maxFrame + 1024 // of a frame or a table in the pack

@@ -91,7 +91,7 @@ func TestTableMustFitItsFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Add(Chunk{ID: ChunkID{1}, Class: Bulk}, make([]byte, frameTarget)); err != nil {
+	if err := w.Add(Chunk{ID: ChunkID{1}, Class: Bulk}, make([]byte, frameTarget(Bulk))); err != nil {
 		t.Fatal(err)
 	}
 	w.table.Frames[0].Sealed--

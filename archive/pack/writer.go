@@ -19,7 +19,6 @@ const (
 	saltSize    = 32
 	headerSize  = len(magic) + 4 + saltSize
 	trailerSize = 8 + 4 + 4 + sha256.Size + len(endMagic)
-	frameTarget = 128 << 10
 	fullSize    = 64 << 20
 	fullChunks  = 1 << 19 // keeps the table below maxTable
 	tableNonce  = 1<<32 - 1
@@ -117,10 +116,22 @@ func (w *Writer) Add(c Chunk, data []byte) error {
 	f.plain = append(f.plain, data...)
 	f.chunks = append(f.chunks, c)
 	w.chunks++
-	if len(f.plain) >= frameTarget {
+	if len(f.plain) >= frameTarget(c.Class) {
 		w.flush(c.Class)
 	}
 	return w.err
+}
+
+// frameTarget is how much is gathered into a frame. What is read for every item, and from all over the archive, is in short
+// ones; what is read with its neighbours in long ones.
+func frameTarget(c Class) int {
+	switch c {
+	case Small:
+		return 32 << 10
+	case Text:
+		return 64 << 10
+	}
+	return 128 << 10
 }
 
 // flush seals the open frame of a class into the pack.
