@@ -26,6 +26,8 @@ func (r *run) read(ctx context.Context, ref Ref, blob io.Reader) (*incoming, err
 	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{
 		Message: msg,
 		Keep:    keepValue,
+		Wanted:  mapi.InSummary,
+		Buffer:  r.buffer,
 		Segment: func(s fasttransfer.Segment) error {
 			return content.Add(archive.Segment{Stream: s.Stream, Kind: kindOf(s.Kind), Data: s.Data})
 		},

@@ -93,10 +93,13 @@ type Result struct {
 // Run brings the sink's mailbox up to date with the source. The result is valid, as far as it came, with an error too.
 func Run(ctx context.Context, source Source, sink Sink, o Options) (Result, error) {
 	o.defaults()
-	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}}
+	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}, buffer: make([]byte, readAhead)}
 	err := r.run(ctx)
 	return r.result, err
 }
+
+// readAhead is how much of a blob is read at once.
+const readAhead = 128 << 10
 
 type run struct {
 	source Source
@@ -105,6 +108,7 @@ type run struct {
 	failed map[string]failure        // by item id: what could not be had, of earlier runs and of this one
 	known  map[string]archive.Folder // by id: the folders as they are now
 	result Result
+	buffer []byte // for reading one blob after another
 
 	expected int  // items to export, guessed from the folders that are new and counted in the others
 	counted  bool // the folder at hand is among those guessed

@@ -50,6 +50,22 @@ func Summarize(m *Message) Summary {
 	}
 }
 
+// InSummary tells of a property, by id, whether a summary is made of it, in a message, a recipient or an attachment. A reader
+// that is after a summary alone may leave all others out.
+func InSummary(id uint16) bool {
+	switch id {
+	case PidTagMessageClass, PidTagSubject, PidTagSubjectPrefix, PidTagNormalizedSubject, PidTagInternetMessageID,
+		PidTagClientSubmitTime, PidTagMessageDeliveryTime, PidTagMessageFlags,
+		PidTagMessageCodepage, PidTagInternetCodepage, PidTagMessageLocaleID,
+		PidTagSentRepresentingName, PidTagSentRepresentingAddressType, PidTagSentRepresentingEmailAddress, PidTagSentRepresentingSMTPAddress,
+		PidTagSenderName, PidTagSenderAddressType, PidTagSenderEmailAddress, PidTagSenderSMTPAddress,
+		PidTagDisplayName, PidTagAddressType, PidTagEmailAddress, PidTagSMTPAddress, PidTagRecipientType,
+		PidTagAttachLongFilename, PidTagAttachFilename, PidTagAttachmentHidden, PidTagAttachFlags, PidTagAttachContentID:
+		return true
+	}
+	return false
+}
+
 func clip(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= summaryText {

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// inputSize is what is read ahead; it bounds a segment.
+// inputSize is the least that is read ahead; what is read ahead bounds a segment.
 const inputSize = 32 << 10
 
 // input hands the bytes of a blob out as segments while they are consumed.
@@ -26,8 +26,11 @@ type input struct {
 	tail    []byte
 }
 
-func newInput(r io.Reader, segment func(Segment) error) *input {
-	return &input{r: r, segment: segment, buf: make([]byte, inputSize)}
+func newInput(r io.Reader, segment func(Segment) error, buf []byte) *input {
+	if len(buf) < inputSize {
+		buf = make([]byte, inputSize)
+	}
+	return &input{r: r, segment: segment, buf: buf}
 }
 
 // offset is where in the blob the next byte stands.

@@ -45,6 +45,10 @@ type Visitor struct {
 	Message *mapi.Message       // filled when not nil; as far as the blob could be read
 	Keep    int64               // longest value kept in Message (0: 1 MiB); of longer ones only the size
 	Spool   Spool               // when not nil longer values go there instead
+
+	// Wanted says which properties go into Message, by id; named ones are asked for by the id that the blob gives them. nil: all.
+	Wanted func(id uint16) bool
+	Buffer []byte // room to read ahead in, for those who read one blob after another; one that is short or nil is not used
 }
 
 // State is the verdict on a blob.
@@ -103,7 +107,7 @@ func Scan(r io.Reader, v Visitor) (Report, error) {
 	if v.Keep == 0 {
 		v.Keep = 1 << 20
 	}
-	s := scanner{in: newInput(r, v.Segment), small: Skeleton, next: firstLong, build: builder{keep: v.Keep, spool: v.Spool}}
+	s := scanner{in: newInput(r, v.Segment, v.Buffer), wanted: v.Wanted, small: Skeleton, next: firstLong, build: builder{keep: v.Keep, spool: v.Spool}}
 	if v.Message != nil {
 		s.build.on = true
 		s.stack = append(s.stack, frame{kind: inMessage, message: v.Message, bag: &v.Message.Properties})

@@ -33,6 +33,7 @@ type scanner struct {
 	report   Report
 	stack    []frame
 	build    builder
+	wanted   func(id uint16) bool
 	likeness likeness
 	small    Kind  // where all goes but framing and long values
 	next     int   // number of the next long stream
@@ -180,7 +181,8 @@ func (s *scanner) property(tag mapi.Tag) error {
 		}
 	}
 	isMeta := meta(uint32(tag))
-	s.build.begin(!isMeta)
+	keep := !isMeta && (s.wanted == nil || s.wanted(tag.ID()))
+	s.build.begin(keep)
 	root := top.kind == inMessage || top.kind == inWrapped
 	s.likeness.begin(root && layout == mapi.LayoutVariable, tag.ID())
 	if err := s.value(tag, layout, width); err != nil {
@@ -198,7 +200,7 @@ func (s *scanner) property(tag mapi.Tag) error {
 	if named {
 		s.report.Named++
 	}
-	if s.build.on {
+	if s.build.on && keep {
 		s.build.end(top, tag, s.nameOf(named))
 	}
 	return nil
