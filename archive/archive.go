@@ -61,6 +61,7 @@ type Options struct {
 	Identities []seal.Identity // open an encrypted archive; they are tried first, being cheap
 	Passphrase string          // opens an encrypted archive
 	Talk       seal.Talk       // for plugins of identities
+	Secrets    Secrets         // gives the three above; may be nil
 	Wait       time.Duration   // how long to wait for another process to let the catalog go
 	WorkFactor int             // scrypt's, for Init; 0 is seal's default
 	Clock      func() time.Time
@@ -76,6 +77,9 @@ type Options struct {
 	groupMax int64         // bytes of a group; 0 is the default
 	groupAge time.Duration // 0 is the default
 }
+
+// Secrets fills in what an archive is opened with. It is called for one that is encrypted.
+type Secrets func(ctx context.Context, o *Options) error
 
 func (o *Options) defaults() {
 	if o.Clock == nil {
@@ -113,14 +117,11 @@ type Archive struct {
 	group   *group
 }
 
-// Open opens an archive and brings the catalog up to the journal's head.
+// Open opens an archive and brings the catalog up to the journal's head. Of a bucket far away it asks what it can at once:
+// where the catalog is current it waits three times.
 func Open(ctx context.Context, o Options) (*Archive, error) {
 	o.defaults()
-	c, err := readConfig(ctx, o.Bucket)
-	if err != nil {
-		return nil, err
-	}
-	ring, err := o.openRing(ctx, c.Encrypted)
+	c, ring, err := o.unlock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -245,22 +246,33 @@ func (a *Archive) holder() string {
 // follow applies the records that the catalog does not know yet, after checking that the one it knows last is still there.
 func (a *Archive) follow(ctx context.Context) error {
 	head := a.cat.headNow()
-	if head.Number > 0 {
-		rec, err := a.journal.Read(ctx, head.Number)
-		if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
-			return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
+	if head.Number == 0 {
+		if err := a.catchUp(ctx); err != nil {
+			return err
 		}
-		if errors.Is(err, blob.ErrNotExist) || err == nil && rec.Hash != head.Hash {
-			return fmt.Errorf("%w: record %d is missing or another one", ErrRollback, head.Number)
-		}
-		if err != nil {
-			return a.journalError(err)
-		}
+		return a.noGap(ctx)
 	}
-	if err := a.catchUp(ctx); err != nil || head.Number > 0 {
+	var behind error
+	var look sync.WaitGroup
+	look.Go(func() { _, behind = a.opts.Bucket.Size(ctx, journal.Object(head.Number+1)) })
+	err := a.stillThere(ctx, head)
+	look.Wait()
+	if err != nil || errors.Is(behind, blob.ErrNotExist) {
 		return err
 	}
-	return a.noGap(ctx)
+	return a.catchUp(ctx)
+}
+
+// stillThere makes sure that the bucket has the record that the catalog knows last.
+func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
+	rec, err := a.journal.Read(ctx, head.Number)
+	if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
+		return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
+	}
+	if errors.Is(err, blob.ErrNotExist) || err == nil && rec.Hash != head.Hash {
+		return fmt.Errorf("%w: record %d is missing or another one", ErrRollback, head.Number)
+	}
+	return a.journalError(err)
 }
 
 // catchUp applies the records behind the catalog's head.

@@ -89,7 +89,10 @@ func (o *Options) writeFirstKey(ctx context.Context, encrypted bool) error {
 
 // takeUpKey goes on with the key of an Init that was broken off. Its copy may be missing.
 func (o *Options) takeUpKey(ctx context.Context, name string, encrypted bool) error {
-	_, keyErr := o.openRing(ctx, encrypted)
+	names, keyErr := o.keyNames(ctx)
+	if keyErr == nil {
+		_, keyErr = o.openRing(ctx, encrypted, names)
+	}
 	f, err := o.readKey(ctx, name)
 	if keyErr != nil || err != nil {
 		return fmt.Errorf("%w: %s, of an archive that was begun another way", ErrExists, name)

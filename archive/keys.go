@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/seal"
@@ -15,6 +18,8 @@ import (
 const (
 	keyPrefix  = "keys/"
 	maxHolders = 256
+
+	readsAtOnce = 8
 
 	// sealsByGeneration is set when packs and records say which generation of the key they are sealed under. Until then all of
 	// them are under the first, and a rotation would promise what it does not keep.
@@ -91,12 +96,9 @@ type holderFile struct {
 	err  error
 }
 
-// holderFiles reads the newest file of each holder of the kinds that are wanted. No files at all are an error.
-func (o *Options) holderFiles(ctx context.Context, want func(seal.Kind) bool) ([]holderFile, error) {
-	names, err := o.keyNames(ctx)
-	if err != nil {
-		return nil, err
-	}
+// holderFiles reads the newest file of each holder of the kinds that are wanted, of the names that there are. No files at all
+// are an error.
+func (o *Options) holderFiles(ctx context.Context, names []keyName, want func(seal.Kind) bool) ([]holderFile, error) {
 	var newest []keyName
 	for _, k := range names { // a rotation that was broken off leaves older ones
 		if n := len(newest); n > 0 && newest[n-1].kind == k.kind && newest[n-1].holder == k.holder {
@@ -111,28 +113,57 @@ func (o *Options) holderFiles(ctx context.Context, want func(seal.Kind) bool) ([
 	case len(newest) > 2*maxHolders: // some may have come at once
 		return nil, fmt.Errorf("%w: files of %d holders in %s, at most %d belong there", ErrDamaged, len(newest), keyPrefix, maxHolders)
 	}
-	var out []holderFile
-	for _, k := range newest {
-		if !want(k.kind) {
-			continue
-		}
-		f, err := o.readKey(ctx, k.object())
-		if err != nil && ctx.Err() != nil {
-			return nil, err
-		}
-		out = append(out, holderFile{k, f, err})
+	newest = slices.DeleteFunc(newest, func(k keyName) bool { return !want(k.kind) })
+	out := make([]holderFile, len(newest))
+	var g errgroup.Group
+	g.SetLimit(readsAtOnce)
+	for i, k := range newest {
+		g.Go(func() error {
+			f, err := o.readKey(ctx, k.object())
+			out[i] = holderFile{k, f, err}
+			return ctx.Err()
+		})
 	}
-	return out, nil
+	return out, g.Wait()
+}
+
+// allHolderFiles reads the newest file of each holder.
+func (o *Options) allHolderFiles(ctx context.Context) ([]holderFile, error) {
+	names, err := o.keyNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.holderFiles(ctx, names, func(seal.Kind) bool { return true })
+}
+
+// unlock reads config and opens the key. What files there are is asked together with config.
+func (o *Options) unlock(ctx context.Context) (c config, ring seal.Ring, err error) {
+	var names []keyName
+	var listErr error
+	var list sync.WaitGroup
+	list.Go(func() { names, listErr = o.keyNames(ctx) })
+	c, err = readConfig(ctx, o.Bucket)
+	list.Wait()
+	if err == nil {
+		err = listErr
+	}
+	if err == nil && c.Encrypted && o.Secrets != nil {
+		err = o.Secrets(ctx, o)
+	}
+	if err == nil {
+		ring, err = o.openRing(ctx, c.Encrypted, names)
+	}
+	return c, ring, err
 }
 
 // openRing opens the key with what there is to open it with. A plain key in an archive that says it is encrypted was put
 // there by somebody, and is not looked at.
-func (o *Options) openRing(ctx context.Context, encrypted bool) (seal.Ring, error) {
+func (o *Options) openRing(ctx context.Context, encrypted bool, names []keyName) (seal.Ring, error) {
 	secrets := seal.Secrets{}
 	if encrypted {
 		secrets = seal.Secrets{Identities: o.Identities, Passphrase: o.Passphrase}
 	}
-	held, err := o.holderFiles(ctx, func(k seal.Kind) bool { return (k != seal.Plain) == encrypted && secrets.Fit(k) })
+	held, err := o.holderFiles(ctx, names, func(k seal.Kind) bool { return (k != seal.Plain) == encrypted && secrets.Fit(k) })
 	if err != nil {
 		return seal.Ring{}, err
 	}
@@ -177,16 +208,12 @@ type Keys struct {
 // OpenKeys opens the keys of an encrypted archive.
 func OpenKeys(ctx context.Context, o Options) (*Keys, error) {
 	o.defaults()
-	c, err := readConfig(ctx, o.Bucket)
+	c, ring, err := o.unlock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !c.Encrypted {
 		return nil, ErrNotEncrypted
-	}
-	ring, err := o.openRing(ctx, true)
-	if err != nil {
-		return nil, err
 	}
 	return &Keys{opts: o, ring: ring}, nil
 }
@@ -200,11 +227,9 @@ type Holder struct {
 	Err error // why his file cannot be read, or was not made by one who can open the archive
 }
 
-func anyKind(seal.Kind) bool { return true }
-
 // Holders lists who can open the archive.
 func (k *Keys) Holders(ctx context.Context) ([]Holder, error) {
-	files, err := k.opts.holderFiles(ctx, anyKind)
+	files, err := k.opts.allHolderFiles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +326,7 @@ func (k *Keys) Rotate(ctx context.Context) (uint32, error) {
 // other. Its number is above that of any file: what a broken one left is never taken up. Until all files are there nothing
 // may be sealed under the new generation; only who rotates has it then.
 func (k *Keys) rotate(ctx context.Context) (uint32, error) {
-	held, err := k.opts.holderFiles(ctx, anyKind)
+	held, err := k.opts.allHolderFiles(ctx)
 	if err != nil {
 		return 0, err
 	}
