@@ -32,6 +32,8 @@
 //	.A.B              with cur in it, folder B in folder A (Maildir++, modified UTF-7)
 //	NAME.mbox, .mbx   a folder NAME
 //	NAME.pst, .ost    its folders in a folder NAME; in the mailbox itself, when that has nothing else
+//	NAME.ics          a folder NAME of its events and tasks
+//	NAME.vcf          a folder NAME of its contacts
 //	NAME.fts          an exported blob, taken as it is
 //	NAME.eml, .msg    a message; so is every file in cur and new
 //
@@ -47,9 +49,10 @@
 //	Maildir    FOLDER//the name up to the flags
 //	mbox       PATH//digest of the message without what mail programs write into it (Status and the like), and -2 ... for equals
 //	PST        PATH/FOLDER//ID of its node
+//	ics, vcf   PATH//digest of the UID (of all of it, without one), and -2 ... for equals
 //
 // Change keys are size and time of a file (and the flags in its name that say something of the message), the digest of the
-// fields left out in an mbox, the version in a PST. The change mark of a folder is a digest of ids and change keys, of a
+// fields left out in an mbox, the version in a PST, the digest of an event or card. The change mark of a folder is a digest of ids and change keys, of a
 // file of many messages its size and time. So an unchanged tree is known by one look at each file and nothing is read. Two
 // changes of a file within one tick of the file system's clock that leave its length alone look like one.
 //

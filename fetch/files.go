@@ -96,7 +96,8 @@ type place struct {
 type holder interface {
 	// list gives all messages. The error says why there are none to be had.
 	list(ctx context.Context) ([]entry, error)
-	// open reads a message of that list. The errors of spool are kept apart from those of the message.
+	// open reads a message of that list, and tells out what is odd about it. The errors of spool are kept apart from those
+	// of the message.
 	open(e entry, out *spool) (io.Reader, Ref, error)
 	// close lets go of what open holds.
 	close()
@@ -109,6 +110,7 @@ type entry struct {
 	form   form
 	flags  string // of a file in a Maildir
 	offset int64  // in a file of many messages
+	part   []byte // of a calendar or a file of cards
 	node   pst.Entry
 }
 
@@ -199,6 +201,9 @@ func (s *FileSource) export(ctx context.Context, n int, it Ref, each func(int, R
 	defer s.out.reset()
 	defer h.close()
 	blob, got, err := h.open(e, &s.out)
+	if len(s.out.odd) > 0 && err == nil {
+		s.o.Odd(it.ItemID, s.out.odd)
+	}
 	switch {
 	case s.out.err != nil:
 		return s.out.err // nothing of the message: there is no room for it

@@ -21,7 +21,6 @@ type directory struct {
 	root           *os.Root
 	path, id       string
 	loose, maildir bool
-	odd            func(name string, what []string)
 	file           *os.File // of the message at hand
 }
 
@@ -51,7 +50,7 @@ func (d *directory) read(passedOver func(string, bool)) (content, error) {
 			return err
 		}
 		it := entry{name: e.Name(), form: is, Ref: Ref{ItemID: join(d.id, e.Name()), ChangeKey: changeKey(info, ""), Size: info.Size()}}
-		if is == formMbox || is == formPST {
+		if is.isBox() {
 			c.boxes = append(c.boxes, it)
 		} else {
 			c.mails = append(c.mails, it)
@@ -186,9 +185,7 @@ func (d *directory) open(e entry, out *spool) (io.Reader, Ref, error) {
 	if err != nil {
 		return nil, got, err
 	}
-	if len(odd) > 0 {
-		d.odd(e.ItemID, odd)
-	}
+	out.odd = append(out.odd, odd...)
 	if strings.HasPrefix(e.name, "cur/") || strings.HasPrefix(e.name, "new/") {
 		setFlags(m, e.flags)
 	}

@@ -20,7 +20,12 @@ const (
 	formOutlook              // .msg
 	formMbox
 	formPST
+	formCalendar
+	formCards
 )
+
+// isBox says that a file holds many messages.
+func (f form) isBox() bool { return f >= formMbox }
 
 // forms are known by their names.
 var forms = [...]struct {
@@ -28,6 +33,7 @@ var forms = [...]struct {
 	form
 }{
 	{".fts", formExported}, {".eml", formMail}, {".msg", formOutlook}, {".mbox", formMbox}, {".mbx", formMbox}, {".pst", formPST}, {".ost", formPST},
+	{".ics", formCalendar}, {".ical", formCalendar}, {".vcf", formCards}, {".vcard", formCards},
 }
 
 func formOf(name string) form {

@@ -12,7 +12,7 @@ import (
 func TestFormOf(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]form{
-		"a.fts": formExported, "A.EML": formMail, "a.msg": formOutlook, "a.mbox": formMbox, "a.mbx": formMbox, "a.PST": formPST, "a.ost": formPST,
+		"a.fts": formExported, "A.EML": formMail, "a.msg": formOutlook, "a.mbox": formMbox, "a.mbx": formMbox, "a.PST": formPST, "a.ost": formPST, "a.ics": formCalendar, "a.VCF": formCards,
 		"a": formUnknown, "12": formUnknown, "12.": formUnknown, "00001.7c53336b37003a9286aba55d2945844c": formUnknown, "mail.20240101": formUnknown,
 		"README.md": formForeign, "a.txt": formForeign, "a.mp3": formForeign, ".eml": formForeign, "._a.eml": formForeign,
 	} {

@@ -78,7 +78,7 @@ type pstWalk struct {
 
 func (p *pstWalk) add(f Folder, folders ...*pst.Folder) {
 	f.Mark, f.Total = p.file.Mark, messages(folders...)
-	p.walk.add(f, &pstFolder{folders: folders, id: f.ID, source: p.source, odd: p.o.Odd})
+	p.walk.add(f, &pstFolder{folders: folders, id: f.ID, source: p.source})
 }
 
 // below adds the folders in a folder. Outside of the folders that people see, empty ones are left out. Search folders have
@@ -123,7 +123,6 @@ type pstFolder struct {
 	folders []*pst.Folder // the file's root and the top that people see are one
 	id      string
 	source  *pstSource
-	odd     func(string, []string)
 }
 
 func (p *pstFolder) list(ctx context.Context) ([]entry, error) {
@@ -147,9 +146,7 @@ func (p *pstFolder) open(e entry, out *spool) (io.Reader, Ref, error) {
 	if err != nil {
 		return nil, e.Ref, err
 	}
-	if len(report.Warnings) > 0 {
-		p.odd(e.ItemID, report.Warnings)
-	}
+	out.odd = append(out.odd, report.Warnings...)
 	if err := out.encode(m); err != nil {
 		return nil, e.Ref, err
 	}

@@ -19,11 +19,16 @@ type spool struct {
 	dir  string
 	mem  bytes.Buffer
 	file *os.File
-	err  error // of the spool itself, not of a message
+	odd  []string // about the message
+	err  error    // of the spool itself, not of a message
 }
 
-// encode makes an export stream of a message. Equal messages give equal bytes.
+// encode makes an export stream of a message. Equal messages give equal bytes. What no stream can carry is left out and told.
 func (s *spool) encode(m *mapi.Message) error {
+	m, dropped := fasttransfer.Encodable(m)
+	for _, tag := range dropped {
+		s.odd = append(s.odd, fmt.Sprintf("property %v is damaged and left out", tag))
+	}
 	if err := fasttransfer.Encode(s, m, fasttransfer.EncodeOptions{}); err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func (s *spool) reader() io.Reader {
 // reset makes room for the next message.
 func (s *spool) reset() {
 	s.mem.Reset()
-	s.err = nil
+	s.err, s.odd = nil, nil
 	if s.file != nil {
 		s.file.Close()
 		os.Remove(s.file.Name())

@@ -492,3 +492,13 @@ func TestFileMailboxes(t *testing.T) {
 		t.Errorf("%+v, %d loose, %v", got, loose, err)
 	}
 }
+
+// TestFilesDamagedProperty: what no export stream can carry costs itself, not the message, and is told.
+func TestFilesDamagedProperty(t *testing.T) {
+	t.Parallel()
+	x := newTree(t, map[string]string{"a.msg": outlookFile(t, "steers", mapi.NewInt32(0x4001, 1))})
+	x.wants(x.run(), 1, 0, 0, map[string]string{"a.msg": ` "steers" true`})
+	if !slices.Equal(x.odd, []string{"a.msg"}) {
+		t.Errorf("told of %q", x.odd)
+	}
+}

@@ -48,7 +48,7 @@ func (w *walk) alone(file string) error {
 	if is == formUnknown {
 		is = sniffFile(w.root, file)
 	}
-	if is != formMbox && is != formPST {
+	if !is.isBox() {
 		return fmt.Errorf("%s is no file with many messages", file)
 	}
 	info, err := w.root.Stat(file)
@@ -72,7 +72,7 @@ func (w *walk) directory(ctx context.Context, f Folder, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	h := &directory{root: w.root, path: dir, id: f.ID, loose: true, odd: w.o.Odd}
+	h := &directory{root: w.root, path: dir, id: f.ID, loose: true}
 	c, err := h.read(w.o.PassedOver)
 	if err != nil && f.ID == topID {
 		return err
@@ -86,7 +86,7 @@ func (w *walk) directory(ctx context.Context, f Folder, dir string) error {
 		// What a Maildir holds itself is its inbox; the top of a mailbox is not.
 		h.maildir = false
 		w.marked(f, h, c)
-		w.marked(Folder{ID: "cur", ParentID: topID, Name: "Inbox", Class: noteFolder}, &directory{root: w.root, path: dir, id: "cur", maildir: true, odd: w.o.Odd}, c)
+		w.marked(Folder{ID: "cur", ParentID: topID, Name: "Inbox", Class: noteFolder}, &directory{root: w.root, path: dir, id: "cur", maildir: true}, c)
 	} else {
 		w.marked(f, h, c)
 	}
@@ -139,11 +139,21 @@ func (w *walk) below(ctx context.Context, f Folder, dir, name string) error {
 func (w *walk) box(parentID string, b entry, dir string, all bool) {
 	f := Folder{ID: b.ItemID, ParentID: parentID, Name: display(stem(b.name)), Class: noteFolder, Mark: b.ChangeKey}
 	at := path.Join(dir, b.name)
-	if b.form == formPST {
+	switch b.form {
+	case formPST:
 		w.pst(f, at, all)
-		return
+	case formCalendar:
+		w.bundle(f, at, calendarForm())
+	case formCards:
+		w.bundle(f, at, cardForm())
+	default:
+		w.add(f, &mboxFile{root: w.root, path: at, id: f.ID})
 	}
-	w.add(f, &mboxFile{root: w.root, path: at, id: f.ID})
+}
+
+func (w *walk) bundle(f Folder, at string, form bundleForm) {
+	f.Class = form.class
+	w.add(f, &bundle{bundleForm: form, root: w.root, path: at, id: f.ID})
 }
 
 // stem is the name of a file without the extension that says its form.

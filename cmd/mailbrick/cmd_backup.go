@@ -42,7 +42,7 @@ func newBackupCommand() *cli.Command {
 		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]",
 		Description: "Fetches what is new or changed since the last run, at full fidelity, and commits a snapshot of each mailbox.\n" +
 			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n" +
-			"PATH may hold exported blobs (.fts), .eml, Maildir, mbox, .msg and .pst files. Links are not followed.\n\n" +
+			"PATH may hold exported blobs (.fts), .eml, Maildir, mbox, .msg, .pst, .ics and .vcf files. Links are not followed.\n\n" +
 			"Example:\n  mailbrick backup --archive /srv/mail --ews https://mail.example.com/EWS/Exchange.asmx --user svc-backup \\\n" +
 			"      --user-password-file /etc/mailbrick/svc --impersonate --mailboxes mailboxes.txt\n" +
 			"  mailbrick backup --archive /srv/mail --from /media/custodians",

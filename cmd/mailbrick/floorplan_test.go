@@ -61,7 +61,7 @@ var house = plan{
 		// The rooms. They never import one another; they meet in archive and are joined in cmd.
 		"fetch": {layer: rooms,
 			imports: words("archive fetch/ews fetch/graph fetch/auth fetch/throttle fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml " +
-				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mbox"), // the adapters that make sources of protocols and mail files
+				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mapi/calendar fetch/mapi/vcard fetch/mbox"), // the adapters that make sources of protocols and mail files
 			outside: words("golang.org/x/sync")},
 		"index": {layer: rooms, imports: words("archive fetch/mapi fetch/mapi/fasttransfer index/kql index/extract"),
 			outside: words("github.com/blevesearch go.etcd.io/bbolt github.com/RoaringBitmap golang.org/x/text golang.org/x/sync")},

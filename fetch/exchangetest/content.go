@@ -92,6 +92,7 @@ func (s *fileSource) build() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, _ = fasttransfer.Encodable(m) // a damaged winmail.dat may have what no stream can carry
 	var b bytes.Buffer
 	if err := fasttransfer.Encode(&b, m, fasttransfer.EncodeOptions{}); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.path, err)
