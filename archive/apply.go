@@ -43,6 +43,11 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
 		}
 	}
+	for i := range rec.Body.Forgets {
+		if err := a.forget(&rec.Body.Forgets[i]); err != nil {
+			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
+		}
+	}
 	return a.commit()
 }
 

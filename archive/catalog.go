@@ -23,7 +23,7 @@ import (
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 4
+const catalogVersion = 5
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (

@@ -205,6 +205,7 @@ func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error
 	if err != nil {
 		return nil, err
 	}
+	b.data = bytes.Clone(b.data) // it would keep its whole frame
 	g.bases.put(mark, b, len(b.data))
 	return b, nil
 }
@@ -320,8 +321,14 @@ func (g *group) begin(ctx context.Context) error {
 
 // append puts a record behind the journal's head, passing over the records of others unless they touch our mailboxes.
 func (g *group) append(ctx context.Context, body *journal.Body, tables []*pack.Table) error {
+	return g.appendMade(ctx, tables, func() (*journal.Body, error) { return body, g.undisturbed(body) })
+}
+
+// appendMade puts a record behind the journal's head. It is made before every attempt, so that it fits what others appended.
+func (g *group) appendMade(ctx context.Context, tables []*pack.Table, made func() (*journal.Body, error)) error {
 	for {
-		if err := g.undisturbed(body); err != nil {
+		body, err := made()
+		if err != nil {
 			return err
 		}
 		head, err := g.a.journal.Append(ctx, g.a.cat.headNow(), body, g.a.opts.Clock())

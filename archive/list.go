@@ -66,13 +66,21 @@ func (c *catalog) living(mailbox uint32, id ID) (*journal.Version, error) {
 }
 
 func (r *row) version() (*journal.Version, error) {
+	v, err := r.bare()
+	if err != nil {
+		return nil, err
+	}
+	if v.Summary, err = r.cat.summaryOf(v.Summary); err != nil {
+		return nil, fmt.Errorf("%w: catalog: version: %w", ErrDamaged, err)
+	}
+	return v, nil
+}
+
+// bare is the version with its summary as the row has it.
+func (r *row) bare() (*journal.Version, error) {
 	v := &journal.Version{}
 	in := wire.NewReader(r.rest)
-	err := errors.Join(v.Read(in), in.Done())
-	if err == nil {
-		v.Summary, err = r.cat.summaryOf(v.Summary)
-	}
-	if err != nil {
+	if err := errors.Join(v.Read(in), in.Done()); err != nil {
 		return nil, fmt.Errorf("%w: catalog: version: %w", ErrDamaged, err)
 	}
 	return v, nil
@@ -152,11 +160,11 @@ func (a *Archive) Snapshots(ctx context.Context, mailbox string) iter.Seq2[Snaps
 		}
 		err := a.cat.scan(ctx, key32(keySnapshot, st.number), func(_, value []byte) error {
 			s, err := openSnapshot(value)
-			if err != nil {
+			if err != nil || s.forgotten {
 				return err
 			}
 			s.Mailbox = st.last.Mailbox
-			if !yield(s, nil) {
+			if !yield(s.Snapshot, nil) {
 				return errStop
 			}
 			return nil
@@ -169,9 +177,21 @@ func (a *Archive) Snapshots(ctx context.Context, mailbox string) iter.Seq2[Snaps
 
 var errStop = errors.New("no more wanted")
 
-func openSnapshot(row []byte) (Snapshot, error) {
+// snapshotRow is what the catalog keeps of a snapshot.
+type snapshotRow struct {
+	Snapshot
+	forgotten bool // it is a position still, and offered no more
+}
+
+// snapshotForgotten ends the row of a snapshot that was forgotten.
+const snapshotForgotten = 1
+
+func openSnapshot(row []byte) (snapshotRow, error) {
 	r := wire.NewReader(row)
-	s := readSnapshot(r)
+	s := snapshotRow{Snapshot: readSnapshot(r)}
+	if r.More() {
+		s.forgotten = r.Byte() == snapshotForgotten
+	}
 	if err := r.Done(); err != nil {
 		return s, fmt.Errorf("%w: catalog: snapshot: %w", ErrDamaged, err)
 	}

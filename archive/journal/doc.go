@@ -47,6 +47,10 @@
 //	8 gone      16 bytes id
 //	9 cursor    bytes key · varint 0 removed, 1 set · bytes value
 //	10 complete varint: the section's snapshot is complete and from now on visible (0)
+//	11 forget   bytes mailbox · bytes reason · varint count, for each 16 bytes id · varint the version's snapshot ordinal ·
+//	            varint count, for each varint snapshot ordinal: versions and snapshots that are no longer of the history
+//	12 condemn  varint count, for each 16 bytes name of a pack · varint count, for each 16 bytes session: packs that are removed,
+//	            and sessions that append no more; what is still needed of the packs lies in those that the record names itself
 //
 // A version ends the previous version of its id at the section's ordinal. What is added before "complete" is kept so that
 // a broken run can go on, and is shown to nobody.

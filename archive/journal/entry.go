@@ -21,6 +21,8 @@ const (
 	kindGone
 	kindCursor
 	kindComplete
+	kindForget
+	kindCondemn
 )
 
 // Begin is appended by a writer before its first pack.
@@ -71,12 +73,34 @@ type Section struct {
 	Complete    bool
 }
 
+// VersionRef names a version of an item of a mailbox by the snapshot it begins at.
+type VersionRef struct {
+	ID   [16]byte
+	From uint32
+}
+
+// Forget removes versions and snapshots of a mailbox from its history.
+type Forget struct {
+	Mailbox, Reason string
+	Versions        []VersionRef
+	Snapshots       []uint32 // ordinals
+}
+
+// Condemn removes packs. What is still needed of them lies in the packs that the same record names. No record of a session that
+// is fenced can follow, so that packs of it that no record names belong to nobody.
+type Condemn struct {
+	Packs  [][16]byte
+	Fenced [][16]byte // sessions
+}
+
 // Body is what a record says.
 type Body struct {
 	Begin    *Begin
 	Packs    []Pack
 	Depends  [][16]byte
 	Sections []Section
+	Forgets  []Forget
+	Condemn  *Condemn
 }
 
 type encoder struct{ out, payload []byte }
@@ -102,7 +126,54 @@ func (body *Body) Encode() []byte {
 	for i := range body.Sections {
 		e.section(&body.Sections[i])
 	}
+	for i := range body.Forgets {
+		e.entry(kindForget, body.Forgets[i].append)
+	}
+	if c := body.Condemn; c != nil {
+		e.entry(kindCondemn, func(p []byte) []byte { return appendNames(appendNames(p, c.Packs), c.Fenced) })
+	}
 	return e.out
+}
+
+func (f *Forget) append(p []byte) []byte {
+	p = wire.AppendBytes(wire.AppendBytes(p, f.Mailbox), f.Reason)
+	p = wire.AppendUvarint(p, uint64(len(f.Versions)))
+	for _, v := range f.Versions {
+		p = wire.AppendUvarint(append(p, v.ID[:]...), uint64(v.From))
+	}
+	p = wire.AppendUvarint(p, uint64(len(f.Snapshots)))
+	for _, n := range f.Snapshots {
+		p = wire.AppendUvarint(p, uint64(n))
+	}
+	return p
+}
+
+func (f *Forget) read(p *wire.Reader) {
+	f.Mailbox, f.Reason = p.String(), p.String()
+	f.Versions = make([]VersionRef, p.Count(17))
+	for i := range f.Versions {
+		f.Versions[i] = VersionRef{ID: [16]byte(p.Fixed(16)), From: p.Uint32()}
+	}
+	f.Snapshots = make([]uint32, p.Count(1))
+	for i := range f.Snapshots {
+		f.Snapshots[i] = p.Uint32()
+	}
+}
+
+func appendNames(p []byte, names [][16]byte) []byte {
+	p = wire.AppendUvarint(p, uint64(len(names)))
+	for _, name := range names {
+		p = append(p, name[:]...)
+	}
+	return p
+}
+
+func readNames(p *wire.Reader) [][16]byte {
+	names := make([][16]byte, p.Count(16))
+	for i := range names {
+		names[i] = [16]byte(p.Fixed(16))
+	}
+	return names
 }
 
 func (e *encoder) section(s *Section) {
@@ -212,6 +283,15 @@ func (body *Body) decode(kind uint64, p *wire.Reader) error {
 		body.Depends = append(body.Depends, [16]byte(p.Fixed(16)))
 	case kindSection:
 		body.Sections = append(body.Sections, Section{Mailbox: p.String(), Ordinal: p.Uint32()})
+	case kindForget:
+		var f Forget
+		f.read(p)
+		body.Forgets = append(body.Forgets, f)
+	case kindCondemn:
+		if body.Condemn != nil {
+			return fmt.Errorf("%w: two entries of kind %d", ErrDamaged, kind)
+		}
+		body.Condemn = &Condemn{Packs: readNames(p), Fenced: readNames(p)}
 	default:
 		if kind == 0 || kind > kindComplete {
 			return fmt.Errorf("%w: %d", ErrUnknownEntry, kind)

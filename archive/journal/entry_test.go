@@ -18,6 +18,13 @@ func normal(b *Body) *Body {
 			v.Summary = append([]byte(nil), v.Summary...)
 		}
 	}
+	for i := range b.Forgets {
+		f := &b.Forgets[i]
+		f.Versions, f.Snapshots = append([]VersionRef(nil), f.Versions...), append([]uint32(nil), f.Snapshots...)
+	}
+	if c := b.Condemn; c != nil {
+		c.Packs, c.Fenced = append([][16]byte(nil), c.Packs...), append([][16]byte(nil), c.Fenced...)
+	}
 	return b
 }
 
@@ -40,6 +47,9 @@ func TestBodies(t *testing.T) {
 	t.Parallel()
 	wantBack(t, &Body{})
 	wantBack(t, sample())
+	wantBack(t, &Body{Packs: sample().Packs, Condemn: &Condemn{Packs: [][16]byte{{1}, {2}}, Fenced: [][16]byte{{3}}},
+		Forgets: []Forget{{Mailbox: "a", Reason: "r", Versions: []VersionRef{{[16]byte{4}, 7}, {[16]byte{5}, 1 << 31}}, Snapshots: []uint32{1, 300}}, {Mailbox: "b"}}})
+	wantBack(t, &Body{Condemn: &Condemn{}})
 	rounds := 500
 	if torture() {
 		rounds = 100_000
@@ -126,7 +136,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		want error
 	}{
 		{"kind 0", entry(0, nil), ErrUnknownEntry},
-		{"kind of the future", entry(kindComplete+1, nil), ErrUnknownEntry},
+		{"kind of the future", entry(97, nil), ErrUnknownEntry},
 		{"kind of the future in a section", append(bytes.Clone(section), entry(99, []byte("x"))...), ErrUnknownEntry},
 		{"version's flags", append(bytes.Clone(section), entry(kindVersion, flagged)...), ErrUnknownEntry},
 		{"cursor's form", append(bytes.Clone(section), entry(kindCursor, cursor)...), ErrUnknownEntry},
@@ -135,6 +145,9 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"bytes left in an entry", entry(kindDepends, make([]byte, 17)), ErrDamaged},
 		{"entry cut short", entry(kindDepends, make([]byte, 15)), ErrDamaged},
 		{"body cut short", section[:len(section)-1], ErrDamaged},
+		{"two condemnations", append((&Body{Condemn: &Condemn{}}).Encode(), (&Body{Condemn: &Condemn{}}).Encode()...), ErrDamaged},
+		{"more versions forgotten than there is room", entry(kindForget, append(make([]byte, 2), 0xff, 0xff, 0xff, 0x7f)), ErrDamaged},
+		{"more packs condemned than there is room", entry(kindCondemn, []byte{0xff, 0xff, 0x7f}), ErrDamaged},
 		{"kind without payload", []byte{1}, ErrDamaged},
 	} {
 		_, err := DecodeBody(tt.body)
