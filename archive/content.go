@@ -38,7 +38,10 @@ type Content struct {
 }
 
 // buffers are pieces of memory that items use one after another.
-type buffers struct{ free [][]byte }
+type buffers struct {
+	free [][]byte
+	size int
+}
 
 func (b *buffers) take() []byte {
 	n := len(b.free) - 1
@@ -47,13 +50,15 @@ func (b *buffers) take() []byte {
 	}
 	p := b.free[n]
 	b.free = b.free[:n]
+	b.size -= cap(p)
 	return p
 }
 
-// give takes a piece back. Few are kept, and none that a rare item made large.
+// give takes a piece back, unless a rare item made them large.
 func (b *buffers) give(p []byte) {
-	if cap(p) > 0 && cap(p) <= chunker.DefaultMax && len(b.free) < 8 {
+	if cap(p) > 0 && b.size+cap(p) <= 2*chunker.DefaultMax {
 		b.free = append(b.free, p[:0])
+		b.size += cap(p)
 	}
 }
 

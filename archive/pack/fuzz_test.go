@@ -43,7 +43,7 @@ func FuzzFrame(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, plain := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("much alike "), 50)} {
-		data, err := c.encode(nil, plain, true)
+		data, err := c.encode(nil, plain)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestCodecProperty(t *testing.T) {
 		for i := range plain {
 			plain[i] = byte(i * i * n >> 7)
 		}
-		if out, err = c.encode(out[:0], plain, n%2 == 0); err != nil {
+		if out, err = c.encode(out[:0], plain); err != nil {
 			t.Fatal(err)
 		}
 		if len(out) > n+1 {

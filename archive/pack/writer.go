@@ -140,7 +140,7 @@ func (w *Writer) flush(class Class) {
 	if len(f.chunks) == 0 || w.err != nil {
 		return
 	}
-	if w.buf, w.err = w.codec.encode(w.buf[:0], f.plain, class != Bulk); w.err != nil {
+	if w.buf, w.err = w.codec.encode(w.buf[:0], f.plain); w.err != nil {
 		return
 	}
 	n := len(w.table.Frames)
