@@ -19,6 +19,7 @@ import (
 	"mailbrick/fetch/mapi/eml"
 	"mailbrick/fetch/mapi/msg"
 	"mailbrick/fetch/mapi/msg/cfb"
+	"mailbrick/fetch/mapi/tnef"
 )
 
 // sample is what is in a file we wrote, and the file it was read from, if any.
@@ -27,7 +28,7 @@ type sample struct {
 	original string
 }
 
-// written are files we wrote, by where they lie.
+// written are files we wrote, by where they lie. What was read from a file of the data comes by way of an export stream.
 func written(t *testing.T) map[string]sample {
 	t.Helper()
 	folder := t.TempDir()
@@ -59,7 +60,14 @@ func written(t *testing.T) map[string]sample {
 		if err != nil {
 			t.Fatal(err)
 		}
-		add(strings.NewReplacer("/", "_", ".msg", "").Replace(name), m, filepath.Join(os.Getenv("MAILBRICK_MAIL"), name))
+		add(strings.NewReplacer("/", "_", ".msg", "").Replace(name), throughBlob(t, m), filepath.Join(os.Getenv("MAILBRICK_MAIL"), name))
+	}
+	for name, data := range tnefFiles(t) {
+		m, err := tnef.Read(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		add("tnef_"+strings.ReplaceAll(name, "/", "_"), throughBlob(t, m), "")
 	}
 	return list
 }

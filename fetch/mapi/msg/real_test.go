@@ -2,16 +2,19 @@ package msg_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"mailbrick/fetch/mapi"
 	"mailbrick/fetch/mapi/fasttransfer"
 	"mailbrick/fetch/mapi/msg"
+	"mailbrick/fetch/mapi/tnef"
 )
 
 const synthetic = "../../../../shared/data/fts/synthetic/"
@@ -117,8 +120,73 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// checkBlob takes m through an export stream.
+// base64TNEF is winmail.dat in a mail: its signature begins a line.
+var base64TNEF = regexp.MustCompile(`(?m)^eJ8\+I[g-j][A-Za-z0-9+/=\r\n]+`)
+
+// tnefFiles are the TNEF files among the mail, and those in mail, by path.
+func tnefFiles(t testing.TB) map[string][]byte {
+	t.Helper()
+	root := os.Getenv("MAILBRICK_MAIL")
+	files := map[string][]byte{}
+	for _, folder := range []string{"outlook", "mime/roundcube", "spamassassin/easy-ham-1", "spamassassin/easy-ham-2"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".tnef" && filepath.Ext(path) != ".eml" {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			name, _ := filepath.Rel(root, path)
+			if name = filepath.ToSlash(name); filepath.Ext(path) == ".tnef" {
+				files[name] = data
+				return err
+			}
+			for _, part := range base64TNEF.FindAll(data, -1) {
+				if files[name], err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(part)), "")); err != nil {
+					return err
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Skip("no data: ", err)
+		}
+	}
+	return files
+}
+
+// TestTNEF takes each TNEF file through an export stream and a .msg file: nothing may differ. What independent readers see
+// of the files is in readers_test.go.
+func TestTNEF(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("MAILBRICK_MAIL") == "" {
+		t.Skip("no data: MAILBRICK_MAIL")
+	}
+	files := tnefFiles(t)
+	if len(files) < 20 {
+		t.Errorf("%d files", len(files))
+	}
+	for name, data := range files {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, err := tnef.Read(bytes.NewReader(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkBlob(t, m)
+		})
+	}
+}
+
+// checkBlob takes m through an export stream and a file.
 func checkBlob(t *testing.T, m *mapi.Message) {
+	t.Helper()
+	back := throughBlob(t, m)
+	if d := differences(viewOf(m), viewOf(read(t, write(t, back)))); len(d) > 0 {
+		t.Errorf("after an export stream %d differences:\n%s", len(d), strings.Join(d[:min(len(d), 20)], "\n"))
+	}
+}
+
+// throughBlob is m as an export stream of it has it.
+func throughBlob(t *testing.T, m *mapi.Message) *mapi.Message {
 	t.Helper()
 	var blob bytes.Buffer
 	if err := fasttransfer.Encode(&blob, m, fasttransfer.EncodeOptions{}); err != nil {
@@ -129,9 +197,7 @@ func checkBlob(t *testing.T, m *mapi.Message) {
 	if err != nil || r.State != fasttransfer.Complete {
 		t.Fatalf("%v %s: %v", r.State, r.Reason, err)
 	}
-	if d := differences(viewOf(m), viewOf(read(t, write(t, &back)))); len(d) > 0 {
-		t.Errorf("after an export stream %d differences:\n%s", len(d), strings.Join(d[:min(len(d), 20)], "\n"))
-	}
+	return &back
 }
 
 // checkCounts compares with the counts of an independent converter, which leaves
