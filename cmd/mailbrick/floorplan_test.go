@@ -26,8 +26,9 @@ var house = plan{
 		"archive/blob/dir":         {layer: store, imports: words("archive/blob"), outside: words("golang.org/x/sys")},
 		"archive/blob/parity":      {layer: store, imports: words("archive/blob"), outside: words("github.com/klauspost/reedsolomon")}, // parity is on in every folder; plain Go takes 20 times the CPU
 		"archive/blob/s3":          {layer: store, imports: words("archive/blob"), outside: words("github.com/minio/minio-go")},
-		"archive/blob/blobtest":    {layer: store, testOnly: true, imports: words("archive/blob")},     // the suite of all buckets, and one that fails to order
-		"archive/blob/dir/dirtest": {layer: store, testOnly: true, imports: words("archive/blob/dir")}, // a file system that loses power
+		"archive/blob/s3/s3test":   {layer: store, testOnly: true, outside: words("github.com/minio/minio-go")}, // a real server, for the tests of buckets and of the program
+		"archive/blob/blobtest":    {layer: store, testOnly: true, imports: words("archive/blob")},              // the suite of all buckets, and one that fails to order
+		"archive/blob/dir/dirtest": {layer: store, testOnly: true, imports: words("archive/blob/dir")},          // a file system that loses power
 		"archive/pack":             {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
 		"archive/journal":          {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
 		"archive": {layer: store,

@@ -59,10 +59,11 @@ key of the one before, and fails where the server's list is not in order.
 Cut, refused and stalled connections (nothing moves for Stall) and the answers
 500, 502, 503, 504, 408, 429, SlowDown and their kin, also inside an answer 200,
 are tried again after 0.1 s, then twice as long each time up to 10 s, each less up
-to half of it at random, until the next wait would end after Patience. A context
-that is over ends all at once. Bytes travel with their MD5 and over plain http
-with their SHA-256, so that the server refuses what was damaged on the way; it is
-sent again.
+to half of it at random, until the next wait would end after Patience (Contact, as
+long as no call was well: a wrong address does not become right). A context that
+is over ends all at once. Bytes travel with their MD5 and over plain http with
+their SHA-256, so that the server refuses what was damaged on the way; it is sent
+again.
 
 # Removal, versions, locks
 

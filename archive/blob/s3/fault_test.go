@@ -279,6 +279,29 @@ func TestForeignAnswers(t *testing.T) {
 	}
 }
 
+// TestContact: a server that never was well is given up sooner than one that was.
+func TestContact(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, realServer(t), order{is("get"), 1, 1000, answer(503, "SlowDown")})
+	b := behind(t, p, plainBucket, func(o *s3.Options) { o.Patience, o.Contact = 10*time.Second, time.Millisecond })
+	tries := 0
+	for range 2 {
+		before := p.count("get")
+		if _, err := read(t, b, "object", 0, -1); err == nil {
+			t.Fatal("there is nothing")
+		}
+		tries = p.count("get") - before
+	}
+	if tries < 5 {
+		t.Errorf("%d tries after a call that was well", tries)
+	}
+	p = newProxy(t, "http://127.0.0.1:1", order{anything, 0, 1000, answer(503, "SlowDown")})
+	b = behind(t, p, plainBucket, func(o *s3.Options) { o.Contact = time.Millisecond })
+	if _, err := read(t, b, "object", 0, -1); !errors.Is(err, s3.ErrUnavailable) || p.count("get") != 1 {
+		t.Errorf("%d tries before: %v", p.count("get"), err)
+	}
+}
+
 func TestStall(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, realServer(t), order{is("put"), 0, 1, hang}, order{is("get"), 0, 1, hang})

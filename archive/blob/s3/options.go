@@ -39,6 +39,7 @@ type Options struct {
 
 	PartSize int           // memory of a writer; what is longer goes up in parts of this size: 8 MiB
 	Patience time.Duration // how long one call is tried again: 2 min
+	Contact  time.Duration // the same until a first call was well: Patience
 	Stall    time.Duration // a connection that moves nothing for so long is given up: 1 min
 
 	Clock func() time.Time
@@ -66,6 +67,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Patience <= 0 {
 		o.Patience = 2 * time.Minute
+	}
+	if o.Contact <= 0 {
+		o.Contact = o.Patience
 	}
 	if o.Stall <= 0 {
 		o.Stall = time.Minute

@@ -18,7 +18,10 @@ const (
 // try does something until it is well, fails for good, or patience is over.
 // What failed because the context ended is that.
 func (b *Bucket) try(ctx context.Context, attempt func() error) error {
-	start := b.opts.Clock()
+	start, patience := b.opts.Clock(), b.opts.Patience
+	if !b.seen.Load() {
+		patience = b.opts.Contact
+	}
 	wait := firstWait
 	for tries := 1; ; tries++ {
 		if err := ctx.Err(); err != nil {
@@ -37,7 +40,7 @@ func (b *Bucket) try(ctx context.Context, attempt func() error) error {
 			return err
 		}
 		pause := b.jitter(wait)
-		if b.opts.Clock().Add(pause).Sub(start) > b.opts.Patience {
+		if b.opts.Clock().Add(pause).Sub(start) > patience {
 			return fmt.Errorf("given up after %d tries: %w", tries, err)
 		}
 		if err := b.opts.Sleep(ctx, pause); err != nil {
