@@ -33,6 +33,8 @@ type Content struct {
 	pieces  *buffers
 	whole   []byte // the recipe
 	refs    []reference
+	version journal.Version // once ended
+	ended   bool
 	done    bool
 	err     error
 }
@@ -87,8 +89,8 @@ func (c *Content) Add(seg Segment) error {
 }
 
 func (c *Content) add(seg Segment) error {
-	if c.done {
-		return errors.New("content was put already")
+	if c.ended {
+		return errors.New("content was ended already")
 	}
 	if seg.Stream < 0 {
 		return fmt.Errorf("stream %d: streams are numbered from 0", seg.Stream)
@@ -243,29 +245,41 @@ func (c *Content) store(kind Kind, data []byte) (chunkID, error) {
 	return id, nil
 }
 
-// finish gives the version that this content makes, without the item's names.
-func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, error) {
-	var v journal.Version
-	switch {
-	case c.err != nil:
-		return v, c.err
-	case c.done:
-		return v, errors.New("content put twice")
+// End says that nothing more comes: what is left is stored, and the memory is the next item's. similar is what copies of the
+// same thing have in common, empty when there is no such thing. Put ends a content that was not.
+func (c *Content) End(similar []byte) error {
+	if c.err == nil && !c.ended {
+		c.err = c.end(similar)
 	}
-	c.done, c.ctx = true, ctx
+	return c.err
+}
+
+func (c *Content) end(similar []byte) error {
 	if err := c.flushAll(); err != nil {
-		return v, err
+		return err
 	}
-	c.digest.Sum(v.SHA256[:0])
-	v.Size = c.size
-	v.Recipe = c.s.a.ids.recipe(v.SHA256)
-	ref, err := c.s.a.group.recipe(ctx, v.Recipe, c.s.a.ids.similar(similar), c.encoded)
+	c.digest.Sum(c.version.SHA256[:0])
+	c.version.Size = c.size
+	c.version.Recipe = c.s.a.ids.recipe(c.version.SHA256)
+	ref, err := c.s.a.group.recipe(c.ctx, c.version.Recipe, c.s.a.ids.similar(similar), c.encoded)
 	if err != nil {
-		return v, fmt.Errorf("store a recipe: %w", err)
+		return fmt.Errorf("store a recipe: %w", err)
 	}
 	c.refs = append(c.refs, ref)
+	c.ended = true
 	c.release()
-	return v, nil
+	return nil
+}
+
+// finish gives the version that this content makes, without the item's names.
+func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, error) {
+	if c.done {
+		return c.version, errors.New("content put twice")
+	}
+	c.ctx = ctx
+	err := c.End(similar)
+	c.done = err == nil
+	return c.version, err
 }
 
 // encoded is the recipe as it is stored.
@@ -285,7 +299,7 @@ func (c *Content) release() {
 	}
 	c.pieces.give(c.whole)
 	c.s.a.pieces.Put(c.pieces)
-	c.streams, c.pieces, c.whole = nil, nil, nil
+	c.streams, c.takes, c.index, c.pieces, c.whole = nil, nil, nil, nil, nil
 }
 
 func (c *Content) recipe() *recipe {

@@ -17,7 +17,7 @@ type Item struct {
 	Associated                  bool
 	Unparsed                    string // why the blob could not be read
 	Summary                     []byte
-	Similar                     []byte // what copies of the same thing have in common, empty when there is no such thing
+	Similar                     []byte // see Content.End
 }
 
 // Session brings one mailbox up to date. What it adds is durable after a checkpoint has landed, so that a broken run can

@@ -35,13 +35,16 @@ func (r *run) read(ctx context.Context, ref Ref, blob io.Reader) (*incoming, err
 	if err == nil && report.State == fasttransfer.Truncated {
 		err = fmt.Errorf("%w: %s", ErrAgain, report.Reason)
 	}
+	if err == nil {
+		err = content.End(report.Similar)
+	}
 	if err != nil {
 		return nil, err
 	}
 	summary := mapi.Summarize(msg)
 	summary.Size = content.Size()
 	in := &incoming{content: content, item: archive.Item{ItemID: ref.ItemID, ChangeKey: ref.ChangeKey,
-		Associated: ref.Associated, Summary: summary.Encode(), Similar: report.Similar}}
+		Associated: ref.Associated, Summary: summary.Encode()}}
 	if report.State == fasttransfer.Unparsed {
 		in.item.Unparsed = report.Reason
 	}

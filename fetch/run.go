@@ -153,6 +153,7 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	r.reportFailures()
+	r.buffer = nil
 	r.o.Fetched()
 	r.result.Snapshot, err = r.sink.Commit(ctx)
 	r.result.Complete = err == nil && len(r.result.Failures) == 0
