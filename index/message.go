@@ -109,7 +109,7 @@ func messageContent(m *mapi.Message, values *values) *content {
 func (c *content) identify(m *mapi.Message, values *values) {
 	h := newFieldHash("mailbrick message 1")
 	h.common(c)
-	h.attachments(m.Attachments)
+	h.attachments(m)
 	values.identify(h, m)
 	c.id = h.docID()
 }
@@ -274,11 +274,12 @@ func (h *fieldHash) common(c *content) {
 }
 
 // attachments adds names, sizes and short data; long data comes with the streams.
-func (h *fieldHash) attachments(list []mapi.Attachment) {
-	h.number(int64(len(list)))
-	for i := range list {
-		a := &list[i]
-		h.text(a.Name())
+func (h *fieldHash) attachments(m *mapi.Message) {
+	codePage := m.Properties.CodePage()
+	h.number(int64(len(m.Attachments)))
+	for i := range m.Attachments {
+		a := &m.Attachments[i]
+		h.text(a.NameIn(codePage))
 		if p := a.Data(); p != nil {
 			h.number(p.Len())
 			if p.Len() < longValue {
@@ -302,7 +303,7 @@ func (h *fieldHash) embedded(m *mapi.Message) {
 			h.text(string(p.Bytes()))
 		}
 	}
-	h.attachments(m.Attachments)
+	h.attachments(m)
 }
 
 func (h *fieldHash) docID() (id docID) {

@@ -195,5 +195,5 @@ func inItem(m *mapi.Message, a *mapi.Attachment) bool {
 	if photo, _ := a.Properties.Bool(idContactPhoto); photo {
 		return isContact(m)
 	}
-	return a.Embedded != nil && calendar.Is(m) && strings.HasPrefix(strings.ToUpper(a.Embedded.Class()), "IPM.OLE.CLASS.{00061055-")
+	return calendar.IsException(a) && calendar.Is(m)
 }

@@ -159,7 +159,7 @@ func (e *writer) structure(m *mapi.Message) (*node, error) {
 		if item != nil && inItem(m, a) {
 			continue
 		}
-		n, err := attachment(a, page != nil && a.Hidden())
+		n, err := attachment(a, m.Properties.CodePage(), page != nil && a.Hidden())
 		if err != nil {
 			return nil, fmt.Errorf("attachment %d: %w", i, err)
 		}
@@ -268,16 +268,17 @@ func textNode(sub, charset string, text []byte) *node {
 	return &node{kind: "text/" + sub + "; charset=" + charset, encoding: encoding, text: text}
 }
 
-// attachment lays out one attachment. One without data keeps its place with no bytes.
-func attachment(a *mapi.Attachment, inline bool) (*node, error) {
+// attachment lays out one attachment of a message whose 8-bit strings are in that code page. One without data keeps its
+// place with no bytes.
+func attachment(a *mapi.Attachment, codePage int, inline bool) (*node, error) {
 	b := a.Properties
 	n := &node{data: a.Data(), embedded: a.Embedded, disposition: "attachment"}
 	if inline {
 		n.disposition = "inline"
 	}
-	name := b.Text(mapi.PidTagAttachLongFilename)
-	if name == "" && a.Embedded == nil {
-		name = a.Name()
+	name := ""
+	if a.Embedded == nil || b.Text(mapi.PidTagAttachLongFilename) != "" { // its subject is in the message itself
+		name = a.NameIn(codePage)
 	}
 	switch {
 	case a.Embedded != nil:
