@@ -17,6 +17,9 @@ var ErrNotEncodable = errors.New("not encodable")
 // EncodeOptions: the zero value works.
 type EncodeOptions struct {
 	Version [6]byte // of the exporting server as in TellPartnerVersion; zero: a fixed one
+	// AsTheyLie writes the properties of a message in the order that they have, and those with which attachments and
+	// embedded messages begin where they stand: what was read is written as it was.
+	AsTheyLie bool
 }
 
 // defaultVersion is 15.20.4566.6022 in the form major<<8|minor, 0x8000|build, revision.
@@ -34,7 +37,7 @@ func Encode(w io.Writer, m *mapi.Message, o EncodeOptions) error {
 	if _, err := w.Write(preamble(o)); err != nil {
 		return err
 	}
-	e := encoder{out: newBuffers(w), names: names}
+	e := encoder{out: newBuffers(w), names: names, asTheyLie: o.AsTheyLie}
 	if err := e.message(m, 0); err != nil {
 		return err
 	}
@@ -61,10 +64,11 @@ func preamble(o EncodeOptions) []byte {
 }
 
 type encoder struct {
-	out      *buffers
-	names    map[mapi.Name]uint16
-	embedded uint64 // messages begun below the root
-	scratch  []byte
+	out       *buffers
+	names     map[mapi.Name]uint16
+	asTheyLie bool
+	embedded  uint64 // messages begun below the root
+	scratch   []byte
 }
 
 // message writes messageContent [MS-OXCFXICS] 2.2.4.2.
@@ -102,20 +106,19 @@ func (e *encoder) sorted(bag mapi.Bag, embedded bool) error {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(e.id(&bag[i]), e.id(&bag[j])) })
+	if !e.asTheyLie {
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(e.id(&bag[i]), e.id(&bag[j])) })
+	}
+	first := uint16(0)
 	if embedded {
 		e.embedded++
-		mid := bag.Find(mapi.PidTagMid)
-		if mid == nil {
-			p := mapi.NewInt64(mapi.PidTagMid, int64(e.embedded)<<16|1) // replica 1, counter
-			mid = &p
-		}
-		if err := e.property(mid); err != nil {
+		var err error
+		if first, err = e.first(bag, mapi.NewInt64(mapi.PidTagMid, int64(e.embedded)<<16|1)); err != nil { // replica 1, counter
 			return err
 		}
 	}
 	for _, i := range order {
-		if embedded && bag[i].Tag.ID() == mapi.PidTagMid {
+		if first != 0 && bag[i].Tag.ID() == first {
 			continue
 		}
 		if err := e.property(&bag[i]); err != nil {
@@ -123,6 +126,19 @@ func (e *encoder) sorted(bag mapi.Bag, embedded bool) error {
 		}
 	}
 	return nil
+}
+
+// first writes what an object begins with: its property of that kind, or the usual one where it has none. It gives the id
+// of what must not be written again.
+func (e *encoder) first(bag mapi.Bag, usual mapi.Property) (done uint16, err error) {
+	p := bag.Find(usual.Tag.ID())
+	switch {
+	case p == nil:
+		return 0, e.property(&usual)
+	case e.asTheyLie:
+		return 0, nil
+	}
+	return usual.Tag.ID(), e.property(p)
 }
 
 func (e *encoder) delProp(tag uint32) {
@@ -144,17 +160,13 @@ func (e *encoder) recipient(bag mapi.Bag) error {
 func (e *encoder) attachment(a *mapi.Attachment, number, depth int) error {
 	e.out.u32(markerNewAttach)
 	// The number comes first [MS-OXCFXICS] 2.2.4.3.
-	first := a.Properties.Find(mapi.PidTagAttachNumber)
-	if first == nil {
-		p := mapi.NewInt32(mapi.PidTagAttachNumber, int32(number))
-		first = &p
-	}
-	if err := e.property(first); err != nil {
+	first, err := e.first(a.Properties, mapi.NewInt32(mapi.PidTagAttachNumber, int32(number)))
+	if err != nil {
 		return err
 	}
 	for i := range a.Properties {
 		p := &a.Properties[i]
-		if p.Tag.ID() == mapi.PidTagAttachNumber {
+		if first != 0 && p.Tag.ID() == first {
 			continue
 		}
 		if err := e.property(p); err != nil {
