@@ -21,7 +21,7 @@ type tableSource func(ctx context.Context, name pack.Name) (*pack.Table, error)
 // apply makes the catalog say what a record says. It is the only way in, for this process's own records and for those
 // found in the bucket alike, so that a rebuilt catalog is the one that was lost. The record is durable already.
 func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSource) error {
-	a := &application{catalog: c, batch: c.db.NewIndexedBatch(), rec: rec, states: map[string]*mailboxState{}, packs: c.packs}
+	a := &application{catalog: c, batch: c.db.NewIndexedBatch(), rec: rec, states: map[string]*mailboxState{}, packs: c.packs, holdsNew: map[string]*Hold{}}
 	defer a.batch.Close()
 	for i := range rec.Body.Packs {
 		p := &rec.Body.Packs[i]
@@ -48,6 +48,16 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
 		}
 	}
+	for i := range rec.Body.Holds {
+		if err := a.hold(&rec.Body.Holds[i]); err != nil {
+			return err
+		}
+	}
+	for i := range rec.Body.Releases {
+		if err := a.release(&rec.Body.Releases[i]); err != nil {
+			return err
+		}
+	}
 	return a.commit()
 }
 
@@ -58,6 +68,8 @@ type application struct {
 	rec    *journal.Record
 	states map[string]*mailboxState
 	packs  uint32
+
+	holdsNew map[string]*Hold // nil of one that ended
 }
 
 func (a *application) commit() error {
@@ -80,6 +92,7 @@ func (a *application) commit() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.head, a.catalog.packs, a.dirty = a.rec.Head, a.packs, true
+	a.holds = holdsAfter(a.holds, a.holdsNew)
 	for name, st := range a.states {
 		for int(st.number) >= len(a.names) {
 			a.names = append(a.names, "")

@@ -38,6 +38,8 @@ const (
 	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
 	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, id of the base if it is a delta
 	keySimilar  = 'l' // mark → id of the chunk that is the base of those with the mark
+	keyHold     = 'h' // name of a hold → since when, reason, query, position, mailboxes
+	keyHeld     = 'i' // item id, name of a hold that names it → mailbox
 	keySummary  = 'y' // id of such a base → a summary of one of those
 )
 
@@ -56,6 +58,7 @@ type catalog struct {
 	mailboxes map[string]*mailboxState
 	names     []string // by number
 	packs     uint32   // packs numbered so far
+	holds     []*Hold  // by name; never changed, only replaced
 }
 
 // mailboxState is what is known of a mailbox, kept in memory for all of them.
@@ -108,7 +111,7 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	c.db = db
 	err = c.loadMeta()
 	if err == nil {
-		err = c.loadMailboxes()
+		err = errors.Join(c.loadMailboxes(), c.loadHolds())
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -229,7 +232,11 @@ func (c *catalog) loadMailboxes() error {
 
 // scan visits the keys with a prefix, in order. Keys and values are valid during the call only.
 func (c *catalog) scan(ctx context.Context, prefix []byte, visit func(key, value []byte) error) error {
-	it, err := c.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	return scanIn(ctx, c.db, prefix, visit)
+}
+
+func scanIn(ctx context.Context, r pebble.Reader, prefix []byte, visit func(key, value []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}

@@ -279,26 +279,39 @@ func (a *Archive) History(ctx context.Context, id ID) iter.Seq2[*Version, error]
 
 func (a *Archive) history(ctx context.Context, id ID, yield func(*Version, error) bool) error {
 	for _, m := range a.Mailboxes() {
-		l, err := a.newLister(ctx, m.Mailbox)
-		if err != nil {
-			return err
-		}
-		err = l.items(&id, func(rows []*row) error {
-			for _, r := range rows {
-				if r.from > l.st.ordinal || r.to <= r.from {
-					continue
-				}
-				if err := l.emit(rows, r, min(r.to-1, l.st.ordinal), yield); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := a.historiesIn(ctx, m.Mailbox, &id, yield); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Histories yields all versions of all items of a mailbox that a snapshot shows, those of an item together, oldest first.
+func (a *Archive) Histories(ctx context.Context, mailbox string) iter.Seq2[*Version, error] {
+	return func(yield func(*Version, error) bool) {
+		if err := a.historiesIn(ctx, mailbox, nil, yield); err != nil && !errors.Is(err, errStop) {
+			yield(nil, err)
+		}
+	}
+}
+
+// historiesIn are the histories of a mailbox's items, or of one of them.
+func (a *Archive) historiesIn(ctx context.Context, mailbox string, id *ID, yield func(*Version, error) bool) error {
+	l, err := a.newLister(ctx, mailbox)
+	if err != nil {
+		return err
+	}
+	return l.items(id, func(rows []*row) error {
+		for _, r := range rows {
+			if r.from > l.st.ordinal || r.to <= r.from {
+				continue
+			}
+			if err := l.emit(rows, r, min(r.to-1, l.st.ordinal), yield); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Version is one version of an item by the snapshot it begins at.
@@ -333,6 +346,9 @@ func (a *Archive) Item(ctx context.Context, id ID) (*Version, error) {
 	}
 	return last, nil
 }
+
+// maxFolderMaps is how many snapshots' folders a lister keeps.
+const maxFolderMaps = 64
 
 // lister turns rows of a mailbox into versions.
 type lister struct {
@@ -414,6 +430,9 @@ func (l *lister) version(r *row, at uint32) (*Version, error) {
 	v.From, v.To = r.from, l.st.visible(r.to)
 	folders := l.folders[at]
 	if folders == nil {
+		if len(l.folders) >= maxFolderMaps {
+			clear(l.folders)
+		}
 		if folders, err = l.a.cat.folders(l.ctx, l.st.number, at); err != nil {
 			return nil, err
 		}
@@ -422,6 +441,11 @@ func (l *lister) version(r *row, at uint32) (*Version, error) {
 	v.Folder = Path(folders, v.FolderID)
 	if v.FirstSeen, err = l.time(v.From); err != nil {
 		return nil, err
+	}
+	if v.To != Forever {
+		if v.Ended, err = l.time(v.To); err != nil {
+			return nil, err
+		}
 	}
 	v.LastSeen, err = l.time(max(v.From, min(v.To-1, l.st.ordinal)))
 	return v, err

@@ -48,6 +48,7 @@ type Version struct {
 
 	FirstSeen time.Time // time of the first snapshot that shows it
 	LastSeen  time.Time // time of the last one; the latest of the mailbox when it is still alive
+	Ended     time.Time // time of the first snapshot that does not show it any more; zero while the latest one shows it
 	Deleted   bool      // the item is not in the mailbox's latest snapshot
 
 	recipe chunkID

@@ -51,6 +51,10 @@
 //	            varint count, for each varint snapshot ordinal: versions and snapshots that are no longer of the history
 //	12 condemn  varint count, for each 16 bytes name of a pack · varint count, for each 16 bytes session: packs that are removed,
 //	            and sessions that append no more; what is still needed of the packs lies in those that the record names itself
+//	13 hold     bytes name · bytes reason · bytes query · varint position · varint count, for each bytes mailbox · varint count, for
+//	            each bytes mailbox, varint count, for each 16 bytes id: items that the hold names; of a hold of that name the
+//	            items stay and all else is as here
+//	14 release  bytes name · bytes reason: the hold of that name ends
 //
 // A version ends the previous version of its id at the section's ordinal. What is added before "complete" is kept so that
 // a broken run can go on, and is shown to nobody.

@@ -23,6 +23,8 @@ const (
 	kindComplete
 	kindForget
 	kindCondemn
+	kindHold
+	kindRelease
 )
 
 // Begin is appended by a writer before its first pack.
@@ -93,6 +95,23 @@ type Condemn struct {
 	Fenced [][16]byte // sessions
 }
 
+// Hold sets a hold, or adds to the one of that name.
+type Hold struct {
+	Name, Reason, Query string
+	Position            uint64   // the query was evaluated through this record
+	Mailboxes           []string // in which the query is asked; without a query, those that are held
+	Items               []HeldItems
+}
+
+// HeldItems are items of one mailbox.
+type HeldItems struct {
+	Mailbox string
+	IDs     [][16]byte
+}
+
+// Release ends a hold.
+type Release struct{ Name, Reason string }
+
 // Body is what a record says.
 type Body struct {
 	Begin    *Begin
@@ -101,6 +120,8 @@ type Body struct {
 	Sections []Section
 	Forgets  []Forget
 	Condemn  *Condemn
+	Holds    []Hold
+	Releases []Release
 }
 
 type encoder struct{ out, payload []byte }
@@ -132,7 +153,40 @@ func (body *Body) Encode() []byte {
 	if c := body.Condemn; c != nil {
 		e.entry(kindCondemn, func(p []byte) []byte { return appendNames(appendNames(p, c.Packs), c.Fenced) })
 	}
+	for i := range body.Holds {
+		e.entry(kindHold, body.Holds[i].append)
+	}
+	for _, r := range body.Releases {
+		e.entry(kindRelease, func(p []byte) []byte { return wire.AppendBytes(wire.AppendBytes(p, r.Name), r.Reason) })
+	}
 	return e.out
+}
+
+func (h *Hold) append(p []byte) []byte {
+	for _, text := range []string{h.Name, h.Reason, h.Query} {
+		p = wire.AppendBytes(p, text)
+	}
+	p = wire.AppendUvarint(wire.AppendUvarint(p, h.Position), uint64(len(h.Mailboxes)))
+	for _, m := range h.Mailboxes {
+		p = wire.AppendBytes(p, m)
+	}
+	p = wire.AppendUvarint(p, uint64(len(h.Items)))
+	for _, group := range h.Items {
+		p = appendNames(wire.AppendBytes(p, group.Mailbox), group.IDs)
+	}
+	return p
+}
+
+func (h *Hold) read(p *wire.Reader) {
+	h.Name, h.Reason, h.Query, h.Position = p.String(), p.String(), p.String(), p.Uvarint()
+	h.Mailboxes = make([]string, p.Count(1))
+	for i := range h.Mailboxes {
+		h.Mailboxes[i] = p.String()
+	}
+	h.Items = make([]HeldItems, p.Count(2))
+	for i := range h.Items {
+		h.Items[i] = HeldItems{Mailbox: p.String(), IDs: readNames(p)}
+	}
 }
 
 func (f *Forget) append(p []byte) []byte {
@@ -292,6 +346,12 @@ func (body *Body) decode(kind uint64, p *wire.Reader) error {
 			return fmt.Errorf("%w: two entries of kind %d", ErrDamaged, kind)
 		}
 		body.Condemn = &Condemn{Packs: readNames(p), Fenced: readNames(p)}
+	case kindHold:
+		var h Hold
+		h.read(p)
+		body.Holds = append(body.Holds, h)
+	case kindRelease:
+		body.Releases = append(body.Releases, Release{Name: p.String(), Reason: p.String()})
 	default:
 		if kind == 0 || kind > kindComplete {
 			return fmt.Errorf("%w: %d", ErrUnknownEntry, kind)

@@ -25,6 +25,13 @@ func normal(b *Body) *Body {
 	if c := b.Condemn; c != nil {
 		c.Packs, c.Fenced = append([][16]byte(nil), c.Packs...), append([][16]byte(nil), c.Fenced...)
 	}
+	for i := range b.Holds {
+		h := &b.Holds[i]
+		h.Mailboxes, h.Items = append([]string(nil), h.Mailboxes...), append([]HeldItems(nil), h.Items...)
+		for k := range h.Items {
+			h.Items[k].IDs = append([][16]byte(nil), h.Items[k].IDs...)
+		}
+	}
 	return b
 }
 
@@ -50,6 +57,8 @@ func TestBodies(t *testing.T) {
 	wantBack(t, &Body{Packs: sample().Packs, Condemn: &Condemn{Packs: [][16]byte{{1}, {2}}, Fenced: [][16]byte{{3}}},
 		Forgets: []Forget{{Mailbox: "a", Reason: "r", Versions: []VersionRef{{[16]byte{4}, 7}, {[16]byte{5}, 1 << 31}}, Snapshots: []uint32{1, 300}}, {Mailbox: "b"}}})
 	wantBack(t, &Body{Condemn: &Condemn{}})
+	wantBack(t, &Body{Holds: []Hold{{Name: "n", Reason: "r", Query: "q", Position: 1 << 40, Mailboxes: []string{"a", "b"},
+		Items: []HeldItems{{"a", [][16]byte{{1}, {2}}}, {Mailbox: "b"}}}, {Name: "m"}}, Releases: []Release{{"n", "over"}, {}}})
 	rounds := 500
 	if torture() {
 		rounds = 100_000
@@ -98,7 +107,20 @@ func (r *roller) body() *Body {
 	r.many(func() { b.Packs = append(b.Packs, Pack{r.id(), r.sum(), r.Int64(), r.sum(), int(r.Uint32())}) })
 	r.many(func() { b.Depends = append(b.Depends, r.id()) })
 	r.many(func() { b.Sections = append(b.Sections, r.section()) })
+	r.many(func() { b.Holds = append(b.Holds, r.hold()) })
+	r.many(func() { b.Releases = append(b.Releases, Release{r.text(), r.text()}) })
 	return b
+}
+
+func (r *roller) hold() Hold {
+	h := Hold{Name: r.text(), Reason: r.text(), Query: r.text(), Position: r.Uint64()}
+	r.many(func() { h.Mailboxes = append(h.Mailboxes, r.text()) })
+	r.many(func() {
+		group := HeldItems{Mailbox: r.text()}
+		r.many(func() { group.IDs = append(group.IDs, r.id()) })
+		h.Items = append(h.Items, group)
+	})
+	return h
 }
 
 func (r *roller) section() Section {
@@ -148,6 +170,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"two condemnations", append((&Body{Condemn: &Condemn{}}).Encode(), (&Body{Condemn: &Condemn{}}).Encode()...), ErrDamaged},
 		{"more versions forgotten than there is room", entry(kindForget, append(make([]byte, 2), 0xff, 0xff, 0xff, 0x7f)), ErrDamaged},
 		{"more packs condemned than there is room", entry(kindCondemn, []byte{0xff, 0xff, 0x7f}), ErrDamaged},
+		{"more held than there is room", entry(kindHold, append(make([]byte, 5), 0xff, 0xff, 0x7f)), ErrDamaged},
 		{"kind without payload", []byte{1}, ErrDamaged},
 	} {
 		_, err := DecodeBody(tt.body)
