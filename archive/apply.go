@@ -89,6 +89,7 @@ func (a *application) commit() error {
 	if err := a.batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
+	a.rows.clear()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.head, a.catalog.packs, a.dirty = a.rec.Head, a.packs, true

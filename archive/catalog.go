@@ -49,9 +49,10 @@ type catalog struct {
 	db     *pebble.DB
 	lock   io.Closer
 	ids    idMaker
-	deltas delta.Encoder // for apply, one at a time
-	dirty  bool          // something was applied since it was opened
-	failed chan error    // what the database could not do in the background
+	rows   *lru[chunkID, chunkRow] // as the catalog is now
+	deltas delta.Encoder           // for apply, one at a time
+	dirty  bool                    // something was applied since it was opened
+	failed chan error              // what the database could not do in the background
 
 	mu        sync.RWMutex
 	head      journal.Head
@@ -74,6 +75,9 @@ type mailboxState struct {
 	record  uint64 // the last one that says something of the mailbox, as far as this process saw it happen; not kept
 }
 
+// rowsHeld is how many chunks' places are kept in memory.
+const rowsHeld = 1 << 14
+
 // catalogOptions are where the catalog lies and with which key its files are encrypted.
 type catalogOptions struct {
 	fs     vfs.FS
@@ -84,7 +88,7 @@ type catalogOptions struct {
 }
 
 func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
-	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key)}
+	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key), rows: newLRU[chunkID, chunkRow](rowsHeld)}
 	fs, err := newSecretFS(o.fs, o.key, o.random)
 	if err != nil {
 		return nil, err

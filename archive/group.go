@@ -16,7 +16,7 @@ import (
 
 const (
 	groupBytes = 32 << 20         // a group lands when it holds as much,
-	groupRows  = 8 << 20          // or as much in rows,
+	groupRows  = 4 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
 	maxBase    = 1 << 20          // bytes of a recipe that others are stored against
 	basesHeld  = 16 << 20         // bytes of such recipes kept in memory

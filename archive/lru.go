@@ -35,6 +35,15 @@ func (c *lru[K, V]) get(key K) (value V, ok bool) {
 	return e.Value.(*cached[K, V]).value, true
 }
 
+// clear forgets everything.
+func (c *lru[K, V]) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.order.Init()
+	clear(c.index)
+	c.size = 0
+}
+
 // put keeps a value of so many bytes, and forgets what was not used for longest. The newest stays, whatever its size.
 func (c *lru[K, V]) put(key K, value V, size int) {
 	c.mu.Lock()

@@ -21,7 +21,7 @@ import (
 // chunkBytes reads a chunk. The slice is shared: it must not be changed. That the bytes are those that were stored, their seal
 // says; that they are those that an item had, its digest.
 func (a *Archive) chunkBytes(ctx context.Context, id chunkID) ([]byte, error) {
-	c, err := a.cat.chunk(id)
+	c, err := a.cat.known(id)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (a *Archive) chunkBytes(ctx context.Context, id chunkID) ([]byte, error) {
 
 // whole reads a chunk that is no delta.
 func (a *Archive) whole(ctx context.Context, id chunkID) ([]byte, error) {
-	c, err := a.cat.chunk(id)
+	c, err := a.cat.known(id)
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +53,7 @@ func (a *Archive) whole(ctx context.Context, id chunkID) ([]byte, error) {
 
 // stored reads what a pack holds of a chunk.
 func (a *Archive) stored(ctx context.Context, id chunkID, c chunkRow) ([]byte, error) {
-	ref, err := a.cat.frameRow(c.pack, c.at.Frame)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := a.frame(ctx, ref)
+	plain, err := a.frame(ctx, frameKey{c.pack, c.at.Frame})
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +63,16 @@ func (a *Archive) stored(ctx context.Context, id chunkID, c chunkRow) ([]byte, e
 	return plain[c.at.Offset : c.at.Offset+c.at.Length], nil
 }
 
-func (a *Archive) frame(ctx context.Context, ref pack.FrameRef) ([]byte, error) {
-	key := frameKey{ref.Pack, ref.Ordinal}
+// frameKey names a frame by the number of its pack in the catalog.
+type frameKey struct{ pack, frame uint32 }
+
+func (a *Archive) frame(ctx context.Context, key frameKey) ([]byte, error) {
 	if plain, ok := a.frames.get(key); ok {
 		return plain, nil
+	}
+	ref, err := a.cat.frameRow(key.pack, key.frame)
+	if err != nil {
+		return nil, err
 	}
 	plain, err := a.packs.Frame(ctx, ref)
 	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, pack.ErrDamaged) {
@@ -207,27 +209,63 @@ func (b *blobReader) Read(p []byte) (int, error) {
 
 // step copies what one chunk has for the take that is next.
 func (b *blobReader) step(p []byte) (int, error) {
+	data, err := b.next()
+	if err != nil {
+		return 0, err
+	}
+	n := copy(p, data)
+	b.took(data[:n])
+	return n, nil
+}
+
+// WriteTo gives the blob without copying it first.
+func (b *blobReader) WriteTo(w io.Writer) (n int64, err error) {
+	for b.err == nil {
+		data, err := b.next()
+		if err != nil {
+			b.err = err
+			break
+		}
+		k, err := w.Write(data)
+		n += int64(k)
+		if err != nil {
+			return n, err
+		}
+		b.took(data)
+	}
+	if b.err == io.EOF {
+		return n, nil
+	}
+	return n, b.err
+}
+
+// next is what one chunk has for the take that is next.
+func (b *blobReader) next() ([]byte, error) {
 	t, left := b.at.current(b.recipe)
 	if t == nil {
-		return 0, b.end()
+		return nil, b.end()
 	}
 	st := &b.streams[t.stream]
 	if len(st.data) == 0 {
 		c := st.chunks[0] // the recipe was checked: there is one
 		data, err := b.a.chunkBytes(b.ctx, c.id)
 		if err != nil {
-			return 0, fmt.Errorf("item %s: %w", b.v.ID, err)
+			return nil, fmt.Errorf("item %s: %w", b.v.ID, err)
 		}
 		if uint32(len(data)) != c.length {
-			return 0, fmt.Errorf("item %s: %w: chunk %x has another length", b.v.ID, ErrDamaged, c.id)
+			return nil, fmt.Errorf("item %s: %w: chunk %x has another length", b.v.ID, ErrDamaged, c.id)
 		}
 		st.data, st.chunks = data, st.chunks[1:]
 	}
-	n := copy(p, st.data[:min(uint64(len(st.data)), left)])
-	b.digest.Write(p[:n])
-	st.data = st.data[n:]
-	b.at.advance(b.recipe, uint64(n))
-	return n, nil
+	return st.data[:min(uint64(len(st.data)), left)], nil
+}
+
+// took goes on behind what was handed out.
+func (b *blobReader) took(data []byte) {
+	b.digest.Write(data)
+	st := &b.streams[b.recipe.runs[b.at.run].takes[b.at.take].stream]
+	st.data = st.data[len(data):]
+	b.at.advance(b.recipe, uint64(len(data)))
 }
 
 func (b *blobReader) end() error {
@@ -248,6 +286,18 @@ var errNowhere = fmt.Errorf("%w: the chunk is nowhere", ErrDamaged)
 
 // chunk tells where a chunk lies; errNowhere when no pack has it.
 func (c *catalog) chunk(id chunkID) (chunkRow, error) { return chunkIn(c.db, id) }
+
+// known is chunk for those who read the same chunks again and again.
+func (c *catalog) known(id chunkID) (chunkRow, error) {
+	if row, ok := c.rows.get(id); ok {
+		return row, nil
+	}
+	row, err := c.chunk(id)
+	if err == nil {
+		c.rows.put(id, row, 1)
+	}
+	return row, err
+}
 
 func chunkIn(db pebble.Reader, id chunkID) (chunkRow, error) {
 	var out chunkRow
@@ -326,10 +376,4 @@ func (c *catalog) packRow(n uint32) (pack.FrameRef, error) {
 		return ref, fmt.Errorf("%w: catalog: pack: %w", ErrDamaged, r.Err())
 	}
 	return ref, nil
-}
-
-// frameKey names a frame in the cache.
-type frameKey struct {
-	pack  pack.Name
-	frame uint32
 }
