@@ -127,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	}
 	key := ring.Root()
 	a := &Archive{opts: o, config: c, key: key, packs: pack.NewReader(o.Bucket, key), ids: newIDMaker(key),
-		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](8 << 20),
+		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](24 << 20),
 		pieces: sync.Pool{New: func() any { return &buffers{} }}}
 	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {
 		return nil, err

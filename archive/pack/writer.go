@@ -126,7 +126,7 @@ func (w *Writer) Add(c Chunk, data []byte) error {
 // ones; what is read with its neighbours in long ones.
 func frameTarget(c Class) int {
 	switch c {
-	case Small:
+	case Small, Deltas:
 		return 32 << 10
 	case Text:
 		return 64 << 10
