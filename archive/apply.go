@@ -43,6 +43,16 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
 		}
 	}
+	if b := rec.Body.Begin; b != nil {
+		if err := a.set(writerKey(b.Session), appendWriter(nil, writer{began: rec.Time})); err != nil {
+			return err
+		}
+	}
+	if c := rec.Body.Condemn; c != nil {
+		if err := a.condemn(ctx, c); err != nil {
+			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
+		}
+	}
 	for i := range rec.Body.Forgets {
 		if err := a.forget(&rec.Body.Forgets[i]); err != nil {
 			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
@@ -94,6 +104,9 @@ func (a *application) commit() error {
 	defer a.mu.Unlock()
 	a.head, a.catalog.packs, a.dirty = a.rec.Head, a.packs, true
 	a.holds = holdsAfter(a.holds, a.holdsNew)
+	if a.rec.Body.Condemn != nil {
+		a.catalog.condemned++
+	}
 	for name, st := range a.states {
 		for int(st.number) >= len(a.names) {
 			a.names = append(a.names, "")
@@ -120,7 +133,7 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 	if err := a.set(key32(keyPack, n), row); err != nil {
 		return err
 	}
-	if err := a.set(append([]byte{keyPackName}, p.Name[:]...), binary.BigEndian.AppendUint32(nil, n)); err != nil {
+	if err := a.set(packNameKey(p.Name), binary.BigEndian.AppendUint32(nil, n)); err != nil {
 		return err
 	}
 	for i, off := range t.FrameOffsets() {
@@ -131,10 +144,17 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 			return err
 		}
 	}
+	index := uint64(0)
 	return t.Places(func(ch pack.Chunk, at pack.Place) error {
 		row := wire.AppendUvarint(wire.AppendUvarint(nil, uint64(n)), uint64(at.Frame))
 		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(at.Offset)), uint64(at.Length))
+		row = wire.AppendUvarint(row, index)
+		index++
 		if ch.Base != (chunkID{}) {
+			// Others may be stored against it: what two machines stored at the same time stays whole.
+			if old, err := chunkIn(a.batch, ch.ID); err == nil && old.base == (chunkID{}) || err != nil && !errors.Is(err, errNowhere) {
+				return err
+			}
 			row = append(row, ch.Base[:]...)
 		}
 		if ch.Similar != (pack.Similar{}) {

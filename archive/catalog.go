@@ -36,11 +36,13 @@ const (
 	keyPack     = 'p' // pack number → name, salt, size
 	keyPackName = 'n' // pack name → pack number
 	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
-	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, id of the base if it is a delta
+	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, index in the pack, id of the base if it is a delta
 	keySimilar  = 'l' // mark → id of the chunk that is the base of those with the mark
 	keyHold     = 'h' // name of a hold → since when, reason, query, position, mailboxes
 	keyHeld     = 'i' // item id, name of a hold that names it → mailbox
 	keySummary  = 'y' // id of such a base → a summary of one of those
+	keyWriter   = 'b' // writing session → when it began, whether it is fenced
+	keyCondemn  = 'x' // name of a pack that was condemned → nothing
 )
 
 // catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted. Its files
@@ -60,6 +62,7 @@ type catalog struct {
 	names     []string // by number
 	packs     uint32   // packs numbered so far
 	holds     []*Hold  // by name; never changed, only replaced
+	condemned uint64   // records that condemned packs, applied since it was opened
 }
 
 // mailboxState is what is known of a mailbox, kept in memory for all of them.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/wire"
@@ -71,16 +72,43 @@ func (c *checker) chain(ctx context.Context) error {
 			}
 			c.damage(c.a.journalError(err))
 			c.broken = true
-			return c.a.cat.eachPack(ctx, c.name) // what the rest of the chain named, this machine's catalog may know
+			return c.a.cat.eachPack(ctx, func(_ uint32, p journal.Pack) { c.name(p) }) // what the rest of the chain named, this machine's catalog may know
 		}
 		c.report.Records++
-		c.last = rec.Head
-		for _, p := range rec.Body.Packs {
-			c.name(p)
-		}
+		c.record(rec)
 		c.progress(int64(c.report.Records), int64(c.a.Head()), "journal")
 	}
-	return nil
+	if c.last.Number <= c.a.Head() {
+		return nil
+	}
+	c.a.group.mu.Lock()
+	defer c.a.group.mu.Unlock()
+	return c.a.catchUp(ctx) // others appended: the catalog must know what the chain says
+}
+
+// record notes the packs that a record adds and those that it takes away.
+func (c *checker) record(rec *journal.Record) {
+	c.last = rec.Head
+	for _, p := range rec.Body.Packs {
+		c.name(p)
+	}
+	if cond := rec.Body.Condemn; cond != nil {
+		for _, name := range cond.Packs {
+			delete(c.packs, name)
+		}
+	}
+}
+
+// again reads the records that others appended meanwhile, and tells whether the archive still needs a pack.
+func (c *checker) again(ctx context.Context, name pack.Name) bool {
+	for rec, err := range c.a.journal.Follow(ctx, c.last) {
+		if err != nil {
+			break // it is damage, and the next check's
+		}
+		c.record(rec)
+	}
+	_, ok := c.packs[name]
+	return ok
 }
 
 // name notes a pack that the archive needs.
@@ -110,9 +138,14 @@ func (c *checker) present(ctx context.Context) error {
 		return err
 	}
 	for _, name := range c.order {
-		p := c.packs[name]
+		p, needed := c.packs[name]
 		size, ok := there[name]
+		if needed && !ok && !c.broken {
+			needed = c.again(ctx, name)
+		}
 		switch {
+		case !needed:
+			continue
 		case !ok:
 			c.damage(fmt.Errorf("%w: pack %x is missing", ErrDamaged, name))
 		case size != p.Size:
@@ -145,7 +178,9 @@ func (c *checker) contents(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			c.damage(err)
+			if !errors.Is(err, blob.ErrNotExist) || c.again(ctx, name) {
+				c.damage(err)
+			}
 		}
 		c.progress(int64(c.report.Packs), total, "packs")
 	}
@@ -160,7 +195,7 @@ func (c *checker) pack(ctx context.Context, name pack.Name, p journal.Pack) erro
 	if known := p.SHA256 != [32]byte{}; known && t.SHA256 != p.SHA256 { // the catalog does not keep it
 		return fmt.Errorf("%w: pack %x is not the one that the journal names", ErrDamaged, name)
 	}
-	if n, err := c.a.cat.chunksOf(name); err != nil || n != t.Chunks() {
+	if n, err := c.a.cat.chunksOf(name); (err != nil || n != t.Chunks()) && c.again(ctx, name) {
 		c.damage(errors.Join(err, fmt.Errorf("%w: the catalog was made when pack %x could not be read (`mailbrick rebuild --catalog` makes it anew)", ErrDamaged, name)))
 	}
 	c.report.Chunks += t.Chunks()
@@ -181,7 +216,7 @@ func (c *checker) items(ctx context.Context) error {
 	for n, name := range names {
 		err := c.a.cat.scan(ctx, key32(keyVersion, uint32(n)), func(key, value []byte) error {
 			r, err := c.a.cat.openRow(key, value)
-			if err != nil {
+			if err != nil || r.to <= r.from { // no snapshot ever shows it
 				return err
 			}
 			return c.item(ctx, name, r)
@@ -277,7 +312,10 @@ func (c *checker) chunksThere(ctx context.Context, v *journal.Version) error {
 		if err != nil {
 			return err
 		}
-		if _, ok := c.packs[ref.Pack]; !ok {
+		if _, ok := c.packs[ref.Pack]; ok {
+			continue
+		}
+		if _, err := c.a.opts.Bucket.Size(ctx, ref.Pack.Object()); err != nil { // one that was added meanwhile is there
 			return fmt.Errorf("%w: it lies in pack %x, which is missing", ErrDamaged, ref.Pack)
 		}
 	}

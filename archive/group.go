@@ -32,12 +32,16 @@ type group struct {
 	mu sync.Mutex // guards everything below
 
 	begun    bool // this process's "begin" record is in the journal
+	session  [16]byte
 	pack     *pack.Writer
 	tables   []*pack.Table
 	fresh    map[chunkID]struct{} // chunks of this group's packs
 	bases    *lru[pack.Similar, *baseRecipe]
 	deltas   delta.Encoder
-	depends  map[uint32]struct{} // packs of earlier records that rows of this group point into
+	depends  map[uint32]struct{}  // packs of earlier records that rows of this group point into
+	needs    map[chunkID]struct{} // the chunks in them
+	pruned   uint64               // catalog.condemned when bases and lost were looked up,
+	checked  uint64               // and all of needs
 	sections map[string]*section
 	order    []string
 	bytes    int64
@@ -72,8 +76,9 @@ func newGroup(a *Archive) *group {
 
 func (g *group) reset() {
 	g.tables, g.order, g.bytes, g.rows = nil, nil, 0, 0
-	g.fresh, g.depends, g.sections = map[chunkID]struct{}{}, map[uint32]struct{}{}, map[string]*section{}
-	g.since = time.Time{}
+	g.fresh, g.sections = map[chunkID]struct{}{}, map[string]*section{}
+	g.depends, g.needs = map[uint32]struct{}{}, map[chunkID]struct{}{}
+	g.since, g.checked = time.Time{}, g.a.cat.pruned()
 }
 
 // section is a session's part, made when first asked for.
@@ -121,8 +126,8 @@ func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encod
 			return g.add(ctx, c, data)
 		}
 		g.difference = g.deltas.Encode(g.difference[:0], base.data, data)
-		if len(g.difference) > len(data)-len(data)/4 {
-			return g.add(ctx, c, data)
+		if _, err := g.a.cat.chunk(id); err == nil || len(g.difference) > len(data)-len(data)/4 {
+			return g.add(ctx, c, data) // in place of one that is lost: that may be a base
 		}
 		if back, err := delta.Apply(base.data, g.difference, len(data)); err != nil || !bytes.Equal(back, data) {
 			return fmt.Errorf("a delta does not give what it was made from: %w", errors.Join(err, ErrDamaged))
@@ -137,15 +142,16 @@ func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encod
 
 // reference is a chunk that content points to. One that was there already has its row.
 type reference struct {
-	id    chunkID
-	row   chunkRow
-	known bool
+	id     chunkID
+	row    chunkRow
+	known  bool
+	pruned uint64 // catalog.condemned when it was looked up
 }
 
 // once calls store under the lock for a chunk that is neither in the group nor in the archive. Its error is the group's, unless
 // it is the caller's own end.
 func (g *group) once(ctx context.Context, id chunkID, store func(context.Context) error) (reference, error) {
-	ref := reference{id: id}
+	ref := reference{id: id, pruned: g.a.cat.pruned()}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := errors.Join(ctx.Err(), g.err); err != nil {
@@ -187,6 +193,10 @@ type baseRecipe struct {
 // base is the recipe against which those with a mark are stored; nil when there is none that can be read. One of this group's
 // own packs cannot be read before the group has landed: it is known as long as the cache has it.
 func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error) {
+	if n := g.a.cat.pruned(); n != g.pruned {
+		// What was looked up may be gone: bases, and which packs are lost.
+		g.pruned, g.lost, g.bases = n, nil, newLRU[pack.Similar, *baseRecipe](basesHeld)
+	}
 	if b, ok := g.bases.get(mark); ok {
 		return b, nil
 	}
@@ -235,12 +245,10 @@ func (a *Archive) lostPacks(ctx context.Context) (map[uint32]bool, error) {
 		return nil, err
 	}
 	lost := map[uint32]bool{}
-	n := uint32(0)
-	err = a.cat.eachPack(ctx, func(p journal.Pack) {
+	err = a.cat.eachPack(ctx, func(n uint32, p journal.Pack) {
 		if size, ok := there[p.Name]; !ok || size != p.Size {
 			lost[n] = true
 		}
-		n++
 	})
 	return lost, err
 }
@@ -289,7 +297,7 @@ func (g *group) openPack(ctx context.Context) error {
 		return err
 	}
 	var err error
-	g.pack, err = pack.Create(ctx, g.a.opts.Bucket, g.a.key, g.a.opts.Random)
+	g.pack, err = g.newPack(ctx)
 	return err
 }
 
@@ -315,7 +323,7 @@ func (g *group) begin(ctx context.Context) error {
 	if err := g.append(ctx, &journal.Body{Begin: b}, nil); err != nil {
 		return err
 	}
-	g.begun = true
+	g.begun, g.session = true, b.Session
 	return nil
 }
 
@@ -356,6 +364,9 @@ func (g *group) appendMade(ctx context.Context, tables []*pack.Table, made func(
 // undisturbed makes sure, before every attempt, that nobody wrote to a mailbox since its session looked: a section on top
 // of what it does not know would poison the journal.
 func (g *group) undisturbed(body *journal.Body) error {
+	if err := g.unfenced(); err != nil {
+		return err
+	}
 	for i := range body.Sections {
 		name := body.Sections[i].Mailbox
 		if st, _ := g.a.cat.state(name); st.record != g.sections[name].base {
@@ -383,11 +394,14 @@ func (g *group) land(ctx context.Context) error {
 			return g.fail(err)
 		}
 	}
-	body, err := g.body()
+	err := g.appendMade(ctx, g.tables, func() (*journal.Body, error) {
+		body, err := g.body()
+		if err != nil {
+			return nil, err
+		}
+		return body, g.undisturbed(body)
+	})
 	if err != nil {
-		return g.fail(err)
-	}
-	if err := g.append(ctx, body, g.tables); err != nil {
 		return g.fail(fmt.Errorf("commit: %w", err))
 	}
 	for _, name := range g.order {
@@ -451,21 +465,22 @@ func (g *group) sleep(ctx context.Context, old <-chan time.Time) int {
 }
 
 func (g *group) body() (*journal.Body, error) {
-	body := &journal.Body{}
-	for _, t := range g.tables {
-		body.Packs = append(body.Packs, journal.Pack{Name: t.Name, Salt: t.Salt, Size: t.Size, SHA256: t.SHA256, Chunks: t.Chunks()})
-	}
-	for n := range g.depends {
-		p, err := g.a.cat.packRow(n)
-		if err != nil {
-			return nil, err
-		}
-		body.Depends = append(body.Depends, p.Pack)
+	body := &journal.Body{Packs: packsOf(g.tables)}
+	var err error
+	if body.Depends, err = g.dependencies(); err != nil {
+		return nil, err
 	}
 	for _, name := range g.order {
 		body.Sections = append(body.Sections, g.sections[name].finish())
 	}
 	return body, nil
+}
+
+func packsOf(tables []*pack.Table) (packs []journal.Pack) {
+	for _, t := range tables {
+		packs = append(packs, journal.Pack{Name: t.Name, Salt: t.Salt, Size: t.Size, SHA256: t.SHA256, Chunks: t.Chunks()})
+	}
+	return packs
 }
 
 // finish gives the section as the journal keeps it, without the versions that were taken back.
@@ -507,7 +522,14 @@ func (g *group) dependOn(ref reference) error {
 	if !ref.known {
 		return g.depend(ref.id)
 	}
-	return g.dependRow(ref.row)
+	if ref.pruned != g.a.cat.pruned() {
+		err := g.depend(ref.id)
+		if errors.Is(err, errNowhere) {
+			err = fmt.Errorf("%w: chunk %x", ErrPruned, ref.id)
+		}
+		return err
+	}
+	return g.dependRow(ref.id, ref.row)
 }
 
 func (g *group) depend(id chunkID) error {
@@ -518,11 +540,16 @@ func (g *group) depend(id chunkID) error {
 	if err != nil {
 		return err
 	}
-	return g.dependRow(row)
+	return g.dependRow(id, row)
 }
 
 // dependRow notes the pack of a chunk and those of its base.
-func (g *group) dependRow(row chunkRow) error {
+func (g *group) dependRow(id chunkID, row chunkRow) error {
+	if _, ok := g.needs[id]; ok {
+		return nil
+	}
+	g.needs[id] = struct{}{}
+	g.rows += int64(len(id))
 	g.depends[row.pack] = struct{}{}
 	if row.base == (chunkID{}) {
 		return nil

@@ -121,6 +121,9 @@ func (a *Archive) references(ctx context.Context, v *journal.Version, g *group) 
 // caller that must not hand out wrong bytes reads to the end first. Memory does not grow with the blob.
 func (a *Archive) OpenBlob(ctx context.Context, v *Version) (io.ReadCloser, error) {
 	r, err := a.recipeOf(ctx, v.recipe)
+	if a.moved(ctx, err) {
+		r, err = a.recipeOf(ctx, v.recipe)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("item %s: %w", v.ID, err)
 	}
@@ -249,6 +252,9 @@ func (b *blobReader) next() ([]byte, error) {
 	if len(st.data) == 0 {
 		c := st.chunks[0] // the recipe was checked: there is one
 		data, err := b.a.chunkBytes(b.ctx, c.id)
+		if b.a.moved(b.ctx, err) {
+			data, err = b.a.chunkBytes(b.ctx, c.id)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("item %s: %w", b.v.ID, err)
 		}
@@ -277,9 +283,10 @@ func (b *blobReader) end() error {
 
 // chunkRow is what the catalog knows of a chunk.
 type chunkRow struct {
-	pack uint32
-	at   pack.Place
-	base chunkID // not zero: the pack holds the delta from this one
+	pack  uint32
+	at    pack.Place
+	index uint32  // in the pack
+	base  chunkID // not zero: the pack holds the delta from this one
 }
 
 var errNowhere = fmt.Errorf("%w: the chunk is nowhere", ErrDamaged)
@@ -311,6 +318,7 @@ func chunkIn(db pebble.Reader, id chunkID) (chunkRow, error) {
 	r := wire.NewReader(row)
 	out.pack = r.Uint32()
 	out.at = pack.Place{Frame: r.Uint32(), Offset: r.Uint32(), Length: r.Uint32()}
+	out.index = r.Uint32()
 	if r.More() {
 		out.base = chunkID(r.Fixed(len(chunkID{})))
 	}
@@ -329,6 +337,9 @@ func (c *catalog) frameRow(n, frame uint32) (pack.FrameRef, error) {
 	if err != nil {
 		return ref, err
 	}
+	if row == nil {
+		return ref, errCondemned
+	}
 	r := wire.NewReader(row)
 	ref.Ordinal, ref.Offset, ref.Sealed, ref.Plain = frame, int64(r.Uvarint()), r.Uint32(), r.Uint32()
 	if err := r.Done(); err != nil {
@@ -337,18 +348,18 @@ func (c *catalog) frameRow(n, frame uint32) (pack.FrameRef, error) {
 	return ref, nil
 }
 
-// eachPack visits the packs that the catalog knows.
-func (c *catalog) eachPack(ctx context.Context, visit func(journal.Pack)) error {
-	return c.scan(ctx, []byte{keyPack}, func(_, row []byte) error {
+// eachPack visits the packs that the catalog knows, in order of their numbers.
+func (c *catalog) eachPack(ctx context.Context, visit func(number uint32, p journal.Pack)) error {
+	return c.scan(ctx, []byte{keyPack}, func(key, row []byte) error {
 		r := wire.NewReader(row)
-		visit(journal.Pack{Name: pack.Name(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32())})
+		visit(binary.BigEndian.Uint32(key[1:]), journal.Pack{Name: pack.Name(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32())})
 		return r.Done()
 	})
 }
 
 // chunksOf is how many chunks of a pack the catalog knows.
 func (c *catalog) chunksOf(name pack.Name) (chunks int, err error) {
-	number, err := c.get(append([]byte{keyPackName}, name[:]...))
+	number, err := c.get(packNameKey(name))
 	if err != nil || len(number) != 4 {
 		return 0, err
 	}
@@ -369,6 +380,9 @@ func (c *catalog) packRow(n uint32) (pack.FrameRef, error) {
 	row, err := c.get(key32(keyPack, n))
 	if err != nil {
 		return ref, err
+	}
+	if row == nil {
+		return ref, errCondemned
 	}
 	r := wire.NewReader(row)
 	ref.Pack, ref.Salt = pack.Name(r.Fixed(16)), [32]byte(r.Fixed(32))

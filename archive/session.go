@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
 )
 
@@ -274,6 +275,9 @@ func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([
 // dependVersion notes the packs of everything that a version's recipe names.
 func (g *group) dependVersion(a *Archive, v *journal.Version) error {
 	refs, err := a.references(context.Background(), v, g)
+	if errors.Is(err, blob.ErrNotExist) && a.catchUp(context.Background()) == nil { // its pack may have been pruned
+		refs, err = a.references(context.Background(), v, g)
+	}
 	if err != nil {
 		return err
 	}

@@ -49,8 +49,10 @@
 //	10 complete varint: the section's snapshot is complete and from now on visible (0)
 //	11 forget   bytes mailbox · bytes reason · varint count, for each 16 bytes id · varint the version's snapshot ordinal ·
 //	            varint count, for each varint snapshot ordinal: versions and snapshots that are no longer of the history
-//	12 condemn  varint count, for each 16 bytes name of a pack · varint count, for each 16 bytes session: packs that are removed,
-//	            and sessions that append no more; what is still needed of the packs lies in those that the record names itself
+//	12 condemn  varint count, for each 16 bytes name of a pack · varint count, for each 16 bytes session · varint count, for each
+//	            16 bytes name of a pack · bytes bits: packs that are removed, what is still needed of them lies in those that the
+//	            record names itself; sessions that append no more; of packs that stay the chunks that are garbage, for chunk n
+//	            bit n mod 8, the lowest first, of byte n/8: nothing new may point to them
 //	13 hold     bytes name · bytes reason · bytes query · varint position · varint count, for each bytes mailbox · varint count, for
 //	            each bytes mailbox, varint count, for each 16 bytes id: items that the hold names; of a hold of that name the
 //	            items stay and all else is as here

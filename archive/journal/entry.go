@@ -93,6 +93,14 @@ type Forget struct {
 type Condemn struct {
 	Packs  [][16]byte
 	Fenced [][16]byte // sessions
+	Buried []Buried
+}
+
+// Buried are the chunks of a pack that are garbage: the pack stays, and nothing new may point to them. Bit n%8 of byte n/8 stands
+// for chunk n.
+type Buried struct {
+	Pack   [16]byte
+	Chunks []byte
 }
 
 // Hold sets a hold, or adds to the one of that name.
@@ -151,7 +159,7 @@ func (body *Body) Encode() []byte {
 		e.entry(kindForget, body.Forgets[i].append)
 	}
 	if c := body.Condemn; c != nil {
-		e.entry(kindCondemn, func(p []byte) []byte { return appendNames(appendNames(p, c.Packs), c.Fenced) })
+		e.entry(kindCondemn, c.append)
 	}
 	for i := range body.Holds {
 		e.entry(kindHold, body.Holds[i].append)
@@ -211,6 +219,23 @@ func (f *Forget) read(p *wire.Reader) {
 	f.Snapshots = make([]uint32, p.Count(1))
 	for i := range f.Snapshots {
 		f.Snapshots[i] = p.Uint32()
+	}
+}
+
+func (c *Condemn) append(p []byte) []byte {
+	p = appendNames(appendNames(p, c.Packs), c.Fenced)
+	p = wire.AppendUvarint(p, uint64(len(c.Buried)))
+	for _, b := range c.Buried {
+		p = wire.AppendBytes(append(p, b.Pack[:]...), b.Chunks)
+	}
+	return p
+}
+
+func (c *Condemn) read(p *wire.Reader) {
+	c.Packs, c.Fenced = readNames(p), readNames(p)
+	c.Buried = make([]Buried, p.Count(17))
+	for i := range c.Buried {
+		c.Buried[i] = Buried{Pack: [16]byte(p.Fixed(16)), Chunks: p.Bytes()}
 	}
 }
 
@@ -345,7 +370,8 @@ func (body *Body) decode(kind uint64, p *wire.Reader) error {
 		if body.Condemn != nil {
 			return fmt.Errorf("%w: two entries of kind %d", ErrDamaged, kind)
 		}
-		body.Condemn = &Condemn{Packs: readNames(p), Fenced: readNames(p)}
+		body.Condemn = &Condemn{}
+		body.Condemn.read(p)
 	case kindHold:
 		var h Hold
 		h.read(p)

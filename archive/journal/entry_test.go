@@ -24,6 +24,7 @@ func normal(b *Body) *Body {
 	}
 	if c := b.Condemn; c != nil {
 		c.Packs, c.Fenced = append([][16]byte(nil), c.Packs...), append([][16]byte(nil), c.Fenced...)
+		c.Buried = append([]Buried(nil), c.Buried...)
 	}
 	for i := range b.Holds {
 		h := &b.Holds[i]
@@ -54,7 +55,7 @@ func TestBodies(t *testing.T) {
 	t.Parallel()
 	wantBack(t, &Body{})
 	wantBack(t, sample())
-	wantBack(t, &Body{Packs: sample().Packs, Condemn: &Condemn{Packs: [][16]byte{{1}, {2}}, Fenced: [][16]byte{{3}}},
+	wantBack(t, &Body{Packs: sample().Packs, Condemn: &Condemn{Packs: [][16]byte{{1}, {2}}, Fenced: [][16]byte{{3}}, Buried: []Buried{{[16]byte{9}, []byte{1, 2}}}},
 		Forgets: []Forget{{Mailbox: "a", Reason: "r", Versions: []VersionRef{{[16]byte{4}, 7}, {[16]byte{5}, 1 << 31}}, Snapshots: []uint32{1, 300}}, {Mailbox: "b"}}})
 	wantBack(t, &Body{Condemn: &Condemn{}})
 	wantBack(t, &Body{Holds: []Hold{{Name: "n", Reason: "r", Query: "q", Position: 1 << 40, Mailboxes: []string{"a", "b"},

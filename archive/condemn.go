@@ -1,0 +1,248 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"mailbrick/archive/blob"
+	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
+	"mailbrick/archive/wire"
+)
+
+// ErrPruned says that what was to be committed rests on something that was pruned meanwhile. Nothing is damaged: the next run
+// stores it again.
+var ErrPruned = errors.New("it was pruned meanwhile")
+
+// errCondemned says that the catalog knew a pack and does so no more.
+var errCondemned = fmt.Errorf("%w: its pack was pruned", ErrDamaged)
+
+func packNameKey(name pack.Name) []byte { return append([]byte{keyPackName}, name[:]...) }
+func condemnKey(name pack.Name) []byte  { return append([]byte{keyCondemn}, name[:]...) }
+func writerKey(session [16]byte) []byte { return append([]byte{keyWriter}, session[:]...) }
+
+// writer is what is known of a session of a process that writes packs.
+type writer struct {
+	began  time.Time
+	fenced bool
+}
+
+func appendWriter(b []byte, w writer) []byte {
+	b = wire.AppendUvarint(b, uint64(max(0, w.began.UnixMilli())))
+	if w.fenced {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func openWriter(row []byte) (writer, error) {
+	r := wire.NewReader(row)
+	w := writer{began: time.UnixMilli(int64(r.Uvarint())).UTC(), fenced: r.Byte() == 1}
+	if err := r.Done(); err != nil {
+		return w, fmt.Errorf("%w: catalog: writer: %w", ErrDamaged, err)
+	}
+	return w, nil
+}
+
+// sessionBytes are how many bytes at the end of a pack's name are the beginning of the writing session's.
+const sessionBytes = 4
+
+// newPack begins a pack whose name tells its session, so that one that nobody names is known to be of a run that was broken off.
+func (g *group) newPack(ctx context.Context) (*pack.Writer, error) {
+	random := g.a.opts.Random
+	name := io.MultiReader(io.LimitReader(random, int64(len(pack.Name{})-sessionBytes)), bytes.NewReader(g.session[:sessionBytes]), random)
+	return pack.Create(ctx, g.a.opts.Bucket, g.a.key, name)
+}
+
+// condemn takes packs out of the catalog, and the chunks that lie in no other. Those that are needed lie in packs of the same
+// record: their rows are in the batch.
+func (a *application) condemn(ctx context.Context, c *journal.Condemn) error {
+	gone := graves{}
+	for _, b := range c.Buried {
+		if err := gone.bury(a, &b); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Packs {
+		if err := a.condemnPack(name, gone); err != nil {
+			return err
+		}
+	}
+	for _, session := range c.Fenced {
+		row, err := getFrom(a.batch, writerKey(session))
+		if err != nil {
+			return err
+		}
+		var w writer
+		if row != nil {
+			if w, err = openWriter(row); err != nil {
+				return err
+			}
+		}
+		w.fenced = true
+		if err := a.set(writerKey(session), appendWriter(nil, w)); err != nil {
+			return err
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return a.sweep(ctx, gone)
+}
+
+// graves are the chunks that go: by number of their pack a bit for each, or nil for all of them.
+type graves map[uint32]bits
+
+func (g graves) bury(a *application, b *journal.Buried) error {
+	number, err := getFrom(a.batch, packNameKey(b.Pack))
+	if err == nil && len(number) == 4 {
+		g[binary.BigEndian.Uint32(number)] = append(bits{}, b.Chunks...)
+	}
+	return err
+}
+
+func (g graves) holds(row []byte) bool {
+	r := wire.NewReader(row)
+	dead, ok := g[r.Uint32()]
+	if !ok || dead == nil {
+		return ok
+	}
+	r.Uvarint()
+	r.Uvarint()
+	r.Uvarint()
+	return dead.has(r.Uint32())
+}
+
+func (a *application) condemnPack(name pack.Name, gone graves) error {
+	if err := a.set(condemnKey(name), nil); err != nil {
+		return err
+	}
+	number, err := getFrom(a.batch, packNameKey(name))
+	if err != nil || len(number) != 4 {
+		return err
+	}
+	n := binary.BigEndian.Uint32(number)
+	gone[n] = nil
+	frames := key32(keyFrame, n)
+	err = errors.Join(a.batch.Delete(packNameKey(name), nil), a.batch.Delete(key32(keyPack, n), nil),
+		a.batch.DeleteRange(frames, after(frames), nil))
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	return nil
+}
+
+// sweepBatch is how many rows go at once.
+const sweepBatch = 1 << 16
+
+// sweep takes away the rows of chunks that lie in packs that are gone. It does so before the record's own batch, and in pieces:
+// nothing needs these rows any more, and after a crash the record is applied again.
+func (a *application) sweep(ctx context.Context, gone graves) error {
+	it, err := a.batch.NewIter(&pebble.IterOptions{LowerBound: []byte{keyChunk}, UpperBound: []byte{keyChunk + 1}})
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	defer it.Close()
+	rows := a.db.NewBatch()
+	defer func() { rows.Close() }()
+	for ok := it.First(); ok; ok = it.Next() {
+		if !gone.holds(it.Value()) {
+			continue
+		}
+		if err := errors.Join(ctx.Err(), rows.Delete(it.Key(), nil)); err != nil {
+			return fmt.Errorf("catalog: %w", err)
+		}
+		if rows.Count() >= sweepBatch {
+			if err := rows.Commit(pebble.NoSync); err != nil {
+				return fmt.Errorf("catalog: %w", err)
+			}
+			rows = a.db.NewBatch()
+		}
+	}
+	if err := errors.Join(it.Error(), rows.Commit(pebble.NoSync)); err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	return nil
+}
+
+// pruned counts the records that condemned packs.
+func (c *catalog) pruned() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.condemned
+}
+
+func (c *catalog) has(key []byte) (bool, error) {
+	row, err := c.get(key)
+	return row != nil, err
+}
+
+// unfenced makes sure that nobody took this process for one that was broken off, and its packs away.
+func (g *group) unfenced() error {
+	if !g.begun {
+		return nil
+	}
+	row, err := g.a.cat.get(writerKey(g.session))
+	if err != nil || row == nil {
+		return err
+	}
+	if w, err := openWriter(row); err != nil || !w.fenced {
+		return err
+	}
+	return fmt.Errorf("%w: another process took this one for broken off", ErrPruned)
+}
+
+// dependencies names the packs of earlier records that the group points into. When something was pruned since, all chunks are
+// looked up again: they were moved, or they were garbage when this group found them.
+func (g *group) dependencies() ([][16]byte, error) {
+	if n := g.a.cat.pruned(); n != g.checked {
+		if err := g.dependAgain(); err != nil {
+			return nil, err
+		}
+		g.checked = n
+	}
+	var names [][16]byte
+	for n := range g.depends {
+		p, err := g.a.cat.packRow(n)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, p.Pack)
+	}
+	return names, nil
+}
+
+func (g *group) dependAgain() error {
+	clear(g.depends)
+	for id := range g.needs {
+		row, err := g.a.cat.chunk(id)
+		if errors.Is(err, errNowhere) {
+			return fmt.Errorf("%w: chunk %x", ErrPruned, id)
+		}
+		if err != nil {
+			return err
+		}
+		g.depends[row.pack] = struct{}{}
+	}
+	return nil
+}
+
+// moved tells, after something could not be read, that it may be now: its pack was pruned, and the catalog knows where its
+// chunks are.
+func (a *Archive) moved(ctx context.Context, err error) bool {
+	if err == nil || !errors.Is(err, blob.ErrNotExist) && !errors.Is(err, errCondemned) {
+		return false
+	}
+	a.group.mu.Lock()
+	defer a.group.mu.Unlock()
+	err = a.catchUp(ctx)
+	a.cat.rows.clear() // one that was read before may have come in after
+	return err == nil
+}

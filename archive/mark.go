@@ -1,0 +1,287 @@
+package archive
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mailbrick/archive/delta"
+	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
+	"mailbrick/archive/wire"
+)
+
+// marker finds out which chunks are alive: those that versions need. Its memory grows with packs, two bits for each chunk.
+type marker struct {
+	a     *Archive
+	packs map[uint32]*packMarks // by number
+	order []*packMarks
+	anew  func(*packMarks) // called when a chunk is found alive that was not; may be nil
+
+	missing int // chunks that versions need and no pack has
+}
+
+// packMarks are what is known of a pack's chunks, by their index in it.
+type packMarks struct {
+	journal.Pack
+	number  uint32
+	lost    bool // not in the bucket
+	live    bits
+	recipes bits // of those, recipes that were not read yet
+	deltas  bits // of those, not whole
+
+	alive int64 // bytes of the pack that are needed, table and seals included
+	gone  bool  // it is condemned
+}
+
+func (p *packMarks) garbage() int64 { return p.Size - p.alive }
+
+// deltasHeld is how many bytes of deltas wait for their bases, so that each frame of bases is read once for many.
+const deltasHeld = 32 << 20
+
+// newMarker knows the packs of now. What is added later is no candidate, and not marked.
+func (a *Archive) newMarker(ctx context.Context, there map[pack.Name]int64) (*marker, error) {
+	m := &marker{a: a, packs: map[uint32]*packMarks{}}
+	err := a.cat.eachPack(ctx, func(n uint32, p journal.Pack) {
+		size, ok := there[p.Name]
+		pm := &packMarks{Pack: p, number: n, lost: !ok || size != p.Size,
+			live: newBits(p.Chunks), recipes: newBits(p.Chunks), deltas: newBits(p.Chunks)}
+		m.packs[n] = pm
+		m.order = append(m.order, pm)
+	})
+	return m, err
+}
+
+// mark marks what all versions need, those of snapshots that are not complete yet included.
+func (m *marker) mark(ctx context.Context, progress func(done, total int64, what string)) error {
+	items := int64(0)
+	err := m.a.cat.scan(ctx, []byte{keyVersion}, func(key, value []byte) error {
+		id, shown, err := recipeIn(value, binary.BigEndian.Uint32(key[len(key)-4:]))
+		if err != nil || !shown {
+			return err
+		}
+		items++
+		progress(items, 0, "versions")
+		return m.recipe(id)
+	})
+	if err != nil {
+		return err
+	}
+	for i, pm := range m.order {
+		if err := m.readRecipes(ctx, pm); err != nil {
+			return err
+		}
+		progress(int64(i+1), int64(len(m.order)), "packs marked")
+	}
+	return nil
+}
+
+// recipeIn is the recipe that a version's row names, and whether any snapshot shows the version or will.
+func recipeIn(value []byte, from uint32) (id chunkID, shown bool, err error) {
+	r := wire.NewReader(value)
+	shown = r.Uint32() > from
+	var v journal.Version
+	if err := errors.Join(v.Read(r), r.Err()); err != nil {
+		return id, shown, fmt.Errorf("%w: catalog: version: %w", ErrDamaged, err)
+	}
+	return v.Recipe, shown, nil
+}
+
+// recipe marks a recipe and the one that it is the difference from; what they name follows when they are read.
+func (m *marker) recipe(id chunkID) error {
+	row, err := m.a.cat.chunk(id)
+	if err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	pm := m.packs[row.pack]
+	if !m.place(row) {
+		return nil
+	}
+	pm.recipes.set(row.index)
+	if row.base == (chunkID{}) {
+		return nil
+	}
+	pm.deltas.set(row.index)
+	base, err := m.a.cat.chunk(row.base)
+	if err != nil {
+		return fmt.Errorf("base of a recipe: %w", err)
+	}
+	m.place(base)
+	return nil
+}
+
+// place marks a chunk by where it lies, and tells whether that is news. Of packs that are newer than the marker it knows nothing.
+func (m *marker) place(row chunkRow) bool {
+	pm := m.packs[row.pack]
+	if pm == nil || !pm.live.set(row.index) {
+		return false
+	}
+	if m.anew != nil {
+		m.anew(pm)
+	}
+	return true
+}
+
+// chunk marks what a recipe names. What is nowhere is lost already, and Check says so.
+func (m *marker) chunk(id chunkID) error {
+	row, err := m.a.cat.chunk(id)
+	if errors.Is(err, errNowhere) {
+		m.missing++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.place(row)
+	return nil
+}
+
+func (m *marker) names(data []byte, known map[chunkID]struct{}) error {
+	r, err := decodeRecipe(data)
+	if errors.Is(err, errRecipe) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range r.streams {
+		for _, c := range r.streams[i].chunks {
+			if _, ok := known[c.id]; ok {
+				continue
+			}
+			if err := m.chunk(c.id); err != nil {
+				return err
+			}
+			if known != nil {
+				known[c.id] = struct{}{}
+			}
+		}
+	}
+	return nil
+}
+
+// waiting is a recipe that was read as a delta, with the place of its base.
+type waiting struct {
+	base chunkRow
+	data []byte
+}
+
+// readRecipes reads a pack's recipes, each frame once, and marks what they name.
+func (m *marker) readRecipes(ctx context.Context, pm *packMarks) error {
+	if !pm.recipes.any(0, uint32(pm.Chunks)) {
+		return nil
+	}
+	if pm.lost {
+		return fmt.Errorf("%w: pack %x is missing: what its items need cannot be told", ErrDamaged, pm.Name)
+	}
+	t, err := m.a.packs.Table(ctx, pm.Name)
+	if err != nil {
+		return m.a.journalError(err)
+	}
+	var held []waiting
+	size := 0
+	err = eachFrame(ctx, m.a.packs, t, pm.recipes, func(n uint32, c *pack.Chunk, data []byte) error {
+		if !pm.deltas.has(n) {
+			return m.names(data, nil)
+		}
+		base, err := m.a.cat.chunk(c.Base)
+		if err != nil {
+			return err
+		}
+		held = append(held, waiting{base, bytes.Clone(data)})
+		if size += len(data); size < deltasHeld {
+			return nil
+		}
+		err = m.applied(ctx, held)
+		held, size = held[:0], 0
+		return err
+	})
+	if err == nil {
+		err = m.applied(ctx, held)
+	}
+	pm.recipes, pm.deltas = nil, nil
+	return err
+}
+
+// applied marks what recipes name that wait for their bases, in the order in which these lie.
+func (m *marker) applied(ctx context.Context, held []waiting) error {
+	slices.SortFunc(held, func(x, y waiting) int {
+		return cmp.Or(cmp.Compare(x.base.pack, y.base.pack), cmp.Compare(x.base.index, y.base.index))
+	})
+	known := map[chunkID]struct{}{} // copies name what their base names
+	for i, w := range held {
+		if i > 0 && held[i-1].base != w.base {
+			clear(known)
+		}
+		base, err := m.a.stored(ctx, chunkID{}, w.base)
+		if err != nil {
+			return err
+		}
+		data, err := delta.Apply(base, w.data, maxRef)
+		if err != nil {
+			return fmt.Errorf("%w: recipe: %w", ErrDamaged, err)
+		}
+		if err := m.names(data, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachFrame reads the frames of a pack that hold a wanted chunk, and visits these chunks. What is visited is valid during the
+// call only.
+func eachFrame(ctx context.Context, packs *pack.Reader, t *pack.Table, wanted bits, visit func(n uint32, c *pack.Chunk, data []byte) error) error {
+	offsets := t.FrameOffsets()
+	n := uint32(0)
+	for i := range t.Frames {
+		f := &t.Frames[i]
+		first := n
+		n += uint32(len(f.Chunks))
+		if !wanted.any(first, n) {
+			continue
+		}
+		plain, err := packs.Frame(ctx, pack.FrameRef{Pack: t.Name, Salt: t.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain})
+		if err != nil {
+			return err
+		}
+		for k := range f.Chunks {
+			c := &f.Chunks[k]
+			if wanted.has(first + uint32(k)) {
+				if err := visit(first+uint32(k), c, plain[:c.Length]); err != nil {
+					return err
+				}
+			}
+			plain = plain[c.Length:]
+		}
+	}
+	return ctx.Err()
+}
+
+// version marks what one version needs, at once.
+func (m *marker) version(ctx context.Context, v *journal.Version) error {
+	refs, err := m.a.references(ctx, v, &group{})
+	if err != nil {
+		return err
+	}
+	for _, id := range refs {
+		row, err := m.a.cat.chunk(id)
+		if errors.Is(err, errNowhere) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		m.place(row)
+		if row.base == (chunkID{}) {
+			continue
+		}
+		if err := m.chunk(row.base); err != nil {
+			return err
+		}
+	}
+	return nil
+}

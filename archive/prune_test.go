@@ -1,0 +1,113 @@
+package archive
+
+import (
+	"fmt"
+	"testing"
+)
+
+// forgetAll forgets all versions of a mailbox, those of the latest snapshot too.
+func (w *world) forgetAll(t testing.TB, mailbox string) {
+	t.Helper()
+	f := Forget{Reason: "test", Living: true}
+	for v, err := range w.allVersions(t, mailbox) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Versions = append(f.Versions, VersionRef{mailbox, v.ID, v.From})
+	}
+	if _, err := w.Forget(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allVersions are the versions of a mailbox that any snapshot shows.
+func (w *world) allVersions(t testing.TB, mailbox string) func(func(*Version, error) bool) {
+	return func(yield func(*Version, error) bool) {
+		seen := map[string]bool{}
+		for _, s := range w.snapshots(t, mailbox) {
+			for v, err := range w.Versions(t.Context(), s) {
+				if err == nil {
+					key := fmt.Sprint(v.ID, v.From)
+					if seen[key] {
+						continue
+					}
+					seen[key] = true
+				}
+				if !yield(v, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (w *world) prune(t testing.TB, o PruneOptions) PruneReport {
+	t.Helper()
+	r, err := w.Prune(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, m := range []string{"a", "b", "c"} {
+		w.run(t, m, func(s *Session) {
+			for n := range 40 {
+				if err := put1(t.Context(), s, Item{ItemID: fmt.Sprint(n), Similar: []byte(fmt.Sprint("mark", n%3))}, append(blobOf(n), m...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.copies(t, s, m, 20)
+		})
+	}
+	if r := w.prune(t, PruneOptions{}); r.Garbage != 0 || r.Removed != 0 || r.Position != 0 {
+		t.Fatalf("pruned what is alive: %+v", r)
+	}
+	before := w.shas(t, "b")
+	w.forgetAll(t, "a")
+	w.forgetAll(t, "c")
+	plan, err := w.PlanPrune(t.Context(), PruneOptions{})
+	if err != nil || plan.Garbage == 0 || plan.Rewrite+plan.Delete == 0 {
+		t.Fatalf("plan %+v, %v", plan, err)
+	}
+	r := w.prune(t, PruneOptions{})
+	if r.Removed != plan.Rewrite+plan.Delete || r.RemovedBytes <= r.AddedBytes || r.Position != w.Head() {
+		t.Fatalf("pruned %+v, planned %+v", r, plan)
+	}
+	t.Logf("%+v", r)
+	for range 2 {
+		if got := w.shas(t, "b"); fmt.Sprint(got) != fmt.Sprint(before) {
+			t.Fatal("other items than before")
+		}
+		w.wantSound(t)
+		if again := w.prune(t, PruneOptions{}); again.Removed != 0 || float64(again.Garbage) > 0.05*float64(again.Bytes) {
+			t.Fatalf("pruned again %+v", again)
+		}
+		w.rebuild(t)
+	}
+	// What was pruned is stored again when it comes again.
+	w.run(t, "d", func(s *Session) {
+		for n := range 40 {
+			if err := put1(t.Context(), s, Item{ItemID: fmt.Sprint(n), Similar: []byte(fmt.Sprint("mark", n%3))}, append(blobOf(n), 'a')); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	w.shas(t, "d")
+	w.wantSound(t)
+}
+
+// shas reads all items of a mailbox.
+func (w *world) shas(t testing.TB, mailbox string) (out []string) {
+	t.Helper()
+	for v, err := range w.allVersions(t, mailbox) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprintf("%s %x", v.ItemID, w.read(t, v)))
+	}
+	return out
+}
