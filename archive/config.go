@@ -148,9 +148,3 @@ func parseConfig(data []byte) (config, error) {
 	}
 	return c, nil
 }
-
-// NeedsPassphrase tells whether an archive is encrypted; it fails where there is none.
-func NeedsPassphrase(ctx context.Context, b blob.Bucket) (bool, error) {
-	c, err := readConfig(ctx, b)
-	return c.Encrypted, err
-}

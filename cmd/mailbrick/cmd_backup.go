@@ -99,7 +99,7 @@ type backupLine struct {
 
 func runBackup(ctx context.Context, o *backupOptions) (err error) {
 	defer func() { err = errors.Join(err, o.from.close()) }()
-	bucket, err := o.bucket()
+	bucket, err := o.bucket(ctx)
 	if err != nil {
 		return err
 	}
@@ -274,6 +274,9 @@ func (m *meter) begin(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Unwrap is the bucket inside, for who looks for what else it can do.
+func (m *meter) Unwrap() blob.Bucket { return m.Bucket }
 
 func (m *meter) add(n int64) {
 	m.mu.Lock()

@@ -83,12 +83,9 @@ func newRebuildCommand() *cli.Command {
 }
 
 func runRebuild(ctx context.Context, o *common, catalog, index bool) error {
-	bucket, err := o.bucket()
+	bucket, err := o.bucket(ctx)
 	if err != nil {
 		return err
-	}
-	if _, err := archive.NeedsPassphrase(ctx, bucket); err != nil {
-		return fmt.Errorf("%s: %w", o.archive, err) // nothing is deleted where there is no archive
 	}
 	return o.withOpened(ctx, bucket, catalog, func(a *archive.Archive) error {
 		if !index {

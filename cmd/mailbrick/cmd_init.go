@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,8 +16,8 @@ func newInitCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "init",
 		Usage:       "make an archive",
-		UsageText:   "mailbrick init --archive DIR [--password-file F]",
-		Description: "Makes an encrypted archive in an empty or new folder. Keep the password: without it nobody opens the archive.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
+		UsageText:   "mailbrick init --archive DIR|s3://BUCKET/PREFIX [--password-file F]",
+		Description: "Makes an encrypted archive in an empty or new folder, or in a bucket of an object store. Keep the password: without it nobody opens the archive.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
 		Flags: commonFlags(&cli.BoolFlag{Name: "insecure-no-encryption",
 			Usage: "make an archive that everybody who has its files can read"}),
 		Action: func(c *cli.Context) error { return runInit(c.Context, commonOf(c), c.Bool("insecure-no-encryption")) },
@@ -24,7 +25,7 @@ func newInitCommand() *cli.Command {
 }
 
 func runInit(ctx context.Context, o *common, insecure bool) error {
-	bucket, err := o.bucket()
+	bucket, err := o.bucket(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,9 @@ func runInit(ctx context.Context, o *common, insecure bool) error {
 	if err := archive.Init(ctx, opts); err != nil {
 		return fmt.Errorf("make archive %s: %w", o.archive, err)
 	}
+	if err := o.forget(); err != nil {
+		return err
+	}
 	if o.json {
 		return o.print(map[string]any{"archive": o.archive, "encrypted": !insecure})
 	}
@@ -49,6 +53,9 @@ func runInit(ctx context.Context, o *common, insecure bool) error {
 
 // vacant refuses a folder that holds anything: a bucket sees only what could be its own.
 func (o *common) vacant() error {
+	if strings.HasPrefix(o.archive, inStore) {
+		return nil // what is no object of ours cannot be in the way there
+	}
 	entries, err := os.ReadDir(o.archive)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:

@@ -90,22 +90,11 @@ func newKeyRotateCommand() *cli.Command {
 
 // withKeys opens the keys, which needs no catalog, and works beside a command that has the archive.
 func (o *common) withKeys(ctx context.Context, work func(k *archive.Keys) error) error {
-	bucket, err := o.bucket()
+	bucket, err := o.bucket(ctx)
 	if err != nil {
 		return err
 	}
-	encrypted, err := archive.NeedsPassphrase(ctx, bucket)
-	if err == nil && !encrypted {
-		err = archive.ErrNotEncrypted
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.archive, err)
-	}
-	opts := archive.Options{Bucket: bucket}
-	if err := o.secrets(ctx, &opts); err != nil {
-		return err
-	}
-	k, err := archive.OpenKeys(ctx, opts)
+	k, err := archive.OpenKeys(ctx, archive.Options{Bucket: bucket, Secrets: o.secrets})
 	if err != nil {
 		return fmt.Errorf("open archive %s: %w", o.archive, err)
 	}

@@ -18,17 +18,17 @@ import (
 
 	"mailbrick/archive"
 	"mailbrick/archive/blob"
-	"mailbrick/archive/blob/dir"
 	"mailbrick/index"
 )
 
 // common are the flags that every verb has.
 type common struct {
-	archive, passwordFile, identity string
-	wait                            time.Duration
-	json, quiet, verbose            bool
-	in                              io.Reader
-	out, talk                       io.Writer
+	archive, cache, passwordFile, identity string
+	local                                  string // folder of this machine's catalog and index; bucket sets it
+	wait                                   time.Duration
+	json, quiet, verbose                   bool
+	in                                     io.Reader
+	out, talk                              io.Writer
 }
 
 func talkFlags() []cli.Flag {
@@ -41,16 +41,17 @@ func talkFlags() []cli.Flag {
 
 func commonFlags(more ...cli.Flag) []cli.Flag {
 	flags := []cli.Flag{
-		&cli.StringFlag{Name: "archive", Aliases: []string{"a"}, EnvVars: []string{"MAILBRICK_ARCHIVE"}, Usage: "the archive's folder `DIR`"},
+		&cli.StringFlag{Name: "archive", Aliases: []string{"a"}, EnvVars: []string{"MAILBRICK_ARCHIVE"}, Usage: "the archive: a folder `DIR`, or s3://BUCKET/PREFIX"},
+		&cli.StringFlag{Name: "cache", EnvVars: []string{"MAILBRICK_CACHE"}, Usage: "keep catalog and index of an archive in s3:// below `DIR`, and not in the user's cache folder"},
 		&cli.StringFlag{Name: "password-file", EnvVars: []string{"MAILBRICK_PASSWORD_FILE"}, Usage: "read the archive's password from `FILE` (or set MAILBRICK_PASSWORD)"},
 		&cli.StringFlag{Name: "identity", EnvVars: []string{"MAILBRICK_IDENTITY"}, Usage: "open the archive with the identity in `FILE`: a host identity, a key of age or SSH (see key add)"},
-		&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for an archive in use"},
+		&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for an archive in use, and for a server that never answered"},
 	}
 	return append(append(flags, talkFlags()...), more...)
 }
 
 func commonOf(c *cli.Context) *common {
-	return &common{archive: c.String("archive"), passwordFile: c.String("password-file"), identity: c.String("identity"), wait: c.Duration("wait"),
+	return &common{archive: c.String("archive"), cache: c.String("cache"), passwordFile: c.String("password-file"), identity: c.String("identity"), wait: c.Duration("wait"),
 		json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 		in: c.App.Reader, out: c.App.Writer, talk: c.App.ErrWriter}
 }
@@ -75,16 +76,6 @@ func (o *common) print(v any) error {
 	}
 	_, err = fmt.Fprintf(o.out, "%s\n", line)
 	return err
-}
-
-func (o *common) bucket() (blob.Bucket, error) {
-	switch {
-	case o.archive == "":
-		return nil, usagef("no archive named: give --archive DIR or set MAILBRICK_ARCHIVE")
-	case strings.HasPrefix(o.archive, "s3://"):
-		return nil, usagef("archives in S3 are not supported yet: name a folder")
-	}
-	return dir.Open(o.archive)
 }
 
 // password reads the archive's password from a file, the environment or the terminal; confirm asks there twice.
@@ -172,18 +163,8 @@ func (o *common) ask(ctx context.Context, prompt, instead string) (string, error
 
 // open opens the archive; rebuild makes its catalog anew.
 func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*archive.Archive, error) {
-	encrypted, err := archive.NeedsPassphrase(ctx, bucket)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.archive, err)
-	}
-	opts := archive.Options{Bucket: bucket, Catalog: filepath.Join(o.archive, "catalog"), Wait: o.wait, Rebuild: rebuild,
-		Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }}
-	if encrypted {
-		if err := o.secrets(ctx, &opts); err != nil {
-			return nil, err
-		}
-	}
-	a, err := archive.Open(ctx, opts)
+	a, err := archive.Open(ctx, archive.Options{Bucket: bucket, Catalog: filepath.Join(o.local, "catalog"), Secrets: o.secrets, Wait: o.wait,
+		Rebuild: rebuild, Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }})
 	if err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", o.archive, err)
 	}
@@ -192,7 +173,7 @@ func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*a
 
 // withArchive opens the archive, does the work and closes it.
 func (o *common) withArchive(ctx context.Context, work func(a *archive.Archive) error) error {
-	bucket, err := o.bucket()
+	bucket, err := o.bucket(ctx)
 	if err != nil {
 		return err
 	}
@@ -208,7 +189,7 @@ func (o *common) withOpened(ctx context.Context, bucket blob.Bucket, rebuild boo
 	return work(a)
 }
 
-func (o *common) indexDir() string { return filepath.Join(o.archive, "index") }
+func (o *common) indexDir() string { return filepath.Join(o.local, "index") }
 
 // withIndex opens the index, brings it up to the archive's head, does the work and closes it.
 func (o *common) withIndex(ctx context.Context, a *archive.Archive, work func(x *index.Index) error) (err error) {

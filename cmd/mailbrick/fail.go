@@ -9,6 +9,7 @@ import (
 
 	"mailbrick/archive"
 	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/s3"
 	"mailbrick/archive/seal"
 	"mailbrick/fetch/ews"
 	"mailbrick/index"
@@ -41,9 +42,13 @@ type verdict struct {
 var verdicts = [...]verdict{
 	{errPartly, exitPartly, "run the same command again: it takes up what failed"},
 	{context.Canceled, exitFailed, "interrupted; what had come in is kept, and the next run goes on from there"},
+	{s3.ErrDenied, exitFailed, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; docs/operation.md lists the rights that they need"},
+	{s3.ErrNoBucket, exitNoArchive, "make the bucket with your store's tools, or name another with --archive; AWS_ENDPOINT_URL says which store"},
+	{s3.ErrUnavailable, exitFailed, "check the network and AWS_ENDPOINT_URL, and run the same command again; nothing that was committed is lost"},
+	{s3.ErrCondition, exitFailed, "two writers would destroy each other's work there: use a store that heeds it, as Amazon S3 does"},
 	{archive.ErrNoArchive, exitNoArchive, "make one with `mailbrick init`, or name another with --archive or MAILBRICK_ARCHIVE"},
-	{archive.ErrNotArchive, exitNoArchive, "name the folder of an archive with --archive or MAILBRICK_ARCHIVE"},
-	{archive.ErrExists, exitFailed, "an archive is made in an empty folder or a new one"},
+	{archive.ErrNotArchive, exitNoArchive, "name an archive with --archive or MAILBRICK_ARCHIVE"},
+	{archive.ErrExists, exitFailed, "an archive is made in an empty folder or a new one; in a bucket, under a prefix of its own"},
 	{archive.ErrInUse, exitInUse, "wait for the other process to end, or give --wait a longer time"},
 	{archive.ErrConflict, exitInUse, "another machine writes this mailbox; let one of them do it"},
 	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD, or a holder's key with --identity"},
