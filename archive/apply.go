@@ -38,6 +38,11 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 			return err
 		}
 	}
+	if w := rec.Body.Writer; w != nil {
+		if err := a.set(append([]byte{keySigner}, w.Key[:]...), []byte(w.Name)); err != nil {
+			return err
+		}
+	}
 	for i := range rec.Body.Sections {
 		if err := a.section(&rec.Body.Sections[i]); err != nil {
 			return fmt.Errorf("catalog: journal record %d: %w", rec.Number, err)
@@ -87,6 +92,7 @@ func (a *application) commit() error {
 	head = append(head, a.rec.Hash[:]...)
 	head = wire.AppendUvarint(head, uint64(a.rec.Time.UnixMilli()))
 	head = wire.AppendUvarint(head, uint64(a.packs))
+	head = wire.AppendUvarint(head, uint64(a.rec.Generation))
 	if err := a.set([]byte{keyMeta, 'h'}, head); err != nil {
 		return err
 	}
@@ -127,10 +133,7 @@ func (a *application) set(key, value []byte) error {
 func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 	n := a.packs
 	a.packs++
-	row := append(append([]byte(nil), p.Name[:]...), p.Salt[:]...)
-	row = wire.AppendUvarint(row, uint64(p.Size))
-	row = wire.AppendUvarint(row, uint64(t.Chunks()))
-	if err := a.set(key32(keyPack, n), row); err != nil {
+	if err := a.set(key32(keyPack, n), appendPackRow(nil, p, t.Chunks())); err != nil {
 		return err
 	}
 	if err := a.set(packNameKey(p.Name), binary.BigEndian.AppendUint32(nil, n)); err != nil {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -51,6 +52,9 @@ var (
 	// ErrNotFound says that there is no such mailbox, item or snapshot.
 	ErrNotFound = errors.New("not in the archive")
 
+	// ErrClock says that this machine's clock, or that of the last writer, is far off.
+	ErrClock = journal.ErrClock
+
 	errClosed = errors.New("archive is closed")
 )
 
@@ -66,6 +70,9 @@ type Options struct {
 	WorkFactor int             // scrypt's, for Init; 0 is seal's default
 	Clock      func() time.Time
 	Random     io.Reader
+
+	Machine  string // what this machine is called in the journal
+	AnyClock bool   // append to the journal though its last record's time and the clock are far apart (ErrClock)
 
 	Rebuild bool // make the catalog anew from the bucket; the one that is there stays until the new one is whole
 
@@ -106,7 +113,8 @@ func (o *Options) defaults() {
 type Archive struct {
 	opts    Options
 	config  config
-	key     seal.Key
+	key     seal.Key // the root
+	keys    *keyring
 	journal *journal.Journal
 	packs   *pack.Reader
 	cutter  *chunker.Chunker
@@ -115,6 +123,7 @@ type Archive struct {
 	frames  *lru[frameKey, []byte]
 	pieces  sync.Pool // of *buffers
 	group   *group
+	signer  func() (ed25519.PrivateKey, error) // this machine's key, read when first needed
 }
 
 // Open opens an archive and brings the catalog up to the journal's head. Of a bucket far away it asks what it can at once:
@@ -125,11 +134,11 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := ring.Root()
-	a := &Archive{opts: o, config: c, key: key, packs: pack.NewReader(o.Bucket, key), ids: newIDMaker(key),
+	key, keys := ring.Root(), o.keyring(ring, c.Encrypted)
+	a := &Archive{opts: o, config: c, key: key, keys: keys, packs: pack.NewReader(o.Bucket, keys), ids: newIDMaker(key),
 		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](24 << 20),
 		pieces: sync.Pool{New: func() any { return &buffers{} }}}
-	if a.journal, err = journal.Open(o.Bucket, key, journal.Options{Random: o.Random}); err != nil {
+	if a.journal, err = o.openJournal(keys); err != nil {
 		return nil, err
 	}
 	lock, err := a.lockCatalog(ctx)
@@ -145,6 +154,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		return nil, err
 	}
 	a.group = newGroup(a)
+	a.signer = sync.OnceValues(func() (ed25519.PrivateKey, error) { return a.opts.signerKey(key) })
 	if err := a.follow(ctx); err != nil {
 		return nil, errors.Join(err, a.cat.close())
 	}
@@ -265,6 +275,9 @@ func (a *Archive) follow(ctx context.Context) error {
 
 // stillThere makes sure that the bucket has the record that the catalog knows last.
 func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
+	if err := a.keys.need(ctx, head.Sealing()); err != nil {
+		return err
+	}
 	rec, err := a.journal.Read(ctx, head.Number)
 	if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
 		return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
@@ -272,17 +285,23 @@ func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
 	if errors.Is(err, blob.ErrNotExist) || err == nil && rec.Hash != head.Hash {
 		return fmt.Errorf("%w: record %d is missing or another one", ErrRollback, head.Number)
 	}
-	return a.journalError(err)
+	if err == nil {
+		err = a.keys.rotated(ctx, rec)
+	}
+	return journalError(err)
 }
 
 // catchUp applies the records behind the catalog's head.
 func (a *Archive) catchUp(ctx context.Context) error {
 	for rec, err := range a.journal.Follow(ctx, a.cat.headNow()) {
 		if err == nil {
+			err = a.keys.rotated(ctx, rec)
+		}
+		if err == nil {
 			err = a.cat.apply(ctx, rec, a.packs.Table)
 		}
 		if err != nil {
-			return a.journalError(err)
+			return journalError(err)
 		}
 	}
 	return nil
@@ -291,7 +310,7 @@ func (a *Archive) catchUp(ctx context.Context) error {
 // noGap makes sure, when a catalog was made anew, that the journal did not end where a record is missing: nothing else
 // would know of those behind it, and the next commit would fork the chain.
 func (a *Archive) noGap(ctx context.Context) error {
-	last, err := a.lastObject(ctx)
+	last, err := a.opts.lastObject(ctx)
 	if err != nil || last <= a.Head() {
 		return err
 	}
@@ -303,8 +322,8 @@ func (a *Archive) noGap(ctx context.Context) error {
 }
 
 // lastObject is the highest number of a record in the bucket.
-func (a *Archive) lastObject(ctx context.Context) (last uint64, err error) {
-	for info, err := range a.opts.Bucket.List(ctx, journal.Prefix) {
+func (o *Options) lastObject(ctx context.Context) (last uint64, err error) {
+	for info, err := range o.Bucket.List(ctx, journal.Prefix) {
 		if err != nil {
 			return last, fmt.Errorf("list the journal: %w", err)
 		}
@@ -315,13 +334,17 @@ func (a *Archive) lastObject(ctx context.Context) (last uint64, err error) {
 	return last, nil
 }
 
+func (o *Options) openJournal(keys journal.Keys) (*journal.Journal, error) {
+	return journal.Open(o.Bucket, keys, journal.Options{Random: o.Random, AnyClock: o.AnyClock})
+}
+
 func (a *Archive) hasJournal(ctx context.Context) bool {
 	_, err := a.opts.Bucket.Size(ctx, journal.Object(1))
 	return !errors.Is(err, blob.ErrNotExist)
 }
 
 // journalError sorts what the lower packages say into this package's words.
-func (a *Archive) journalError(err error) error {
+func journalError(err error) error {
 	switch {
 	case errors.Is(err, journal.ErrVersion), errors.Is(err, pack.ErrVersion), errors.Is(err, journal.ErrUnknownEntry):
 		return fmt.Errorf("%w: %w", ErrVersion, err)

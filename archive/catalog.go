@@ -23,23 +23,24 @@ import (
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 5
+const catalogVersion = 7
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (
-	keyMeta     = 'a' // version | head: number, hash, time
+	keyMeta     = 'a' // version | head: number, hash, time, packs so far, generation of the key
 	keyMailbox  = 'm' // mailbox number → state
 	keySnapshot = 's' // mailbox number, ordinal → snapshot
 	keyFolder   = 'f' // mailbox number, keyed hash of the folder id, from → to, folder
 	keyVersion  = 'v' // mailbox number, item id, from → to, version
 	keyCursor   = 'u' // mailbox number, keyed hash of the key → key, value
-	keyPack     = 'p' // pack number → name, salt, size
+	keyPack     = 'p' // pack number → name, salt, size, chunks, generation of the key
 	keyPackName = 'n' // pack name → pack number
 	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
 	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, index in the pack, id of the base if it is a delta
 	keySimilar  = 'l' // mark → id of the chunk that is the base of those with the mark
 	keyHold     = 'h' // name of a hold → since when, reason, query, position, mailboxes
 	keyHeld     = 'i' // item id, name of a hold that names it → mailbox
+	keySigner   = 'w' // public key of who signs records → what the machine is called
 	keySummary  = 'y' // id of such a base → a summary of one of those
 	keyWriter   = 'b' // writing session → when it began, whether it is fenced
 	keyCondemn  = 'x' // name of a pack that was condemned → nothing
@@ -183,7 +184,7 @@ func (c *catalog) loadMeta() error {
 	}
 	h := wire.NewReader(head)
 	c.head = journal.Head{Number: h.Uvarint(), Hash: [32]byte(h.Fixed(32)), Time: time.UnixMilli(int64(h.Uvarint())).UTC()}
-	c.packs = h.Uint32()
+	c.packs, c.head.Generation = h.Uint32(), h.Uint32()
 	return h.Done()
 }
 

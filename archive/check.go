@@ -30,7 +30,7 @@ type CheckOptions struct {
 // there. With ReadAll also every byte of every pack and every item, to its SHA-256. Damage goes into the report; the error is
 // for what kept Check from looking.
 func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
-	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}}
+	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}, writers: map[[32]byte]bool{}}
 	for _, step := range []func(context.Context) error{c.chain, c.gap, c.present, c.contents, c.items} {
 		if err := step(ctx); err != nil {
 			return c.report, err
@@ -40,13 +40,14 @@ func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, erro
 }
 
 type checker struct {
-	a      *Archive
-	o      CheckOptions
-	report *CheckReport
-	packs  map[pack.Name]journal.Pack
-	order  []pack.Name  // of packs, as the journal names them
-	last   journal.Head // of the chain
-	broken bool         // the chain does not read to its end
+	a       *Archive
+	o       CheckOptions
+	report  *CheckReport
+	packs   map[pack.Name]journal.Pack
+	order   []pack.Name       // of packs, as the journal names them
+	last    journal.Head      // of the chain
+	writers map[[32]byte]bool // announced so far
+	broken  bool              // the chain does not read to its end
 
 	toProve []*Version // items to read
 }
@@ -70,12 +71,12 @@ func (c *checker) chain(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			c.damage(c.a.journalError(err))
+			c.damage(journalError(err))
 			c.broken = true
 			return c.a.cat.eachPack(ctx, func(_ uint32, p journal.Pack) { c.name(p) }) // what the rest of the chain named, this machine's catalog may know
 		}
 		c.report.Records++
-		c.record(rec)
+		c.record(ctx, rec)
 		c.progress(int64(c.report.Records), int64(c.a.Head()), "journal")
 	}
 	if c.last.Number <= c.a.Head() {
@@ -87,8 +88,9 @@ func (c *checker) chain(ctx context.Context) error {
 }
 
 // record notes the packs that a record adds and those that it takes away.
-func (c *checker) record(rec *journal.Record) {
+func (c *checker) record(ctx context.Context, rec *journal.Record) {
 	c.last = rec.Head
+	c.signature(ctx, rec)
 	for _, p := range rec.Body.Packs {
 		c.name(p)
 	}
@@ -105,10 +107,23 @@ func (c *checker) again(ctx context.Context, name pack.Name) bool {
 		if err != nil {
 			break // it is damage, and the next check's
 		}
-		c.record(rec)
+		c.record(ctx, rec)
 	}
 	_, ok := c.packs[name]
 	return ok
+}
+
+// signature checks who signed a record, and what it says of the key.
+func (c *checker) signature(ctx context.Context, rec *journal.Record) {
+	if w := rec.Body.Writer; w != nil {
+		c.writers[w.Key] = true
+	}
+	if !c.writers[rec.Signer] {
+		c.damage(fmt.Errorf("%w: journal record %d is signed by %s, whom no record announces", ErrDamaged, rec.Number, Fingerprint(rec.Signer)))
+	}
+	if err := c.a.keys.rotated(ctx, rec); err != nil && ctx.Err() == nil {
+		c.damage(fmt.Errorf("%w: %w", ErrDamaged, err))
+	}
 }
 
 // name notes a pack that the archive needs.
@@ -121,7 +136,7 @@ func (c *checker) name(p journal.Pack) {
 
 // gap finds records that lie behind the chain's end.
 func (c *checker) gap(ctx context.Context) error {
-	last, err := c.a.lastObject(ctx)
+	last, err := c.a.opts.lastObject(ctx)
 	if err != nil {
 		return err
 	}
@@ -376,12 +391,10 @@ func (a *Archive) countVersions(ctx context.Context, s *Stats) error {
 
 func (a *Archive) countChunks(ctx context.Context, s *Stats) error {
 	err := a.cat.scan(ctx, []byte{keyPack}, func(_, value []byte) error {
-		r := wire.NewReader(value)
-		r.Fixed(48)
-		r.Uvarint()
+		p, err := readPackRow(value)
 		s.Packs++
-		s.Chunks += int(r.Uint32())
-		return r.Done()
+		s.Chunks += p.Chunks
+		return err
 	})
 	if err != nil {
 		return err

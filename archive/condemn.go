@@ -58,7 +58,7 @@ const sessionBytes = 4
 func (g *group) newPack(ctx context.Context) (*pack.Writer, error) {
 	random := g.a.opts.Random
 	name := io.MultiReader(io.LimitReader(random, int64(len(pack.Name{})-sessionBytes)), bytes.NewReader(g.session[:sessionBytes]), random)
-	return pack.Create(ctx, g.a.opts.Bucket, g.a.key, name)
+	return pack.Create(ctx, g.a.opts.Bucket, g.a.keys.sealing(g.a.cat.headNow()), name)
 }
 
 // condemn takes packs out of the catalog, and the chunks that lie in no other. Those that are needed lie in packs of the same

@@ -296,6 +296,9 @@ func (g *group) openPack(ctx context.Context) error {
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
+	if err := g.a.catchUp(ctx); err != nil { // the key may have been rotated
+		return err
+	}
 	var err error
 	g.pack, err = g.newPack(ctx)
 	return err
@@ -339,7 +342,7 @@ func (g *group) appendMade(ctx context.Context, tables []*pack.Table, made func(
 		if err != nil {
 			return err
 		}
-		head, err := g.a.journal.Append(ctx, g.a.cat.headNow(), body, g.a.opts.Clock())
+		head, err := g.a.append(ctx, body)
 		if errors.Is(err, journal.ErrTaken) {
 			if err := g.a.catchUp(ctx); err != nil {
 				return err
@@ -478,7 +481,7 @@ func (g *group) body() (*journal.Body, error) {
 
 func packsOf(tables []*pack.Table) (packs []journal.Pack) {
 	for _, t := range tables {
-		packs = append(packs, journal.Pack{Name: t.Name, Salt: t.Salt, Size: t.Size, SHA256: t.SHA256, Chunks: t.Chunks()})
+		packs = append(packs, journal.Pack{Name: t.Name, Salt: t.Salt, Size: t.Size, SHA256: t.SHA256, Chunks: t.Chunks(), Generation: t.Generation})
 	}
 	return packs
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/journal"
 	"mailbrick/archive/seal"
 )
 
@@ -20,10 +21,6 @@ const (
 	maxHolders = 256
 
 	readsAtOnce = 8
-
-	// sealsByGeneration is set when packs and records say which generation of the key they are sealed under. Until then all of
-	// them are under the first, and a rotation would promise what it does not keep.
-	sealsByGeneration = false
 )
 
 var (
@@ -31,6 +28,10 @@ var (
 	ErrLastHolder = errors.New("nobody else can open the archive")
 	// ErrNotEncrypted says that an archive is one without encryption.
 	ErrNotEncrypted = errors.New("the archive is not encrypted")
+	// ErrKeysChanged says that somebody else changed who can open the archive at the same time.
+	ErrKeysChanged = errors.New("somebody else is changing the keys")
+
+	errStale = errors.New("it is of before the key was rotated, and opens nothing that came since")
 )
 
 // keyName is what the name of a key file says.
@@ -127,15 +128,6 @@ func (o *Options) holderFiles(ctx context.Context, names []keyName, want func(se
 	return out, g.Wait()
 }
 
-// allHolderFiles reads the newest file of each holder.
-func (o *Options) allHolderFiles(ctx context.Context) ([]holderFile, error) {
-	names, err := o.keyNames(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return o.holderFiles(ctx, names, func(seal.Kind) bool { return true })
-}
-
 // unlock reads config and opens the key. What files there are is asked together with config.
 func (o *Options) unlock(ctx context.Context) (c config, ring seal.Ring, err error) {
 	var names []keyName
@@ -154,6 +146,22 @@ func (o *Options) unlock(ctx context.Context) (c config, ring seal.Ring, err err
 		ring, err = o.openRing(ctx, c.Encrypted, names)
 	}
 	return c, ring, err
+}
+
+// keyring is a key that was opened, and can be again.
+func (o *Options) keyring(ring seal.Ring, encrypted bool) *keyring {
+	return &keyring{ring: ring, read: func(ctx context.Context, newest uint32) (seal.Ring, error) {
+		names, err := o.keyNames(ctx)
+		if err != nil {
+			return seal.Ring{}, err
+		}
+		return o.openRing(ctx, encrypted, upTo(names, newest))
+	}}
+}
+
+// upTo are the files of generations up to one.
+func upTo(names []keyName, generation uint32) []keyName {
+	return slices.DeleteFunc(names, func(n keyName) bool { return n.generation > generation })
 }
 
 // openRing opens the key with what there is to open it with. A plain key in an archive that says it is encrypted was put
@@ -200,9 +208,15 @@ func keyError(err error) error {
 }
 
 // Keys is who can open an archive. It needs no catalog, and works beside an archive in use.
+//
+// Each change is a record of the journal, so that two cannot happen at once: who finds that another came between gives up. A
+// holder's file is there before the record that he came, and goes after the record that he went. A rotation happens with its
+// record: before it nothing is sealed under the new generation, and after it nothing under the old one.
 type Keys struct {
-	opts Options
-	ring seal.Ring
+	opts    Options
+	keys    *keyring
+	journal *journal.Journal
+	head    journal.Head // as far as it was read
 }
 
 // OpenKeys opens the keys of an encrypted archive.
@@ -215,7 +229,100 @@ func OpenKeys(ctx context.Context, o Options) (*Keys, error) {
 	if !c.Encrypted {
 		return nil, ErrNotEncrypted
 	}
-	return &Keys{opts: o, ring: ring}, nil
+	k := &Keys{opts: o, keys: o.keyring(ring, true)}
+	if k.journal, err = o.openJournal(k.keys); err == nil {
+		err = k.seek(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// seek goes to the journal's end without reading what lies before: which generation is in use the last record knows.
+func (k *Keys) seek(ctx context.Context) error {
+	last, err := k.opts.lastObject(ctx)
+	if err != nil || last == 0 {
+		return err
+	}
+	generation, err := k.journal.Generation(ctx, last)
+	if err == nil {
+		err = k.keys.need(ctx, generation)
+	}
+	if err != nil {
+		return journalError(err)
+	}
+	rec, err := k.journal.Read(ctx, last)
+	if err == nil {
+		err = k.keys.rotated(ctx, rec)
+	}
+	if err != nil {
+		return journalError(err)
+	}
+	k.head = rec.Head
+	_, err = k.follow(ctx)
+	return err
+}
+
+// ring is the key as it is in use.
+func (k *Keys) ring() seal.Ring { return k.keys.sealing(k.head) }
+
+// follow reads on to the journal's end, and tells whether the keys were changed meanwhile.
+func (k *Keys) follow(ctx context.Context) (changed bool, err error) {
+	for rec, err := range k.journal.Follow(ctx, k.head) {
+		if err == nil {
+			err = k.keys.rotated(ctx, rec)
+		}
+		if err != nil {
+			return changed, journalError(err)
+		}
+		k.head, changed = rec.Head, changed || rec.Body.Key != nil
+	}
+	return changed, nil
+}
+
+// record makes a change part of the journal. ErrKeysChanged tells that another came before it since the head was read.
+func (k *Keys) record(ctx context.Context, c journal.KeyChange) error {
+	key, err := k.opts.signerKey(k.ring().Root())
+	if err != nil {
+		return err
+	}
+	body := &journal.Body{Key: &c, Writer: k.opts.announcement(key)} // again and again: whether it is known only a catalog says
+	for {
+		head, err := k.journal.Append(ctx, key, k.head, body, k.opts.Clock())
+		if err == nil {
+			k.head = head
+			return nil
+		}
+		if !errors.Is(err, journal.ErrTaken) {
+			return journalError(err)
+		}
+		changed, err := k.follow(ctx)
+		if changed {
+			return ErrKeysChanged
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// holderFiles reads the file of each holder: the newest, but for what a rotation that was broken off has left.
+func (k *Keys) holderFiles(ctx context.Context) ([]holderFile, error) {
+	if _, err := k.follow(ctx); err != nil {
+		return nil, err
+	}
+	names, err := k.opts.keyNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	held, err := k.opts.holderFiles(ctx, upTo(names, k.head.Sealing()), func(seal.Kind) bool { return true })
+	for i := range held {
+		if h := &held[i]; h.err == nil && h.generation < k.head.Sealing() {
+			h.err = errStale
+		}
+	}
+	return held, err
 }
 
 // Holder is who can open the archive.
@@ -229,7 +336,7 @@ type Holder struct {
 
 // Holders lists who can open the archive.
 func (k *Keys) Holders(ctx context.Context) ([]Holder, error) {
-	files, err := k.opts.allHolderFiles(ctx)
+	files, err := k.holderFiles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +344,7 @@ func (k *Keys) Holders(ctx context.Context) ([]Holder, error) {
 	for _, f := range files {
 		h := Holder{ID: f.holder, Kind: f.kind, Generation: f.generation, Err: f.err}
 		if h.Err == nil {
-			h.About, h.Err = f.file.About(k.ring)
+			h.About, h.Err = f.file.About(k.ring())
 		}
 		out = append(out, h)
 	}
@@ -261,14 +368,22 @@ func (k *Keys) Add(ctx context.Context, to seal.Recipient, name string) (Holder,
 			return Holder{}, fmt.Errorf("%w: holder %s is the same", ErrExists, h.ID)
 		}
 	}
-	f, err := seal.NewFile(k.ring, to, name, k.opts.Clock(), k.opts.Random)
+	ring := k.ring()
+	f, err := seal.NewFile(ring, to, name, k.opts.Clock(), k.opts.Random)
+	if err != nil {
+		return Holder{}, fmt.Errorf("add a holder: %w", err)
+	}
+	about, err := f.About(ring)
 	if err != nil {
 		return Holder{}, fmt.Errorf("add a holder: %w", err)
 	}
 	if err := k.opts.putKey(ctx, f); err != nil {
 		return Holder{}, err
 	}
-	about, err := f.About(k.ring)
+	err = k.record(ctx, journal.KeyChange{Action: journal.KeyAdded, Generation: f.Generation, Holder: f.Holder, Kind: string(f.Kind), Fingerprint: about.Fingerprint()})
+	if errors.Is(err, ErrKeysChanged) { // he was left out of a rotation, it may be
+		err = errors.Join(err, k.removeFiles(ctx, func(n keyName) bool { return n.holder == f.Holder }))
+	}
 	return Holder{ID: f.Holder, Kind: f.Kind, Generation: f.Generation, About: about}, err
 }
 
@@ -279,19 +394,24 @@ func (k *Keys) Remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	there, others := false, 0
-	for _, h := range holders {
+	var gone *Holder
+	others := 0
+	for i, h := range holders {
 		if h.ID == id {
-			there = true
+			gone = &holders[i]
 		} else if h.Err == nil {
 			others++
 		}
 	}
 	switch {
-	case !there:
+	case gone == nil:
 		return fmt.Errorf("holder %s: %w", id, ErrNotFound)
 	case others == 0:
 		return fmt.Errorf("holder %s: %w", id, ErrLastHolder)
+	}
+	err = k.record(ctx, journal.KeyChange{Action: journal.KeyRemoved, Generation: k.head.Sealing(), Holder: id, Kind: string(gone.Kind), Fingerprint: gone.Fingerprint()})
+	if err != nil {
+		return err
 	}
 	return k.removeFiles(ctx, func(n keyName) bool { return n.holder == id })
 }
@@ -314,27 +434,19 @@ func (k *Keys) removeFiles(ctx context.Context, which func(keyName) bool) error 
 	return nil
 }
 
-// Rotate makes a new generation of the key for all holders that are left, and returns its number.
+// Rotate makes a new generation of the key for all holders that are left, and returns its number. All new files are there
+// before the record, and the old ones until after it: one broken off leaves each holder what he needs. The number is above that
+// of any file, so what a broken one left is never taken up.
 func (k *Keys) Rotate(ctx context.Context) (uint32, error) {
-	if !sealsByGeneration {
-		return 0, errors.New("rotate the key: packs and records do not say yet which generation of the key they are sealed under")
-	}
-	return k.rotate(ctx)
-}
-
-// rotate writes everybody's new file before it takes an old one away, so that one broken off leaves each holder one or the
-// other. Its number is above that of any file: what a broken one left is never taken up. Until all files are there nothing
-// may be sealed under the new generation; only who rotates has it then.
-func (k *Keys) rotate(ctx context.Context) (uint32, error) {
-	held, err := k.opts.allHolderFiles(ctx)
+	held, err := k.holderFiles(ctx)
 	if err != nil {
 		return 0, err
 	}
-	number, _ := k.ring.Newest()
-	for _, h := range held {
-		number = max(number, h.generation)
+	number, err := k.highest(ctx)
+	if err != nil {
+		return 0, err
 	}
-	ring, err := k.ring.Rotate(number+1, k.opts.Random)
+	ring, err := k.ring().Rotate(number+1, k.opts.Random)
 	if err != nil {
 		return 0, err
 	}
@@ -347,10 +459,28 @@ func (k *Keys) rotate(ctx context.Context) (uint32, error) {
 			return 0, err
 		}
 	}
-	k.ring = ring
-	return number + 1, k.removeFiles(ctx, func(n keyName) bool { // not of one who was added meanwhile: he has no other
+	_, key := ring.Newest()
+	err = k.record(ctx, journal.KeyChange{Action: journal.KeyRotated, Generation: number + 1, Digest: generationDigest(key)})
+	if errors.Is(err, ErrKeysChanged) {
+		err = errors.Join(err, k.removeFiles(ctx, func(n keyName) bool { return n.generation == number+1 }))
+	}
+	if err != nil {
+		return 0, err
+	}
+	k.keys.set(ring)
+	return number + 1, k.removeFiles(ctx, func(n keyName) bool {
 		return n.generation <= number && slices.ContainsFunc(files, func(f *seal.File) bool { return f.Holder == n.holder })
 	})
+}
+
+// highest is the highest number of a generation that there is, used or not.
+func (k *Keys) highest(ctx context.Context) (uint32, error) {
+	number := k.head.Sealing()
+	names, err := k.opts.keyNames(ctx)
+	for _, n := range names {
+		number = max(number, n.generation)
+	}
+	return number, err
 }
 
 // renewed makes everybody's file before any is written: a plugin may be missing.

@@ -479,7 +479,7 @@ func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, e
 		for n := after + 1; n <= a.Head(); n++ {
 			rec, err := a.journal.Read(ctx, n)
 			if err != nil {
-				yield(Change{}, a.journalError(err))
+				yield(Change{}, journalError(err))
 				return
 			}
 			for i := range rec.Body.Sections {

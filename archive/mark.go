@@ -180,7 +180,7 @@ func (m *marker) readRecipes(ctx context.Context, pm *packMarks) error {
 	}
 	t, err := m.a.packs.Table(ctx, pm.Name)
 	if err != nil {
-		return m.a.journalError(err)
+		return journalError(err)
 	}
 	var held []waiting
 	size := 0
@@ -244,7 +244,7 @@ func eachFrame(ctx context.Context, packs *pack.Reader, t *pack.Table, wanted bi
 		if !wanted.any(first, n) {
 			continue
 		}
-		plain, err := packs.Frame(ctx, pack.FrameRef{Pack: t.Name, Salt: t.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain})
+		plain, err := packs.Frame(ctx, pack.FrameRef{Pack: t.Name, Generation: t.Generation, Salt: t.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain})
 		if err != nil {
 			return err
 		}

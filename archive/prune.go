@@ -165,7 +165,7 @@ func (p *pruning) weigh(ctx context.Context) error {
 		default:
 			t, err := p.a.packs.Table(ctx, pm.Name)
 			if err != nil {
-				return p.a.journalError(err)
+				return journalError(err)
 			}
 			pm.alive = aliveIn(t, pm.live, living)
 		}
@@ -283,10 +283,10 @@ func (p *pruning) copy(ctx context.Context) error {
 func (p *pruning) copyPack(ctx context.Context, pm *packMarks) error {
 	t, err := p.a.packs.Table(ctx, pm.Name)
 	if err != nil {
-		return p.a.journalError(err)
+		return journalError(err)
 	}
 	err = eachFrame(ctx, p.a.packs, t, pm.live, func(_ uint32, c *pack.Chunk, data []byte) error { return p.add(ctx, c, data) })
-	return p.a.journalError(err)
+	return journalError(err)
 }
 
 func (p *pruning) add(ctx context.Context, c *pack.Chunk, data []byte) error {
@@ -407,7 +407,7 @@ func (p *pruning) follow(ctx context.Context) error {
 	for ; p.at < p.a.Head(); p.at++ {
 		rec, err := p.a.journal.Read(ctx, p.at+1)
 		if err != nil {
-			return p.a.journalError(err)
+			return journalError(err)
 		}
 		for i := range rec.Body.Sections {
 			s := &rec.Body.Sections[i]

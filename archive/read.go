@@ -348,12 +348,32 @@ func (c *catalog) frameRow(n, frame uint32) (pack.FrameRef, error) {
 	return ref, nil
 }
 
+// appendPackRow is what the catalog keeps of a pack, as many chunks of it as could be read.
+func appendPackRow(b []byte, p *journal.Pack, chunks int) []byte {
+	b = append(append(b, p.Name[:]...), p.Salt[:]...)
+	for _, n := range []uint64{uint64(p.Size), uint64(chunks), uint64(p.Generation)} {
+		b = wire.AppendUvarint(b, n)
+	}
+	return b
+}
+
+func readPackRow(row []byte) (journal.Pack, error) {
+	r := wire.NewReader(row)
+	p := journal.Pack{Name: [16]byte(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32()), Generation: r.Uint32()}
+	if err := r.Done(); err != nil {
+		return p, fmt.Errorf("%w: catalog: pack: %w", ErrDamaged, err)
+	}
+	return p, nil
+}
+
 // eachPack visits the packs that the catalog knows, in order of their numbers.
 func (c *catalog) eachPack(ctx context.Context, visit func(number uint32, p journal.Pack)) error {
 	return c.scan(ctx, []byte{keyPack}, func(key, row []byte) error {
-		r := wire.NewReader(row)
-		visit(binary.BigEndian.Uint32(key[1:]), journal.Pack{Name: pack.Name(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32())})
-		return r.Done()
+		p, err := readPackRow(row)
+		if err == nil {
+			visit(binary.BigEndian.Uint32(key[1:]), p)
+		}
+		return err
 	})
 }
 
@@ -367,27 +387,19 @@ func (c *catalog) chunksOf(name pack.Name) (chunks int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r := wire.NewReader(row)
-	r.Fixed(48)
-	r.Uvarint()
-	chunks = int(r.Uint32())
-	return chunks, r.Done()
+	p, err := readPackRow(row)
+	return p.Chunks, err
 }
 
-// packRow is a pack's name and salt.
+// packRow is a pack's name, and what it is opened with.
 func (c *catalog) packRow(n uint32) (pack.FrameRef, error) {
-	var ref pack.FrameRef
 	row, err := c.get(key32(keyPack, n))
 	if err != nil {
-		return ref, err
+		return pack.FrameRef{}, err
 	}
 	if row == nil {
-		return ref, errCondemned
+		return pack.FrameRef{}, errCondemned
 	}
-	r := wire.NewReader(row)
-	ref.Pack, ref.Salt = pack.Name(r.Fixed(16)), [32]byte(r.Fixed(32))
-	if r.Err() != nil {
-		return ref, fmt.Errorf("%w: catalog: pack: %w", ErrDamaged, r.Err())
-	}
-	return ref, nil
+	p, err := readPackRow(row)
+	return pack.FrameRef{Pack: p.Name, Generation: p.Generation, Salt: p.Salt}, err
 }

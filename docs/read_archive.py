@@ -5,8 +5,9 @@ usage: read_archive.py ARCHIVE [KEYFILE] [-o DIR]
 
 KEYFILE is the ring that step 2 there gets with age; an archive without encryption needs none. With -o the exported blobs are
 written into DIR. Needs Python's package "cryptography" and the program zstd."""
-import argparse, base64, glob, hashlib, json, os, struct, subprocess
+import argparse, base64, glob, hashlib, hmac, json, os, struct, subprocess
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -22,23 +23,23 @@ def read(name):
         return f.read()
 
 
-def archive_key():
-    """Step 2: the first generation; all others are for what says that it is sealed under them."""
+def generations():
+    """Step 2: the key in all its generations, by number."""
     if args.keyfile:
         with open(args.keyfile) as f:
             ring = f.read()
     else:
         with open(glob.glob(os.path.join(args.archive, 'keys/plain.*'))[0]) as f:
             ring = base64.b64decode(dict(line.split(' ', 1) for line in f)['ring']).decode()
-    head, first = ring.splitlines()[:2]
-    assert head == 'mailbrick-ring 1' and first.startswith('1 ')
-    return bytes.fromhex(first[2:])
+    head, *lines = ring.splitlines()
+    assert head == 'mailbrick-ring 1'
+    return {int(number): bytes.fromhex(key) for number, key in map(str.split, lines)}
 
 
-def opened(purpose, salt, number, sealed, place):
+def opened(purpose, generation, salt, number, sealed, place):
     """Step 3: what lies in a sealed message."""
     info = b'mailbrick/seal/aes-256-gcm/v1\0' + purpose + b'\0' + bytes([len(salt)])
-    aes = AESGCM(HKDF(hashes.SHA256(), 32, salt, info).derive(key))
+    aes = AESGCM(HKDF(hashes.SHA256(), 32, salt, info).derive(keys[generation]))
     return aes.decrypt(bytes(4) + struct.pack('>Q', number), sealed, place)
 
 
@@ -74,35 +75,80 @@ class Fields:
         return self.at < len(self.data)
 
 
+def entries_of(body):
+    fields = Fields(body)
+    while fields.more():
+        yield fields.varint(), fields.bytes()
+
+
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+
+def summary(seed, entries):
+    """Step 4: a body's digest, and the leaves of its versions."""
+    digest, leaves, section = hashlib.sha256(), [], b''
+    for kind, entry in entries:
+        if kind == 4:
+            section = entry
+        if kind == 7:
+            salt = hmac.digest(seed, struct.pack('<Q', len(leaves)), 'sha256')
+            entry = hashlib.sha256(b'\0' + salt + section + entry).digest()
+            leaves.append(entry)
+        digest.update(varint(kind) + varint(len(entry)) + entry)
+    return digest.digest(), leaves
+
+
+def root(leaves):
+    """RFC 9162 2.1.1."""
+    if len(leaves) < 2:
+        return leaves[0] if leaves else hashlib.sha256().digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b'\1' + root(leaves[:half]) + root(leaves[half:])).digest()
+
+
 def journal():
     """Step 4: the entries of all records, in order."""
-    number, before = 1, bytes(32)
+    number, before, generation, writers = 1, bytes(32), 1, set()
     while os.path.exists(os.path.join(args.archive, 'journal', '%012d' % number)):
         name = 'journal/%012d' % number
         data = read(name)
         assert data[:8] == b'MBJR' + struct.pack('<I', 1)
-        header = opened(b'journal', data[8:40], 0, data[40:168], name.encode())
+        sealed_under, salt = struct.unpack('<I', data[8:12])[0], data[12:44]
+        assert sealed_under == generation, 'sealed under a generation that was not in use'
+        signed = opened(b'journal', sealed_under, salt, 0, data[44:292], name.encode())
+        header, signature = signed[:168], signed[168:]
         assert struct.unpack('<Q', header[:8])[0] == number and header[16:48] == before, 'the chain is broken'
-        body = unpacked(opened(b'journal', data[8:40], 1, data[168:], name.encode()))
-        assert hashlib.sha256(body).digest() == header[48:80]
         before = hashlib.sha256(header).digest()
-        fields = Fields(body)
-        while fields.more():
-            yield fields.varint(), Fields(fields.bytes())
+        signer = header[136:168]
+        Ed25519PublicKey.from_public_bytes(signer).verify(signature, b'mailbrick/record/v1\0' + before)
+        body = unpacked(opened(b'journal', sealed_under, salt, 1, data[292:], name.encode()))
+        entries = list(entries_of(body[32:]))
+        digest, leaves = summary(body[:32], entries)
+        assert digest == header[48:80] and struct.pack('<Q', len(leaves)) == header[96:104] and root(leaves) == header[104:136]
+        for kind, entry in entries:
+            fields = Fields(entry)
+            if kind == 15 and fields.varint() == 3:
+                generation = fields.varint()
+            if kind == 16:
+                writers.add(entry[:32])
+            yield kind, Fields(entry)
+        assert signer in writers, 'signed by somebody whom nobody announced'
         number += 1
 
 
 def chunks_of(pack, salt):
     """Step 5: what a pack holds, by chunk: (id of the base or None, bytes of the chunk or of its delta)."""
     data = read('packs/%s/%s' % (pack.hex()[:2], pack.hex()))
-    assert data[:8] == b'MBPK' + struct.pack('<I', 1) and data[8:40] == salt and data[-8:] == b'MBPKEND1'
+    assert data[:8] == b'MBPK' + struct.pack('<I', 1) and data[12:44] == salt and data[-8:] == b'MBPKEND1'
     assert hashlib.sha256(data[:-40]).digest() == data[-40:-8], 'damaged'
     start, length = struct.unpack('<QI', data[-56:-44])
-    table = Fields(unpacked(opened(b'pack', salt, 2**32 - 1, data[start:start + length], pack + b'table')))
-    at, out = 40, {}
+    generation = struct.unpack('<I', data[8:12])[0]
+    table = Fields(unpacked(opened(b'pack', generation, salt, 2**32 - 1, data[start:start + length], pack + b'table')))
+    at, out = 44, {}
     for ordinal in range(table.varint()):
         sealed, plain = table.varint(), table.varint()
-        frame = opened(b'pack', salt, ordinal, data[at:at + sealed], pack + b'frame')
+        frame = opened(b'pack', generation, salt, ordinal, data[at:at + sealed], pack + b'frame')
         at += sealed
         frame = Fields(unpacked(frame[1:]) if frame[0] == 1 else frame[1:])
         assert len(frame.data) == plain
@@ -157,7 +203,7 @@ def blob(recipe, chunks):
 
 
 assert json.loads(read('config'))['format'] == 1
-key = archive_key()
+keys = generations()
 chunks, versions, mailbox, ordinal = {}, [], None, None
 for kind, entry in journal():
     if kind == 2:

@@ -7,8 +7,21 @@
 // Who loses reads the winner and decides: a record that touches the same mailbox means that another writer is at work,
 // any other is passed over and the next number is tried. A record carries a random nonce: when the answer to a creation
 // is lost, trying again and reading the number back tells whose record it is, and that it is durable. Each record holds
-// the hash of the header before it, so the head's hash stands for all of history. Time never goes back: a record's time is
-// the later of the clock and the previous record's time + 1 ms.
+// the hash of the header before it, so the head's hash stands for all of history.
+//
+// Time never goes back: a record's time is the later of the clock and the previous record's time + 1 ms. So a clock far ahead
+// would be the time of all records to come: a machine whose clock is more than 24 h behind the last record appends nothing
+// before somebody has looked which of the two is wrong (ErrClock).
+//
+// # Who wrote, and under which key
+//
+// Each machine has a key pair of its own (Ed25519, RFC 8032) and signs its records with it. It announces the public key in its
+// first record (entry 16); a record signed by a key that neither it nor an earlier one announces is a forgery. Reading checks
+// the signature, and who reads the whole chain whether the signer is known.
+//
+// Record 1 is sealed under generation 1 of the archive key, and each under that of the one before it, until an entry 15
+// rotates the key: the records after that one are sealed under the new generation, and all others are refused. So who was
+// a holder before a rotation cannot go on writing, and who knows the last record knows which generation is in use.
 //
 // # Format, version 1
 //
@@ -19,25 +32,43 @@
 //	offset  size  field
 //	0       4     magic "MBJR"
 //	4       4     format version, 1
-//	8       32    salt of this record's key
-//	40      128   header, sealed: 112 bytes and a tag of 16
-//	168     ...   body, compressed with zstd and sealed, to the end of the object
+//	8       4     generation of the archive key (package seal)
+//	12      32    salt of this record's key
+//	44      248   header and signature, sealed: 168 and 64 bytes and a tag of 16
+//	292     ...   body, compressed with zstd and sealed, to the end of the object
 //
 // Both are sealed (package seal, purpose "journal") with the object's name as associated data; nonce 0 is the header, 1
-// the body. The header's plain text:
+// the body. The header's plain text, and the signature behind it:
 //
 //	0       8     number
 //	8       8     time, milliseconds since 1970 UTC
 //	16      32    SHA-256 of the previous record's header (zero for record 1)
-//	48      32    SHA-256 of the body before compression
-//	80      8     length of the body before compression
-//	88      16    nonce
-//	104     8     zero
+//	48      32    digest of the body
+//	80      16    nonce
+//	96      8     number of leaves: versions in the body
+//	104     32    root of the Merkle tree over them
+//	136     32    public key of the signer
+//	168     64    signature of "mailbrick/record/v1", a zero byte, and the SHA-256 of the header
 //
-// The body is a run of entries: varint kind, bytes payload. Kinds and payloads (see Entry types):
+// Hash, digest, root and signature are over plain text, so they stay when a record is sealed anew.
+//
+// The body's plain text is 32 random bytes, the seed, and then a run of entries: varint kind, bytes payload. Its digest is
+// SHA-256 of the entries, but with each version's (7) payload replaced by its leaf:
+//
+//	salt(i)   HMAC-SHA-256, key the seed, of i as 8 bytes; the body's versions are counted 0, 1, 2 ...
+//	leaf(i)   SHA-256 of 0x00, salt(i), the payload of the section (4) that the version is of, the version's payload
+//	inner     SHA-256 of 0x01, left, right
+//
+// The tree is that of RFC 9162 2.1.1; over no leaves it is SHA-256 of nothing. So a version can be proved to a third party with
+// its section, its salt and the path to the root, and nothing is told of the others: without their salts their leaves do not
+// even confirm a guess. And a version can be taken out of a record and leave its leaf (with the seed, which the salts of those
+// that stay replace), and digest, root, hash and signature still hold; an entry for that is not in this version.
+//
+// Kinds and payloads of entries:
 //
 //	1 begin     16 bytes session · bytes program
-//	2 pack      16 bytes name · 32 bytes salt · varint size · 32 bytes SHA-256 · varint chunks
+//	2 pack      16 bytes name · 32 bytes salt · varint size · 32 bytes SHA-256 · varint chunks ·
+//	            varint generation of the key
 //	3 depends   16 bytes name: a pack of an earlier record that this record's items point into
 //	4 section   bytes mailbox · varint snapshot ordinal: the entries that follow are of this mailbox
 //	5 folder    bytes id · bytes parent id · bytes name · bytes class · bytes kind
@@ -57,12 +88,16 @@
 //	            each bytes mailbox, varint count, for each 16 bytes id: items that the hold names; of a hold of that name the
 //	            items stay and all else is as here
 //	14 release  bytes name · bytes reason: the hold of that name ends
+//	15 key      varint 1 added, 2 removed, 3 rotated · varint generation, the newest from now on · bytes holder ·
+//	            bytes kind · bytes fingerprint · 32 bytes: of a rotation, the digest of the new generation's key
+//	            (package seal, Derive "generation digest")
+//	16 writer   32 bytes public key · bytes name of the machine
 //
 // A version ends the previous version of its id at the section's ordinal. What is added before "complete" is kept so that
 // a broken run can go on, and is shown to nobody.
 //
 // # Limits and recovery
 //
-// A body has at most 256 MiB. A reader refuses another format version and unknown kinds by name: it must not pass over
+// A body has at most 256 MiB, seed included. A reader refuses another format version and unknown kinds by name: it must not pass over
 // what it does not know. Everything beside the journal and the packs is derived from them.
 package journal

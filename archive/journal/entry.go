@@ -25,6 +25,8 @@ const (
 	kindCondemn
 	kindHold
 	kindRelease
+	kindKey
+	kindWriter
 )
 
 // Begin is appended by a writer before its first pack.
@@ -40,6 +42,30 @@ type Pack struct {
 	Size   int64
 	SHA256 [32]byte
 	Chunks int
+
+	Generation uint32 // of the key that it is sealed under
+}
+
+// What a KeyChange did.
+const (
+	KeyAdded   = 1
+	KeyRemoved = 2
+	KeyRotated = 3
+)
+
+// KeyChange is a change of who can open the archive, or with what. From the record after a rotation on all is sealed under
+// the new generation.
+type KeyChange struct {
+	Action                    uint32
+	Generation                uint32   // the newest, after the change
+	Holder, Kind, Fingerprint string   // who came or went
+	Digest                    [32]byte // of a rotation: of the new generation's key, so that no other passes for it
+}
+
+// Writer announces who signs records.
+type Writer struct {
+	Key  [32]byte // public, Ed25519
+	Name string   // what the machine is called
 }
 
 // Folder is a folder as it is from the section's snapshot on.
@@ -123,6 +149,8 @@ type Release struct{ Name, Reason string }
 // Body is what a record says.
 type Body struct {
 	Begin    *Begin
+	Writer   *Writer
+	Key      *KeyChange
 	Packs    []Pack
 	Depends  [][16]byte
 	Sections []Section
@@ -145,6 +173,12 @@ func (body *Body) Encode() []byte {
 	e := &encoder{}
 	if b := body.Begin; b != nil {
 		e.entry(kindBegin, func(p []byte) []byte { return wire.AppendBytes(append(p, b.Session[:]...), b.Program) })
+	}
+	if w := body.Writer; w != nil {
+		e.entry(kindWriter, func(p []byte) []byte { return wire.AppendBytes(append(p, w.Key[:]...), w.Name) })
+	}
+	if body.Key != nil {
+		e.entry(kindKey, body.Key.append)
 	}
 	for i := range body.Packs {
 		e.entry(kindPack, body.Packs[i].append)
@@ -294,7 +328,31 @@ func (k *Pack) append(p []byte) []byte {
 	p = append(append(p, k.Name[:]...), k.Salt[:]...)
 	p = wire.AppendUvarint(p, uint64(k.Size))
 	p = append(p, k.SHA256[:]...)
-	return wire.AppendUvarint(p, uint64(k.Chunks))
+	return wire.AppendUvarint(wire.AppendUvarint(p, uint64(k.Chunks)), uint64(k.Generation))
+}
+
+func (k *KeyChange) append(p []byte) []byte {
+	p = wire.AppendUvarint(wire.AppendUvarint(p, uint64(k.Action)), uint64(k.Generation))
+	for _, text := range []string{k.Holder, k.Kind, k.Fingerprint} {
+		p = wire.AppendBytes(p, text)
+	}
+	return append(p, k.Digest[:]...)
+}
+
+func readKeyChange(p *wire.Reader) (*KeyChange, error) {
+	k := &KeyChange{Action: p.Uint32(), Generation: p.Uint32(), Holder: p.String(), Kind: p.String(), Fingerprint: p.String(), Digest: [32]byte(p.Fixed(32))}
+	if p.Err() == nil && (k.Action < KeyAdded || k.Action > KeyRotated) {
+		return nil, fmt.Errorf("%w: change %d of the key", ErrUnknownEntry, k.Action)
+	}
+	return k, nil
+}
+
+// generation is that of the key after a record of the body.
+func (body *Body) generation(before uint32) uint32 {
+	if body.Key != nil && body.Key.Action == KeyRotated {
+		return body.Key.Generation
+	}
+	return before
 }
 
 // Append appends a version's fields; a catalog keeps them in the same form.
@@ -351,13 +409,17 @@ func DecodeBody(b []byte) (*Body, error) {
 	return body, nil
 }
 
-func (body *Body) decode(kind uint64, p *wire.Reader) error {
+func (body *Body) decode(kind uint64, p *wire.Reader) (err error) {
 	switch kind {
 	case kindBegin:
 		body.Begin = &Begin{Session: [16]byte(p.Fixed(16)), Program: p.String()}
+	case kindWriter:
+		body.Writer = &Writer{Key: [32]byte(p.Fixed(32)), Name: p.String()}
+	case kindKey:
+		body.Key, err = readKeyChange(p)
 	case kindPack:
 		body.Packs = append(body.Packs, Pack{Name: [16]byte(p.Fixed(16)), Salt: [32]byte(p.Fixed(32)),
-			Size: int64(p.Uvarint()), SHA256: [32]byte(p.Fixed(32)), Chunks: int(p.Uint32())})
+			Size: int64(p.Uvarint()), SHA256: [32]byte(p.Fixed(32)), Chunks: int(p.Uint32()), Generation: p.Uint32()})
 	case kindDepends:
 		body.Depends = append(body.Depends, [16]byte(p.Fixed(16)))
 	case kindSection:
@@ -387,7 +449,7 @@ func (body *Body) decode(kind uint64, p *wire.Reader) error {
 		}
 		return body.Sections[len(body.Sections)-1].decode(kind, p)
 	}
-	return nil
+	return err
 }
 
 func (s *Section) decode(kind uint64, p *wire.Reader) error {

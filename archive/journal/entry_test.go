@@ -104,8 +104,13 @@ func (r *roller) body() *Body {
 	b := &Body{}
 	if r.IntN(2) == 0 {
 		b.Begin = &Begin{r.id(), r.text()}
+		b.Key = &KeyChange{1 + r.Uint32N(3), r.Uint32(), r.text(), r.text(), r.text(), r.sum()}
+	} else {
+		b.Writer = &Writer{r.sum(), r.text()}
 	}
-	r.many(func() { b.Packs = append(b.Packs, Pack{r.id(), r.sum(), r.Int64(), r.sum(), int(r.Uint32())}) })
+	r.many(func() {
+		b.Packs = append(b.Packs, Pack{r.id(), r.sum(), r.Int64(), r.sum(), int(r.Uint32()), r.Uint32()})
+	})
 	r.many(func() { b.Depends = append(b.Depends, r.id()) })
 	r.many(func() { b.Sections = append(b.Sections, r.section()) })
 	r.many(func() { b.Holds = append(b.Holds, r.hold()) })
@@ -160,6 +165,8 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 	}{
 		{"kind 0", entry(0, nil), ErrUnknownEntry},
 		{"kind of the future", entry(97, nil), ErrUnknownEntry},
+		{"change of the key", entry(kindKey, make([]byte, 37)), ErrUnknownEntry},
+		{"change of the key cut short", entry(kindKey, make([]byte, 36)), ErrDamaged},
 		{"kind of the future in a section", append(bytes.Clone(section), entry(99, []byte("x"))...), ErrUnknownEntry},
 		{"version's flags", append(bytes.Clone(section), entry(kindVersion, flagged)...), ErrUnknownEntry},
 		{"cursor's form", append(bytes.Clone(section), entry(kindCursor, cursor)...), ErrUnknownEntry},
@@ -208,10 +215,11 @@ func FuzzDecodeBody(f *testing.F) {
 
 func FuzzRecord(f *testing.F) {
 	j := open(f, memory(), 1)
-	data, _, err := j.seal(&Head{Number: 1, Time: noon(0)}, [32]byte{}, sample().Encode())
+	d, err := j.seal(signer(1), Head{}, sample().Encode(), noon(0))
 	if err != nil {
 		f.Fatal(err)
 	}
+	data := d.data
 	f.Add(data)
 	f.Add(data[:200])
 	f.Fuzz(func(t *testing.T, b []byte) {

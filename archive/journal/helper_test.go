@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -11,19 +13,32 @@ import (
 	"mailbrick/archive/seal"
 )
 
-// testKey is bytes 0, 1, 2, ...
-func testKey() (k seal.Key) {
-	for i := range k {
-		k[i] = byte(i)
+// testRing has the keys 0, 1, 2, ... and 32, 33, 34, ...
+func testRing() (r seal.Ring) {
+	var keys [2 * seal.KeySize]byte
+	for i := range keys {
+		keys[i] = byte(i)
 	}
-	return k
+	random := bytes.NewReader(keys[:])
+	for n := range uint32(2) {
+		var err error
+		if r, err = r.Rotate(n+1, random); err != nil {
+			panic(err) // cannot happen: numbers go up and there are bytes enough
+		}
+	}
+	return r
+}
+
+// signer signs; each number is another.
+func signer(n byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
 }
 
 func torture() bool { return os.Getenv("MAILBRICK_TORTURE") == "1" }
 
 func open(t testing.TB, b blob.Bucket, seed byte) *Journal {
 	t.Helper()
-	j, err := Open(b, testKey(), Options{Random: rand.NewChaCha8([32]byte{seed})})
+	j, err := Open(b, testRing(), Options{Random: rand.NewChaCha8([32]byte{seed})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +53,9 @@ func noon(seconds int) time.Time {
 func sample() *Body {
 	return &Body{
 		Begin:   &Begin{Session: [16]byte{1, 2, 3}, Program: "mailbrick 1"},
-		Packs:   []Pack{{Name: [16]byte{4}, Salt: [32]byte{5}, Size: 1 << 40, SHA256: [32]byte{6}, Chunks: 7}, {}},
+		Writer:  &Writer{Key: [32]byte{13}, Name: "server 1"},
+		Key:     &KeyChange{Action: KeyAdded, Generation: 2, Holder: "0123456789abcdef", Kind: "x25519", Fingerprint: "SHA256:x", Digest: [32]byte{14}},
+		Packs:   []Pack{{Name: [16]byte{4}, Salt: [32]byte{5}, Size: 1 << 40, SHA256: [32]byte{6}, Chunks: 7, Generation: 2}, {}},
 		Depends: [][16]byte{{8}, {9}},
 		Sections: []Section{
 			{Mailbox: "a@x.example", Ordinal: 3,
@@ -59,7 +76,7 @@ func chain(t testing.TB, j *Journal, n int) []Head {
 	t.Helper()
 	heads := []Head{{}}
 	for i := range n {
-		h, err := j.Append(t.Context(), heads[i], sample(), noon(i))
+		h, err := j.Append(t.Context(), signer(1), heads[i], sample(), noon(i))
 		if err != nil {
 			t.Fatal(err)
 		}

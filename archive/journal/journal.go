@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -21,13 +22,15 @@ import (
 )
 
 const (
-	magic      = "MBJR"
-	version    = 1 // 1: header and body sealed; before the format was frozen
-	prefixSize = 40
-	headerSize = 112
-	tagSize    = 16
-	maxBody    = 256 << 20
-	purpose    = "journal"
+	magic         = "MBJR"
+	version       = 1 // 1: header and body sealed, signed; before the format was frozen
+	prefixSize    = 44
+	signatureSize = ed25519.SignatureSize
+	tagSize       = 16
+	bodyAt        = prefixSize + headerSize + signatureSize + tagSize
+	maxBody       = 256 << 20
+	maxAhead      = 24 * time.Hour
+	purpose       = "journal"
 )
 
 var (
@@ -37,37 +40,55 @@ var (
 	ErrDamaged = errors.New("journal damaged")
 	// ErrVersion says that a record has a format version this program does not know.
 	ErrVersion = errors.New("journal of an unknown format version")
+	// ErrClock says that this machine's clock is far behind the last record's time, or that was written by a clock far ahead.
+	ErrClock = errors.New("the clock and the journal are far apart")
 )
 
 // Head is a position in the chain: a record's number and the hash of its header. The zero Head is before record 1.
 type Head struct {
-	Number uint64
-	Hash   [32]byte
-	Time   time.Time
+	Number     uint64
+	Hash       [32]byte
+	Time       time.Time
+	Generation uint32 // of the key that the next record is sealed under; 0, before record 1, is the first
 }
+
+// Sealing is the generation that what comes after the record is sealed under.
+func (h Head) Sealing() uint32 { return max(1, h.Generation) }
 
 // Record is a record of the chain.
 type Record struct {
 	Head
-	Previous [32]byte
-	Body     *Body
-	nonce    [16]byte
+	Previous   [32]byte
+	Signer     [32]byte // public key, Ed25519, of who signed it: the signature is good, whether he is known the chain says
+	SealedWith uint32   // generation of the key
+	Leaves     uint64   // versions in it
+	Root       [32]byte // of the Merkle tree over them
+	Body       *Body
+	nonce      [16]byte
+}
+
+// Keys gives the key of a generation; a seal.Ring does.
+type Keys interface {
+	Of(generation uint32) (k seal.Key, ok bool)
 }
 
 // Journal reads and appends records.
 type Journal struct {
 	bucket blob.Bucket
-	key    seal.Key
-	random io.Reader
+	keys   Keys
+	opts   Options
 	enc    *zstd.Encoder
 	dec    *zstd.Decoder
 }
 
-// Options are what a test may want to hold in its hand; the zero value works.
-type Options struct{ Random io.Reader }
+// Options are what a test may want to hold in its hand, and a person to allow; the zero value works.
+type Options struct {
+	Random   io.Reader
+	AnyClock bool // do not mind ErrClock
+}
 
 // Open makes a journal of a bucket. It reads nothing.
-func Open(bucket blob.Bucket, key seal.Key, o Options) (*Journal, error) {
+func Open(bucket blob.Bucket, keys Keys, o Options) (*Journal, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
@@ -76,7 +97,7 @@ func Open(bucket blob.Bucket, key seal.Key, o Options) (*Journal, error) {
 		return nil, err
 	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody))
-	return &Journal{bucket: bucket, key: key, random: o.Random, enc: enc, dec: dec}, err
+	return &Journal{bucket: bucket, keys: keys, opts: o, enc: enc, dec: dec}, err
 }
 
 // Prefix is where the records lie in a bucket.
@@ -91,21 +112,25 @@ func ParseObject(object string) (uint64, bool) {
 	return n, err == nil && n > 0 && Object(n) == object
 }
 
-// Append creates the record after head. ErrTaken tells that another writer was first; everything else is as it was then.
-// When it returns nil the record is durable.
-func (j *Journal) Append(ctx context.Context, head Head, body *Body, now time.Time) (Head, error) {
+// Append creates the record after head and signs it. ErrTaken tells that another writer was first; everything else is as it
+// was then. When it returns nil the record is durable.
+func (j *Journal) Append(ctx context.Context, signer ed25519.PrivateKey, head Head, body *Body, now time.Time) (Head, error) {
+	if head.Time.Sub(now) > maxAhead && !j.opts.AnyClock {
+		return head, fmt.Errorf("%w: record %d is of %s, this machine's clock says %s: one of the two clocks is wrong",
+			ErrClock, head.Number, head.Time.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
 	if earliest := head.Time.Add(time.Millisecond); now.Before(earliest) {
 		now = earliest
 	}
-	next := Head{Number: head.Number + 1, Time: now.UTC().Truncate(time.Millisecond)}
-	data, nonce, err := j.seal(&next, head.Hash, body.Encode())
+	d, err := j.seal(signer, head, body.Encode(), now.UTC().Truncate(time.Millisecond))
 	if err != nil {
 		return head, err
 	}
-	if err := j.settle(ctx, next.Number, nonce, data); err != nil {
-		return head, fmt.Errorf("append journal record %d: %w", next.Number, err)
+	if err := j.settle(ctx, d.next.Number, d.nonce, d.data); err != nil {
+		return head, fmt.Errorf("append journal record %d: %w", d.next.Number, err)
 	}
-	return next, nil
+	d.next.Generation = body.generation(head.Sealing())
+	return d.next, nil
 }
 
 // settle creates a record and finds out whose it is. A creation that failed may have happened all the same, its answer lost,
@@ -149,39 +174,66 @@ func (j *Journal) create(ctx context.Context, name string, data []byte) error {
 	return w.Commit()
 }
 
-func (j *Journal) seal(next *Head, previous [32]byte, body []byte) (data []byte, nonce [16]byte, err error) {
-	if len(body) > maxBody {
-		return nil, nonce, fmt.Errorf("journal record of %d bytes: at most %d", len(body), maxBody)
-	}
-	var salt [32]byte
-	if _, err := io.ReadFull(j.random, nonce[:]); err != nil {
-		return nil, nonce, err
-	}
-	if _, err := io.ReadFull(j.random, salt[:]); err != nil {
-		return nil, nonce, err
-	}
-	digest := sha256.Sum256(body)
-	h := binary.LittleEndian.AppendUint64(nil, next.Number)
-	h = binary.LittleEndian.AppendUint64(h, uint64(next.Time.UnixMilli()))
-	h = append(append(h, previous[:]...), digest[:]...)
-	h = binary.LittleEndian.AppendUint64(h, uint64(len(body)))
-	h = append(append(h, nonce[:]...), make([]byte, 8)...)
-	next.Hash = sha256.Sum256(h)
+// draft is a record that is ready to be created.
+type draft struct {
+	next  Head
+	nonce [16]byte
+	data  []byte
+}
 
-	sealer, err := j.key.Sealer(purpose, salt[:])
-	if err != nil {
-		return nil, nonce, err
+// seal makes the record after head of encoded entries.
+func (j *Journal) seal(signer ed25519.PrivateKey, head Head, entries []byte, at time.Time) (d draft, err error) {
+	if len(entries) > maxBody-seedSize {
+		return d, fmt.Errorf("journal record of %d bytes: at most %d", len(entries), maxBody-seedSize)
 	}
+	if len(signer) != ed25519.PrivateKeySize {
+		return d, errors.New("append to the journal: no key to sign with")
+	}
+	h := header{number: head.Number + 1, time: at, previous: head.Hash, signer: [32]byte(signer.Public().(ed25519.PublicKey))}
+	var salt, seed [32]byte
+	for _, p := range [][]byte{h.nonce[:], salt[:], seed[:]} {
+		if _, err := io.ReadFull(j.opts.Random, p); err != nil {
+			return d, err
+		}
+	}
+	if h.summary, err = summarise(seed[:], entries); err != nil {
+		return d, err
+	}
+	plain := h.bytes()
+	d.next, d.nonce = Head{Number: h.number, Hash: sha256.Sum256(plain), Time: at}, h.nonce
+	sealer, err := j.sealer(head.Sealing(), salt[:])
+	if err != nil {
+		return d, err
+	}
+	packed, err := j.pack(append(seed[:], entries...))
+	if err != nil {
+		return d, err
+	}
+	ad := []byte(Object(h.number))
+	d.data = binary.LittleEndian.AppendUint32([]byte(magic), version)
+	d.data = binary.LittleEndian.AppendUint32(d.data, head.Sealing())
+	d.data = append(d.data, salt[:]...)
+	d.data = sealer.Seal(d.data, sign(signer, plain), ad, 0)
+	d.data = sealer.Seal(d.data, packed, ad, 1)
+	return d, nil
+}
+
+// pack compresses a body. A compressor's fault must not become the record.
+func (j *Journal) pack(body []byte) ([]byte, error) {
 	packed := j.enc.EncodeAll(body, nil)
 	if back, err := j.dec.DecodeAll(packed, nil); err != nil || !bytes.Equal(back, body) {
-		// A compressor's fault must not become the record.
-		return nil, nonce, fmt.Errorf("body of %d bytes does not decompress to what it was made from: %w", len(body), errors.Join(err, ErrDamaged))
+		return nil, fmt.Errorf("body of %d bytes does not decompress to what it was made from: %w", len(body), errors.Join(err, ErrDamaged))
 	}
-	ad := []byte(Object(next.Number))
-	data = binary.LittleEndian.AppendUint32([]byte(magic), version)
-	data = append(data, salt[:]...)
-	data = sealer.Seal(data, h, ad, 0)
-	return sealer.Seal(data, packed, ad, 1), nonce, nil
+	return packed, nil
+}
+
+// sealer is that of a record. A generation that is not there may be a changed byte, so it is damage.
+func (j *Journal) sealer(generation uint32, salt []byte) (*seal.Sealer, error) {
+	key, ok := j.keys.Of(generation)
+	if !ok {
+		return nil, fmt.Errorf("%w: sealed under generation %d of the key, which is not at hand", ErrDamaged, generation)
+	}
+	return key.Sealer(purpose, salt)
 }
 
 // Read reads record n. blob.ErrNotExist tells that there is none.
@@ -202,24 +254,41 @@ func (j *Journal) Read(ctx context.Context, n uint64) (*Record, error) {
 	return r, nil
 }
 
+// Generation is the generation of the key that record n says it is sealed under. Nothing proves it before the record is read.
+func (j *Journal) Generation(ctx context.Context, n uint64) (uint32, error) {
+	in, err := j.bucket.Open(ctx, Object(n), 0, prefixSize)
+	if err != nil {
+		return 0, fmt.Errorf("journal record %d: %w", n, err)
+	}
+	defer in.Close()
+	var prefix [prefixSize]byte
+	switch _, err := io.ReadFull(in, prefix[:]); {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, fmt.Errorf("journal record %d: %w: it is cut short", n, ErrDamaged)
+	case err != nil:
+		return 0, fmt.Errorf("journal record %d: %w", n, err)
+	}
+	return binary.LittleEndian.Uint32(prefix[8:]), nil
+}
+
 func (j *Journal) open(n uint64, data []byte) (*Record, error) {
-	if len(data) < prefixSize+headerSize+2*tagSize || string(data[:4]) != magic {
+	if len(data) < bodyAt+tagSize || string(data[:4]) != magic {
 		return nil, fmt.Errorf("%w: it does not begin like a record", ErrDamaged)
 	}
 	if v := binary.LittleEndian.Uint32(data[4:]); v != version {
 		return nil, fmt.Errorf("%w: %d, this program knows %d", ErrVersion, v, version)
 	}
-	sealer, err := j.key.Sealer(purpose, data[8:prefixSize])
+	generation := binary.LittleEndian.Uint32(data[8:])
+	sealer, err := j.sealer(generation, data[12:prefixSize])
 	if err != nil {
 		return nil, err
 	}
 	ad := []byte(Object(n))
-	cut := prefixSize + headerSize + tagSize
-	h, err := sealer.Open(nil, data[prefixSize:cut], ad, 0)
+	h, err := sealer.Open(nil, data[prefixSize:bodyAt], ad, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
 	}
-	packed, err := sealer.Open(nil, data[cut:], ad, 1)
+	packed, err := sealer.Open(nil, data[bodyAt:], ad, 1)
 	if err != nil {
 		return nil, fmt.Errorf("%w: body: %w", ErrDamaged, err)
 	}
@@ -227,25 +296,36 @@ func (j *Journal) open(n uint64, data []byte) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: body: %w", ErrDamaged, err)
 	}
-	return parse(n, h, body)
-}
-
-func parse(n uint64, h, body []byte) (*Record, error) {
-	r := &Record{}
-	r.Number = binary.LittleEndian.Uint64(h)
-	r.Time = time.UnixMilli(int64(binary.LittleEndian.Uint64(h[8:]))).UTC()
-	r.Hash = sha256.Sum256(h)
-	copy(r.Previous[:], h[16:])
-	copy(r.nonce[:], h[88:])
-	digest := sha256.Sum256(body)
-	if r.Number != n || !bytes.Equal(digest[:], h[48:80]) || binary.LittleEndian.Uint64(h[80:]) != uint64(len(body)) {
-		return nil, fmt.Errorf("%w: header and body do not belong together", ErrDamaged)
-	}
-	var err error
-	if r.Body, err = DecodeBody(body); err != nil {
+	r, err := parse(n, h, body)
+	if err != nil {
 		return nil, err
 	}
+	r.SealedWith, r.Generation = generation, r.Body.generation(generation)
 	return r, nil
+}
+
+// parse reads header and signature, and the body that belongs to them.
+func parse(n uint64, signedHeader, body []byte) (*Record, error) {
+	plain, signature := signedHeader[:headerSize], signedHeader[headerSize:]
+	h := parseHeader(plain)
+	if !verify(&h, plain, signature) {
+		return nil, fmt.Errorf("%w: its signature is not the writer's", ErrDamaged)
+	}
+	if len(body) < seedSize {
+		return nil, fmt.Errorf("%w: body of %d bytes", ErrDamaged, len(body))
+	}
+	seed, entries := body[:seedSize], body[seedSize:]
+	s, err := summarise(seed, entries)
+	if err != nil {
+		return nil, err
+	}
+	if h.number != n || h.summary != s {
+		return nil, fmt.Errorf("%w: header and body do not belong together", ErrDamaged)
+	}
+	r := &Record{Head: Head{Number: n, Time: h.time, Hash: sha256.Sum256(plain)}, Previous: h.previous, Signer: h.signer,
+		Leaves: s.leaves, Root: s.root, nonce: h.nonce}
+	r.Body, err = DecodeBody(entries)
+	return r, err
 }
 
 // Follow yields the records after head, in order, checking that each follows the one before it.
@@ -276,6 +356,11 @@ func (r *Record) follows(head Head) error {
 	switch {
 	case r.Previous != head.Hash:
 		return fmt.Errorf("journal record %d: %w: it does not follow record %d", r.Number, ErrDamaged, head.Number)
+	case r.SealedWith != head.Sealing():
+		// Else one who was a holder before a rotation could go on writing.
+		return fmt.Errorf("journal record %d: %w: it is sealed under generation %d of the key, not %d", r.Number, ErrDamaged, r.SealedWith, head.Sealing())
+	case r.Generation < r.SealedWith:
+		return fmt.Errorf("journal record %d: %w: the key goes back to generation %d", r.Number, ErrDamaged, r.Generation)
 	case head.Number > 0 && !r.Time.After(head.Time):
 		return fmt.Errorf("journal record %d: %w: it is older than record %d", r.Number, ErrDamaged, head.Number)
 	}

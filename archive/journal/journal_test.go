@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
 	"mailbrick/archive/seal"
@@ -60,11 +62,11 @@ func TestTimeNeverGoesBack(t *testing.T) {
 		{noon(10).Add(time.Millisecond), noon(10).Add(2 * time.Millisecond)},
 		{noon(11).Add(999 * time.Microsecond), noon(11)},
 		{noon(11).Add(1500 * time.Microsecond), noon(11).Add(time.Millisecond)},
-		{time.Time{}, noon(11).Add(2 * time.Millisecond)},
+		{noon(12).Add(-maxAhead), noon(11).Add(2 * time.Millisecond)},
 		{noon(60).In(time.FixedZone("x", 7200)), noon(60)},
 	} {
 		var err error
-		if head, err = j.Append(t.Context(), head, &Body{}, step.clock); err != nil {
+		if head, err = j.Append(t.Context(), signer(1), head, &Body{}, step.clock); err != nil {
 			t.Fatal(err)
 		}
 		rec, err := j.Read(t.Context(), head.Number)
@@ -80,8 +82,8 @@ func TestGolden(t *testing.T) {
 	file := filepath.Join("testdata", "v1.record")
 	b := memory()
 	j := open(t, b, 42)
-	previous := Head{Number: 6, Hash: [32]byte{1, 2, 3}, Time: noon(0)}
-	head, err := j.Append(t.Context(), previous, sample(), noon(1))
+	previous := Head{Number: 6, Hash: [32]byte{1, 2, 3}, Time: noon(0), Generation: 2}
+	head, err := j.Append(t.Context(), signer(1), previous, sample(), noon(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,14 +110,14 @@ func TestTaken(t *testing.T) {
 	t.Parallel()
 	b := memory()
 	one, two := open(t, b, 1), open(t, b, 2)
-	first, err := one.Append(t.Context(), Head{}, sample(), noon(0))
+	first, err := one.Append(t.Context(), signer(1), Head{}, sample(), noon(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head, err := two.Append(t.Context(), Head{}, &Body{}, noon(0)); !errors.Is(err, ErrTaken) || head != (Head{}) {
+	if head, err := two.Append(t.Context(), signer(1), Head{}, &Body{}, noon(0)); !errors.Is(err, ErrTaken) || head != (Head{}) {
 		t.Errorf("the same number: %+v, %v", head, err)
 	}
-	if second, err := two.Append(t.Context(), first, &Body{}, noon(0)); err != nil || second.Number != 2 {
+	if second, err := two.Append(t.Context(), signer(1), first, &Body{}, noon(0)); err != nil || second.Number != 2 {
 		t.Errorf("the next number: %+v, %v", second, err)
 	}
 	if n, err := follow(t, one, Head{}); n != 2 || err != nil {
@@ -126,12 +128,12 @@ func TestTaken(t *testing.T) {
 // newerRecord is a record of a program of the future.
 func newerRecord(t *testing.T, j *Journal, n uint64) []byte {
 	t.Helper()
-	data, _, err := j.seal(&Head{Number: n, Time: noon(0)}, [32]byte{}, nil)
+	d, err := j.seal(signer(1), Head{Number: n - 1}, nil, noon(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	data[4] = 2
-	return data
+	d.data[4] = 2
+	return d.data
 }
 
 // TestTakenByTheFuture: what cannot be read must not be overwritten, and says why.
@@ -140,17 +142,17 @@ func TestTakenByTheFuture(t *testing.T) {
 	b := memory()
 	j := open(t, b, 1)
 	b.Put(Object(1), newerRecord(t, j, 1))
-	if _, err := j.Append(t.Context(), Head{}, &Body{}, noon(0)); !errors.Is(err, ErrVersion) || errors.Is(err, ErrTaken) {
+	if _, err := j.Append(t.Context(), signer(1), Head{}, &Body{}, noon(0)); !errors.Is(err, ErrVersion) || errors.Is(err, ErrTaken) {
 		t.Errorf("append: %v", err)
 	}
 	if n, err := follow(t, j, Head{}); n != 0 || !errors.Is(err, ErrVersion) || errors.Is(err, ErrDamaged) {
 		t.Errorf("follow: %d records, %v", n, err)
 	}
-	future, _, err := j.seal(&Head{Number: 1, Time: noon(0)}, [32]byte{}, entry(50, nil))
+	future, err := j.seal(signer(1), Head{}, entry(50, nil), noon(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Put(Object(1), future)
+	b.Put(Object(1), future.data)
 	if n, err := follow(t, j, Head{}); n != 0 || !errors.Is(err, ErrUnknownEntry) || errors.Is(err, ErrDamaged) {
 		t.Errorf("follow: %d records, %v", n, err)
 	}
@@ -178,7 +180,7 @@ func TestInDoubt(t *testing.T) {
 			b := memory()
 			faulty := blobtest.NewFaulty(b)
 			faulty.Order(tt.faults...)
-			head, err := open(t, faulty, 1).Append(t.Context(), Head{}, sample(), noon(0))
+			head, err := open(t, faulty, 1).Append(t.Context(), signer(1), Head{}, sample(), noon(0))
 			if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
@@ -198,19 +200,19 @@ func TestCancelled(t *testing.T) {
 	b := memory()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := open(t, b, 1).Append(ctx, Head{}, sample(), noon(0)); !errors.Is(err, context.Canceled) || len(b.Names()) > 0 {
+	if _, err := open(t, b, 1).Append(ctx, signer(1), Head{}, sample(), noon(0)); !errors.Is(err, context.Canceled) || len(b.Names()) > 0 {
 		t.Errorf("%v, left %q", err, b.Names())
 	}
 }
 
 func TestChainIsChecked(t *testing.T) {
 	t.Parallel()
-	forge := func(t *testing.T, b *blobtest.Memory, n uint64, previous [32]byte, at time.Time) {
-		data, _, err := open(t, b, 9).seal(&Head{Number: n, Time: at}, previous, nil)
+	forge := func(t *testing.T, b *blobtest.Memory, previous Head, at time.Time) {
+		d, err := open(t, b, 9).seal(signer(9), previous, nil, at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Put(Object(n), data)
+		b.Put(Object(previous.Number+1), d.data)
 	}
 	for _, tt := range []struct {
 		name   string
@@ -227,9 +229,15 @@ func TestChainIsChecked(t *testing.T) {
 		}, 1, ErrDamaged},
 		{"renamed over a gap", func(_ *testing.T, b *blobtest.Memory, _ []Head) { b.Put(Object(3), b.Bytes(Object(4))) }, 2, ErrDamaged},
 		{"repeated", func(_ *testing.T, b *blobtest.Memory, _ []Head) { b.Put(Object(6), b.Bytes(Object(5))) }, 5, ErrDamaged},
-		{"forged, of another past", func(t *testing.T, b *blobtest.Memory, _ []Head) { forge(t, b, 3, [32]byte{1}, noon(2)) }, 2, ErrDamaged},
-		{"forged, with its past", func(t *testing.T, b *blobtest.Memory, h []Head) { forge(t, b, 3, h[2].Hash, noon(2)) }, 3, ErrDamaged},
-		{"time goes back", func(t *testing.T, b *blobtest.Memory, h []Head) { forge(t, b, 6, h[5].Hash, noon(4)) }, 5, ErrDamaged},
+		{"forged, of another past", func(t *testing.T, b *blobtest.Memory, _ []Head) {
+			forge(t, b, Head{Number: 2, Hash: [32]byte{1}}, noon(2))
+		}, 2, ErrDamaged},
+		{"forged, with its past", func(t *testing.T, b *blobtest.Memory, h []Head) { forge(t, b, h[2], noon(2)) }, 3, ErrDamaged},
+		{"time goes back", func(t *testing.T, b *blobtest.Memory, h []Head) { forge(t, b, h[5], noon(4)) }, 5, ErrDamaged},
+		{"of another generation", func(t *testing.T, b *blobtest.Memory, h []Head) {
+			h[5].Generation = 2
+			forge(t, b, h[5], noon(9))
+		}, 5, ErrDamaged},
 		{"empty object", func(_ *testing.T, b *blobtest.Memory, _ []Head) { b.Put(Object(1), nil) }, 0, ErrDamaged},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -276,7 +284,11 @@ func TestAnotherKey(t *testing.T) {
 	t.Parallel()
 	b := memory()
 	chain(t, open(t, b, 1), 1)
-	j, err := Open(b, seal.Key{1}, Options{})
+	strange, err := seal.NewRing(bytes.NewReader(make([]byte, seal.KeySize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := Open(b, strange, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,31 +297,131 @@ func TestAnotherKey(t *testing.T) {
 	}
 }
 
-// TestHeaderAndBody: a body that is not its header's is found, though the seal of both is good.
+// opened is the plain text of a record.
+func opened(t *testing.T, d draft) (header, body []byte) {
+	t.Helper()
+	key, _ := testRing().Of(1)
+	s, err := key.Sealer(purpose, d.data[12:prefixSize])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ad := []byte(Object(d.next.Number))
+	header, err = s.Open(nil, d.data[prefixSize:bodyAt], ad, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := s.Open(nil, d.data[bodyAt:], ad, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	body, err = dec.DecodeAll(packed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return header, body
+}
+
+// TestHeaderAndBody: a body or a signature that is not its header's is found, though the seal of all is good.
 func TestHeaderAndBody(t *testing.T) {
 	t.Parallel()
-	body := sample().Encode()
-	j := open(t, memory(), 1)
-	data, _, err := j.seal(&Head{Number: 1, Time: noon(0)}, [32]byte{}, body)
+	d, err := open(t, memory(), 1).seal(signer(1), Head{}, sample().Encode(), noon(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := testKey().Sealer(purpose, data[8:prefixSize])
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := s.Open(nil, data[prefixSize:prefixSize+headerSize+tagSize], []byte(Object(1)), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rec, err := parse(1, h, body); err != nil || rec.Hash != sha256.Sum256(h) {
+	h, body := opened(t, d)
+	if rec, err := parse(1, h, body); err != nil || rec.Hash != d.next.Hash || rec.Hash != sha256.Sum256(h[:headerSize]) {
 		t.Fatalf("as it is: %v", err)
 	}
-	if _, err := parse(1, h, body[:len(body)-1]); !errors.Is(err, ErrDamaged) {
-		t.Errorf("another body: %v", err)
+	for _, cut := range []int{1, len(body) - seedSize + 1, len(body)} {
+		if _, err := parse(1, h, body[:len(body)-cut]); !errors.Is(err, ErrDamaged) {
+			t.Errorf("body without %d bytes: %v", cut, err)
+		}
+	}
+	for at := range body {
+		bad := bytes.Clone(body)
+		bad[at] ^= 1
+		if _, err := parse(1, h, bad); !errors.Is(err, ErrDamaged) {
+			t.Errorf("byte %d of the body: %v", at, err)
+		}
+	}
+	for at := range h {
+		bad := bytes.Clone(h)
+		bad[at] ^= 1
+		if _, err := parse(1, bad, body); !errors.Is(err, ErrDamaged) {
+			t.Errorf("byte %d of the header or its signature: %v", at, err)
+		}
+	}
+	if _, err := parse(1, sign(signer(2), bytes.Clone(h[:headerSize])), body); !errors.Is(err, ErrDamaged) {
+		t.Errorf("signed by another: %v", err)
 	}
 	if _, err := parse(2, h, body); !errors.Is(err, ErrDamaged) {
 		t.Errorf("another number: %v", err)
+	}
+}
+
+// TestRotation: what follows a rotation is sealed under the new generation, and by nobody who has only the old one.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	b := memory()
+	j := open(t, b, 1)
+	rotation := &Body{Key: &KeyChange{Action: KeyRotated, Generation: 2, Digest: [32]byte{1}}}
+	heads := []Head{{}}
+	for n, body := range []*Body{sample(), rotation, sample()} {
+		h, err := j.Append(t.Context(), signer(1), heads[n], body, noon(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads = append(heads, h)
+	}
+	for n, want := range []uint32{0, 1, 1, 2} {
+		if n == 0 {
+			continue
+		}
+		rec, err := j.Read(t.Context(), uint64(n))
+		if err != nil || rec.SealedWith != want || rec.Head != heads[n] {
+			t.Errorf("record %d: sealed under %d, want %d: %v", n, rec.SealedWith, want, err)
+		}
+	}
+	removed, err := Open(b, testRing().Until(1), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := follow(t, removed, Head{}); n != 2 || !errors.Is(err, ErrDamaged) {
+		t.Errorf("who has the old generation reads %d records: %v", n, err)
+	}
+	if _, err := removed.Append(t.Context(), signer(1), heads[3], sample(), noon(9)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("and appends: %v", err)
+	}
+	heads[3].Generation = 1
+	if _, err := removed.Append(t.Context(), signer(1), heads[3], sample(), noon(9)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := follow(t, j, Head{}); n != 3 || !errors.Is(err, ErrDamaged) {
+		t.Errorf("what he forges: %d records, %v", n, err)
+	}
+}
+
+// TestFarOffClock: a time far ahead would be that of all records to come.
+func TestFarOffClock(t *testing.T) {
+	t.Parallel()
+	b := memory()
+	head := chain(t, open(t, b, 1), 1)[1]
+	late := noon(0).Add(-maxAhead - time.Second)
+	if got, err := open(t, b, 2).Append(t.Context(), signer(1), head, &Body{}, late); !errors.Is(err, ErrClock) || got != head {
+		t.Errorf("a clock far behind: %v", err)
+	}
+	j, err := Open(b, testRing(), Options{AnyClock: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := j.Append(t.Context(), signer(1), head, &Body{}, late)
+	if err != nil || !got.Time.Equal(head.Time.Add(time.Millisecond)) {
+		t.Errorf("allowed: %v, %v", got.Time, err)
 	}
 }
 
@@ -351,7 +463,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var err error
-				if head, err = j.Append(b.Context(), head, body, noon(0)); err != nil {
+				if head, err = j.Append(b.Context(), signer(1), head, body, noon(0)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -361,7 +473,7 @@ func BenchmarkAppend(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	j := open(b, memory(), 1)
-	if _, err := j.Append(b.Context(), Head{}, thousand(), noon(0)); err != nil {
+	if _, err := j.Append(b.Context(), signer(1), Head{}, thousand(), noon(0)); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

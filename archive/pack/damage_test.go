@@ -155,7 +155,7 @@ func TestFailingBucket(t *testing.T) {
 func TestAbortLeavesNothing(t *testing.T) {
 	t.Parallel()
 	b, _ := newMemory()
-	w, err := pack.Create(t.Context(), b, testKey(), random(1))
+	w, err := pack.Create(t.Context(), b, testRing(), random(1))
 	if err != nil {
 		t.Fatal(err)
 	}

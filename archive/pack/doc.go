@@ -15,8 +15,9 @@
 //	offset  size  field
 //	0       4     magic "MBPK"
 //	4       4     format version, 1
-//	8       32    salt of this pack's key
-//	40      ...   frames, back to back, in order of ordinal
+//	8       4     generation of the archive key (package seal) that this pack's key is made from
+//	12      32    salt of this pack's key
+//	44      ...   frames, back to back, in order of ordinal
 //	T       L     table
 //	T+L     8     T, the table's offset
 //	T+L+8   4     L, the table's length

@@ -87,7 +87,11 @@ func TestCodecProperty(t *testing.T) {
 func TestTableMustFitItsFrames(t *testing.T) {
 	t.Parallel()
 	b := new(blobtest.Memory)
-	w, err := Create(t.Context(), b, seal.Key{}, rand.NewChaCha8([32]byte{}))
+	ring, err := seal.NewRing(rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Create(t.Context(), b, ring, rand.NewChaCha8([32]byte{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +102,7 @@ func TestTableMustFitItsFrames(t *testing.T) {
 	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewReader(b, seal.Key{}).Table(t.Context(), w.Name()); !errors.Is(err, ErrDamaged) {
+	if _, err := NewReader(b, ring).Table(t.Context(), w.Name()); !errors.Is(err, ErrDamaged) {
 		t.Errorf("table: %v", err)
 	}
 }

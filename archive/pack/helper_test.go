@@ -14,12 +14,25 @@ import (
 	"mailbrick/archive/seal"
 )
 
-// testKey is bytes 0, 1, 2, ...
-func testKey() (k seal.Key) {
-	for i := range k {
-		k[i] = byte(i)
+// testRing has the keys 0, 1, 2, ... and 32, 33, 34, ...
+func testRing() seal.Ring {
+	var keys [2 * seal.KeySize]byte
+	for i := range keys {
+		keys[i] = byte(i)
 	}
-	return k
+	return ringOf(keys[:])
+}
+
+// ringOf has generations 1, 2, ... of these keys.
+func ringOf(keys []byte) (r seal.Ring) {
+	random := bytes.NewReader(keys)
+	for n := range len(keys) / seal.KeySize {
+		var err error
+		if r, err = r.Rotate(uint32(n+1), random); err != nil {
+			panic(err) // cannot happen: numbers go up and there are bytes enough
+		}
+	}
+	return r
 }
 
 func random(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }
@@ -92,7 +105,7 @@ func writePack(t testing.TB, b blob.Bucket, seed byte, pieces []piece) *pack.Tab
 
 func tryPack(t testing.TB, b blob.Bucket, seed byte, pieces []piece) (*pack.Table, error) {
 	t.Helper()
-	w, err := pack.Create(t.Context(), b, testKey(), random(seed))
+	w, err := pack.Create(t.Context(), b, testRing(), random(seed))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +125,7 @@ func contents(t testing.TB, r *pack.Reader, table *pack.Table) (map[pack.ChunkID
 	frames := make([][]byte, len(table.Frames))
 	for i, f := range table.Frames {
 		var err error
-		ref := pack.FrameRef{Pack: table.Name, Salt: table.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain}
+		ref := pack.FrameRef{Pack: table.Name, Salt: table.Salt, Generation: table.Generation, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain}
 		if frames[i], err = r.Frame(t.Context(), ref); err != nil {
 			return nil, err
 		}
@@ -151,5 +164,5 @@ func torture() bool { return os.Getenv("MAILBRICK_TORTURE") == "1" }
 
 func newMemory() (*blobtest.Memory, *pack.Reader) {
 	m := new(blobtest.Memory)
-	return m, pack.NewReader(m, testKey())
+	return m, pack.NewReader(m, testRing())
 }

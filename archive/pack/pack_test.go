@@ -63,7 +63,7 @@ func sameTable(a, b *pack.Table) bool {
 func TestChunkTooLong(t *testing.T) {
 	t.Parallel()
 	b, _ := newMemory()
-	w, err := pack.Create(t.Context(), b, testKey(), random(1))
+	w, err := pack.Create(t.Context(), b, testRing(), random(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestChunkTooLong(t *testing.T) {
 func TestFullByChunks(t *testing.T) {
 	t.Parallel()
 	b, r := newMemory()
-	w, err := pack.Create(t.Context(), b, testKey(), random(1))
+	w, err := pack.Create(t.Context(), b, testRing(), random(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	b.Put(table.Name.Object(), good)
-	if _, err := pack.NewReader(b, seal.Key{9}).Table(t.Context(), table.Name); !errors.Is(err, pack.ErrDamaged) {
+	if _, err := pack.NewReader(b, ringOf(make([]byte, 2*seal.KeySize))).Table(t.Context(), table.Name); !errors.Is(err, pack.ErrDamaged) {
 		t.Errorf("another key: %v", err)
 	}
 	if _, err := r.Table(t.Context(), other); !errors.Is(err, blob.ErrNotExist) {
@@ -200,16 +200,18 @@ func TestRefusals(t *testing.T) {
 	if _, err := r.Digest(t.Context(), other); !errors.Is(err, blob.ErrNotExist) {
 		t.Errorf("digest of no pack: %v", err)
 	}
-	ref := pack.FrameRef{Pack: table.Name, Salt: table.Salt, Offset: 40, Sealed: table.Frames[0].Sealed, Plain: table.Frames[0].Plain}
+	ref := pack.FrameRef{Pack: table.Name, Generation: table.Generation, Salt: table.Salt, Offset: 44, Sealed: table.Frames[0].Sealed, Plain: table.Frames[0].Plain}
 	for name, change := range map[string]func(f *pack.FrameRef){
-		"another ordinal": func(f *pack.FrameRef) { f.Ordinal++ },
-		"another length":  func(f *pack.FrameRef) { f.Plain++ },
-		"too long":        func(f *pack.FrameRef) { f.Plain = 1 << 30 },
-		"sealed too long": func(f *pack.FrameRef) { f.Sealed = 1 << 31 },
-		"past the end":    func(f *pack.FrameRef) { f.Offset = 1 << 40 },
-		"before it":       func(f *pack.FrameRef) { f.Offset = -1 },
-		"nothing":         func(f *pack.FrameRef) { f.Sealed = 0 },
-		"another salt":    func(f *pack.FrameRef) { f.Salt[0]++ },
+		"another ordinal":    func(f *pack.FrameRef) { f.Ordinal++ },
+		"another length":     func(f *pack.FrameRef) { f.Plain++ },
+		"too long":           func(f *pack.FrameRef) { f.Plain = 1 << 30 },
+		"sealed too long":    func(f *pack.FrameRef) { f.Sealed = 1 << 31 },
+		"past the end":       func(f *pack.FrameRef) { f.Offset = 1 << 40 },
+		"before it":          func(f *pack.FrameRef) { f.Offset = -1 },
+		"nothing":            func(f *pack.FrameRef) { f.Sealed = 0 },
+		"another generation": func(f *pack.FrameRef) { f.Generation = 1 },
+		"unknown generation": func(f *pack.FrameRef) { f.Generation = 3 },
+		"another salt":       func(f *pack.FrameRef) { f.Salt[0]++ },
 	} {
 		bad := ref
 		change(&bad)
@@ -228,7 +230,7 @@ func TestReadErrorIsNotDamage(t *testing.T) {
 	b, _ := newMemory()
 	table := writePack(t, b, 1, smallPack())
 	faulty := blobtest.NewFaulty(b)
-	r := pack.NewReader(faulty, testKey())
+	r := pack.NewReader(faulty, testRing())
 	look := func() map[string]error {
 		_, digest := r.Digest(t.Context(), table.Name)
 		_, tableErr := r.Table(t.Context(), table.Name)

@@ -15,24 +15,39 @@ import (
 	"mailbrick/archive/seal"
 )
 
+// Keys gives the key of a generation; a seal.Ring does.
+type Keys interface {
+	Of(generation uint32) (k seal.Key, ok bool)
+}
+
 // Reader reads frames and tables of the packs of a bucket. It is for concurrent use.
 type Reader struct {
 	bucket   blob.Bucket
-	key      seal.Key
+	keys     Keys
 	decoders sync.Pool
 }
 
 // NewReader makes a reader.
-func NewReader(bucket blob.Bucket, key seal.Key) *Reader { return &Reader{bucket: bucket, key: key} }
+func NewReader(bucket blob.Bucket, keys Keys) *Reader { return &Reader{bucket: bucket, keys: keys} }
+
+// sealer is that of a pack. A generation that the ring has not may be a changed byte, so it is damage.
+func (r *Reader) sealer(generation uint32, salt [saltSize]byte) (*seal.Sealer, error) {
+	key, ok := r.keys.Of(generation)
+	if !ok {
+		return nil, fmt.Errorf("%w: sealed under generation %d of the key, which is not at hand", ErrDamaged, generation)
+	}
+	return key.Sealer(purpose, salt[:])
+}
 
 // FrameRef is what is needed to read one frame with one range read.
 type FrameRef struct {
-	Pack    Name
-	Salt    [saltSize]byte
-	Ordinal uint32
-	Offset  int64
-	Sealed  uint32
-	Plain   uint32
+	Pack       Name
+	Generation uint32 // of the key
+	Salt       [saltSize]byte
+	Ordinal    uint32
+	Offset     int64
+	Sealed     uint32
+	Plain      uint32
 }
 
 // Frame reads, opens and decompresses a frame.
@@ -44,9 +59,9 @@ func (r *Reader) Frame(ctx context.Context, ref FrameRef) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := r.key.Sealer(purpose, ref.Salt[:])
+	sealer, err := r.sealer(ref.Generation, ref.Salt)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pack %x: %w", ref.Pack, err)
 	}
 	data, err := sealer.Open(sealed[:0], sealed, append(ref.Pack[:len(ref.Pack):len(ref.Pack)], "frame"...), uint64(ref.Ordinal))
 	if err != nil {
@@ -138,12 +153,13 @@ func (r *Reader) header(ctx context.Context, t *Table) error {
 	if v := binary.LittleEndian.Uint32(head[4:]); v != version {
 		return fmt.Errorf("pack %x: %w: %d, this program knows %d", t.Name, ErrVersion, v, version)
 	}
-	copy(t.Salt[:], head[8:])
+	t.Generation = binary.LittleEndian.Uint32(head[8:])
+	copy(t.Salt[:], head[12:])
 	return nil
 }
 
 func (r *Reader) openTable(t *Table, sealed []byte) error {
-	sealer, err := r.key.Sealer(purpose, t.Salt[:])
+	sealer, err := r.sealer(t.Generation, t.Salt)
 	if err != nil {
 		return err
 	}

@@ -69,11 +69,12 @@ type Frame struct {
 
 // Table says what a pack holds.
 type Table struct {
-	Name   Name
-	Salt   [saltSize]byte
-	Size   int64 // bytes of the pack file
-	SHA256 [32]byte
-	Frames []Frame
+	Name       Name
+	Generation uint32 // of the key that the pack is sealed under
+	Salt       [saltSize]byte
+	Size       int64 // bytes of the pack file
+	SHA256     [32]byte
+	Frames     []Frame
 }
 
 // Chunks counts the chunks of all frames.

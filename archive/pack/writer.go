@@ -17,7 +17,7 @@ const (
 	endMagic    = "MBPKEND1"
 	version     = 1 // 1: frames, one table, digest; before the format was frozen
 	saltSize    = 32
-	headerSize  = len(magic) + 4 + saltSize
+	headerSize  = len(magic) + 4 + 4 + saltSize
 	trailerSize = 8 + 4 + 4 + sha256.Size + len(endMagic)
 	fullSize    = 64 << 20
 	fullChunks  = 1 << 19 // keeps the table below maxTable
@@ -64,8 +64,8 @@ type openFrame struct {
 	chunks []Chunk
 }
 
-// Create begins a pack under a fresh random name.
-func Create(ctx context.Context, bucket blob.Bucket, key seal.Key, random io.Reader) (*Writer, error) {
+// Create begins a pack under a fresh random name. It is sealed under the ring's newest generation.
+func Create(ctx context.Context, bucket blob.Bucket, ring seal.Ring, random io.Reader) (*Writer, error) {
 	w := &Writer{digest: sha256.New()}
 	if _, err := io.ReadFull(random, w.table.Name[:]); err != nil {
 		return nil, fmt.Errorf("name a pack: %w", err)
@@ -73,6 +73,8 @@ func Create(ctx context.Context, bucket blob.Bucket, key seal.Key, random io.Rea
 	if _, err := io.ReadFull(random, w.table.Salt[:]); err != nil {
 		return nil, fmt.Errorf("salt a pack: %w", err)
 	}
+	var key seal.Key
+	w.table.Generation, key = ring.Newest()
 	var err error
 	if w.sealer, err = key.Sealer(purpose, w.table.Salt[:]); err != nil {
 		return nil, err
@@ -84,6 +86,7 @@ func Create(ctx context.Context, bucket blob.Bucket, key seal.Key, random io.Rea
 		return nil, fmt.Errorf("create pack: %w", err)
 	}
 	header := binary.LittleEndian.AppendUint32([]byte(magic), version)
+	header = binary.LittleEndian.AppendUint32(header, w.table.Generation)
 	if w.write(append(header, w.table.Salt[:]...)); w.err != nil {
 		_ = w.out.Abort() // the first error is the one to tell
 		return nil, w.err

@@ -72,6 +72,15 @@ func (r Ring) Newest() (number uint32, k Key) {
 	return last.number, last.key
 }
 
+// Until is the ring without the generations above a number.
+func (r Ring) Until(number uint32) Ring {
+	n := len(r.generations)
+	for n > 0 && r.generations[n-1].number > number {
+		n--
+	}
+	return Ring{slices.Clip(r.generations[:n])}
+}
+
 // Of is the key of a generation.
 func (r Ring) Of(number uint32) (k Key, ok bool) {
 	at, ok := slices.BinarySearchFunc(r.generations, number, func(g generation, n uint32) int { return int(g.number) - int(n) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -94,7 +95,7 @@ func (o *common) withKeys(ctx context.Context, work func(k *archive.Keys) error)
 	if err != nil {
 		return err
 	}
-	k, err := archive.OpenKeys(ctx, archive.Options{Bucket: bucket, Secrets: o.secrets})
+	k, err := archive.OpenKeys(ctx, archive.Options{Bucket: bucket, Catalog: filepath.Join(o.local, "catalog"), Secrets: o.secrets, Machine: machine(), AnyClock: anyClock()})
 	if err != nil {
 		return fmt.Errorf("open archive %s: %w", o.archive, err)
 	}

@@ -164,12 +164,21 @@ func (o *common) ask(ctx context.Context, prompt, instead string) (string, error
 // open opens the archive; rebuild makes its catalog anew.
 func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, archive.Options{Bucket: bucket, Catalog: filepath.Join(o.local, "catalog"), Secrets: o.secrets, Wait: o.wait,
-		Rebuild: rebuild, Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }})
+		Rebuild: rebuild, Machine: machine(), AnyClock: anyClock(), Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }})
 	if err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", o.archive, err)
 	}
 	return a, nil
 }
+
+// machine is what this machine is called in the journal.
+func machine() string {
+	name, _ := os.Hostname() // without one the key it signs with says who it was
+	return name
+}
+
+// anyClock lets a person go on who knows that the last record's time is wrong.
+func anyClock() bool { return os.Getenv("MAILBRICK_ANY_CLOCK") == "1" }
 
 // withArchive opens the archive, does the work and closes it.
 func (o *common) withArchive(ctx context.Context, work func(a *archive.Archive) error) error {

@@ -54,6 +54,8 @@ var verdicts = [...]verdict{
 	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD, or a holder's key with --identity"},
 	{archive.ErrLastHolder, exitFailed, "add another holder first: `mailbrick key add`"},
 	{archive.ErrNotEncrypted, exitFailed, "it was made with --insecure-no-encryption; whoever has its files can read it"},
+	{archive.ErrKeysChanged, exitInUse, "run the same command again"},
+	{archive.ErrClock, exitFailed, "set this machine's clock right; if the time of the last record is the wrong one, MAILBRICK_ANY_CLOCK=1 goes on from it"},
 	{seal.ErrPlugin, exitFailed, "the program age-plugin-NAME must be installed where commands are found"},
 	{seal.ErrWorkFactor, exitFailed, "no Mailbrick makes such a file; somebody put it into the archive's keys/ folder"},
 	{archive.ErrVersion, exitFailed, "a newer Mailbrick wrote this; use that one"},
