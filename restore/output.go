@@ -34,6 +34,7 @@ type output struct {
 
 	manifest   *listing
 	exceptions *listing
+	buffer     *bufio.Writer // of the file being written
 }
 
 // pathKey tells paths apart as the pickiest file system does: without regard to case.
@@ -53,7 +54,7 @@ func openOutput(folder string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{root: root, folders: map[string]bool{".": true}, written: map[pathKey]bool{}}
+	o := &output{root: root, folders: map[string]bool{".": true}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
 	if err = o.sweep(); err == nil {
 		o.manifest, err = o.list()
 	}
@@ -100,8 +101,11 @@ func (o *output) file(name string, write func(io.Writer) error) error {
 		return err
 	}
 	w := &digestWriter{out: o, file: f, digest: sha256.New()}
-	err = write(w)
-	if err == nil {
+	o.buffer.Reset(w)
+	if err = write(o.buffer); err == nil {
+		err = o.buffer.Flush()
+	}
+	if err == nil && !syncsAll {
 		o.note(f.Sync())
 	}
 	o.note(f.Close())
@@ -236,7 +240,11 @@ func (o *output) keepOld() error {
 	return lines.Err()
 }
 
+// syncFolders makes files and their names durable.
 func (o *output) syncFolders() error {
+	if syncsAll {
+		return syncAll(o.root)
+	}
 	for name := range o.folders {
 		if err := o.syncFolder(name); err != nil {
 			return err

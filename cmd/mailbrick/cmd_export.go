@@ -15,12 +15,13 @@ func newExportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "write items as files",
-		UsageText: "mailbrick export --format eml|msg|blob -o DIR [IDs | --query Q | --mailbox ADDRESS [--at T] | -]",
+		UsageText: "mailbrick export --format eml|msg|blob -o DIR [IDs | --query Q | --mailbox ADDRESS [--at T] | --all [--at T] | -]",
 		Description: "Writes each item into a file, folders as folders, with a manifest of SHA-256 digests (sha256sum -c manifest.sha256)\n" +
 			"and a list of what could not be written (exceptions.jsonl). eml is mail for any program, msg is Outlook's\n" +
 			"file with all properties, blob is the export stream itself.\n\n" +
 			"Example:\n  mailbrick export --format eml -o /tmp/case-17 --query 'subject:contract AND sent>=2026-01-01'",
 		Flags: commonFlags(append(selectionFlags(),
+			&cli.BoolFlag{Name: "all", Usage: "the items of all mailboxes"},
 			&cli.StringFlag{Name: "format", Value: "eml", Usage: "`FORMAT`: eml, msg or blob"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "into folder `DIR`"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be written, write nothing"})...),

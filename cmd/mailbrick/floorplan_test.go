@@ -67,7 +67,7 @@ var house = plan{
 		"index": {layer: rooms, imports: words("archive fetch/mapi fetch/mapi/fasttransfer index/kql index/extract"),
 			outside: words("github.com/blevesearch go.etcd.io/bbolt github.com/RoaringBitmap golang.org/x/text golang.org/x/sync")},
 		"restore": {layer: rooms, imports: words("archive fetch/ews fetch/graph fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml fetch/mapi/msg fetch/mapi/pst"),
-			outside: words("golang.org/x/sync")},
+			outside: words("golang.org/x/sync golang.org/x/sys")}, // sys: files are made durable together
 		"archive/retention": {layer: rooms, imports: words("archive"), outside: words("github.com/pelletier/go-toml")}, // policies are TOML; it tells the line of a mistake and brings nothing along
 
 		// The roof joins all. The simulated Exchange is a verb there.

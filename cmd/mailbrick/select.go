@@ -14,11 +14,12 @@ import (
 	"mailbrick/restore"
 )
 
-// selection names items: by id, by query, by mailbox, or by ids on standard input ("-").
+// selection names items: by id, by query, by mailbox, all there are, or by ids on standard input ("-").
 type selection struct {
 	words   []string
 	query   string
 	mailbox string
+	all     bool // of all mailboxes
 	folder  string
 	at      string
 	missed  int // items that are not there, or whose mailbox cannot be worked on
@@ -34,7 +35,8 @@ func selectionFlags() []cli.Flag {
 }
 
 func selectionOf(c *cli.Context, o *common) (*selection, error) {
-	s := &selection{words: c.Args().Slice(), query: c.String("query"), mailbox: c.String("mailbox"), folder: c.String("folder"), at: c.String("at")}
+	s := &selection{words: c.Args().Slice(), query: c.String("query"), mailbox: c.String("mailbox"), folder: c.String("folder"), at: c.String("at"),
+		all: c.Bool("all")}
 	fromInput := len(s.words) == 1 && s.words[0] == "-"
 	if fromInput {
 		var err error
@@ -43,6 +45,9 @@ func selectionOf(c *cli.Context, o *common) (*selection, error) {
 		}
 	}
 	switch {
+	case s.all && (len(s.words) > 0 || s.query != "" || s.mailbox != ""):
+		return nil, usagef("--all goes without ids, --query and --mailbox")
+	case s.all: // whatever there is
 	case fromInput && s.query == "" && s.mailbox == "" && len(s.words) == 0: // a pipe that found nothing: nothing to do
 	case len(s.words) > 0 && (s.query != "" || s.mailbox != ""):
 		return nil, usagef("give item ids, or --query, or --mailbox, not several")
@@ -67,16 +72,14 @@ func (s *selection) items(ctx context.Context, o *common, a *archive.Archive, wo
 	switch {
 	case s.query != "":
 		return s.found(ctx, o, a, work)
+	case s.all:
+		return work(arranged(ctx, a, s.everywhere(ctx, o, a)))
 	case s.mailbox != "":
-		snap, err := snapshotOf(ctx, a, s.mailbox, s.at)
+		items, err := s.inMailbox(ctx, a, s.mailbox)
 		if err != nil {
 			return err
 		}
-		items, err := itemsIn(ctx, a, snap, s.folder)
-		if err != nil {
-			return err
-		}
-		return work(items)
+		return work(arranged(ctx, a, items))
 	}
 	seen := map[string]bool{} // an item that is named twice is meant once
 	return work(func(yield func(*archive.Version, error) bool) {
@@ -101,6 +104,69 @@ func (s *selection) items(ctx context.Context, o *common, a *archive.Archive, wo
 			}
 		}
 	})
+}
+
+// inMailbox are the items of a mailbox at the selection's moment.
+func (s *selection) inMailbox(ctx context.Context, a *archive.Archive, mailbox string) (iter.Seq2[*archive.Version, error], error) {
+	snap, err := snapshotOf(ctx, a, mailbox, s.at)
+	if err != nil {
+		return nil, err
+	}
+	return itemsIn(ctx, a, snap, s.folder)
+}
+
+// everywhere are the items of all mailboxes; one that had no snapshot yet at the moment has none.
+func (s *selection) everywhere(ctx context.Context, o *common, a *archive.Archive) iter.Seq2[*archive.Version, error] {
+	return func(yield func(*archive.Version, error) bool) {
+		for _, m := range a.Mailboxes() {
+			items, err := s.inMailbox(ctx, a, m.Mailbox)
+			if isNotFound(err) {
+				o.say("%s: left out: %s", m.Mailbox, err)
+				continue
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for v, err := range items {
+				if !yield(v, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// arrangedAtOnce is how many items are put in order together; their descriptions are in memory.
+const arrangedAtOnce = 1 << 14
+
+// arranged gives items in the order in which the archive reads them at the least cost.
+func arranged(ctx context.Context, a *archive.Archive, items iter.Seq2[*archive.Version, error]) iter.Seq2[*archive.Version, error] {
+	return func(yield func(*archive.Version, error) bool) {
+		var some []*archive.Version
+		flush := func() bool {
+			if err := a.Arrange(ctx, some); err != nil {
+				return yield(nil, err) && false
+			}
+			for _, v := range some {
+				if !yield(v, nil) {
+					return false
+				}
+			}
+			some = some[:0]
+			return true
+		}
+		for v, err := range items {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if some = append(some, v); len(some) == arrangedAtOnce && !flush() {
+				return
+			}
+		}
+		flush()
+	}
 }
 
 // printMissing settles an item that is not in the archive.
