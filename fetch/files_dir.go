@@ -205,7 +205,7 @@ func (d *directory) close() {
 // parse reads a message, and tells what is odd about it. Old mail programs call plain mail .msg too.
 func parse(f *os.File, size int64, is form) (m *mapi.Message, odd []string, err error) {
 	if is != formOutlook {
-		m, err = eml.Read(f)
+		m, err = eml.Read(io.NewSectionReader(f, 0, size))
 		return m, nil, err
 	}
 	m, report, err := msg.ReadReport(f, size)

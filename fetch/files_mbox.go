@@ -77,7 +77,7 @@ func (b *mboxFile) open(e entry, out *spool) (io.Reader, Ref, error) {
 		return nil, e.Ref, ErrGone // the file was written anew: the next list says what is where
 	}
 	d := newDigest()
-	m, err := eml.Read(io.TeeReader(r, d))
+	m, err := eml.Read(sized{io.TeeReader(r, d), e.Size})
 	if err != nil && !errors.Is(err, eml.ErrNotMail) {
 		return nil, e.Ref, fmt.Errorf("message at byte %d: %w", e.offset, err)
 	}
@@ -94,6 +94,14 @@ func (b *mboxFile) open(e entry, out *spool) (io.Reader, Ref, error) {
 	}
 	return out.reader(), got, nil
 }
+
+// sized is a reader of about so many bytes.
+type sized struct {
+	io.Reader
+	size int64
+}
+
+func (s sized) Size() int64 { return s.size }
 
 func (b *mboxFile) close() {
 	if b.file != nil {

@@ -146,17 +146,25 @@ func (c *collector) attach(p *part, name string) {
 		// As Exchange names them.
 		name = fmt.Sprintf("ATT%05d%s", len(c.attachments)+1, extension(p.kind.kind))
 	}
-	data := p.decoded()
+	data, l := c.data(p)
 	b := c.common(p, name, mapi.AttachByValue)
 	if p.kind.params["charset"] != "" && p.kind.top() == "text" {
 		b = append(b, mapi.NewText(mapi.PidTagTextAttachmentCharset, p.kind.params["charset"]))
 	}
-	c.hole(p, fromAttachment, data)
-	b = append(b,
-		mapi.NewInt32(mapi.PidTagAttachSize, int32(min(len(data), 1<<31-1))),
-		mapi.NewBinary(mapi.PidTagAttachData, data),
-	)
+	c.hole(p, fromAttachment, data.Data)
+	c.holes[len(c.holes)-1].lined = l
+	b = append(b, mapi.NewInt32(mapi.PidTagAttachSize, int32(min(data.Len(), 1<<31-1))), data)
 	c.attachments = append(c.attachments, mapi.Attachment{Properties: b})
+}
+
+// data is the value of an attachment, and how it stands where it is long.
+func (c *collector) data(p *part) (mapi.Property, *lined) {
+	if len(p.body) >= minLined && p.encoding() == "base64" {
+		if l := linedOf(p.body); l != nil {
+			return l.property(), l
+		}
+	}
+	return mapi.NewBinary(mapi.PidTagAttachData, p.decoded()), nil
 }
 
 // common are the properties of every attachment.

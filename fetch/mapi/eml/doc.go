@@ -106,7 +106,8 @@
 //
 // # Limits
 //
-// A message has 1 GiB, 20000 attachments; a multipart 10000 parts: more stay in the skeleton. Messages nest 30
+// A message has 1 GiB and is held in memory once: attachments in regular base64 of 1 MiB or more are ranges of it, decoded
+// where they are read. It has 20000 attachments; a multipart 10000 parts: more stay in the skeleton. Messages nest 30
 // deep and multiparts 32, below that they are attachments.
 //
 // todo: [MS-OXCMAIL] 2.1.3.3.5 the formatting of a body that is only RTF, and was not made of HTML.

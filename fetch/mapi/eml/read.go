@@ -26,9 +26,10 @@ const (
 )
 
 // Read makes a property tree of an RFC 5322 message. The whole message is held
-// in memory, as the tree it makes is.
+// in memory, and so is the tree, of which long attachments are ranges of the
+// message. A reader that has a method Size is believed.
 func Read(r io.Reader) (*mapi.Message, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	raw, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +41,19 @@ func Read(r io.Reader) (*mapi.Message, error) {
 		return nil, ErrNotMail
 	}
 	return f.message(0), nil
+}
+
+// readAll takes no more memory than the input has where that is known.
+func readAll(r io.Reader) ([]byte, error) {
+	limited := io.LimitReader(r, MaxSize+1)
+	sized, ok := r.(interface{ Size() int64 })
+	if !ok {
+		return io.ReadAll(limited)
+	}
+	var b bytes.Buffer
+	b.Grow(int(min(max(sized.Size(), 0), MaxSize+1)) + bytes.MinRead)
+	_, err := b.ReadFrom(limited)
+	return b.Bytes(), err
 }
 
 // file is a message as it stands.

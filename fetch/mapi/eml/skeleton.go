@@ -49,6 +49,7 @@ type hole struct {
 	index   int    // of the attachment
 	data    []byte // of the property
 	encoded bool   // in base64
+	lined   *lined // instead of data
 }
 
 // segment is a stretch of what follows the header of a message.
@@ -161,6 +162,8 @@ func (h *hole) segments(raw []byte) []segment {
 		return []segment{p}
 	}
 	switch {
+	case h.lined != nil:
+		return h.lined.segments(p, raw)
 	case len(h.data) == 0:
 	case h.encoded:
 		for _, p.form = range []byte{0, contentLF} {
