@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/parity"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/seal"
@@ -68,6 +69,7 @@ type Options struct {
 	Secrets    Secrets         // gives the three above; may be nil
 	Wait       time.Duration   // how long to wait for another process to let the catalog go
 	WorkFactor int             // scrypt's, for Init; 0 is seal's default
+	Parity     bool            // for Init: packs and journal get parity, so that Repair mends them; wants a blob.Replacer
 	Clock      func() time.Time
 	Random     io.Reader
 
@@ -80,9 +82,15 @@ type Options struct {
 	// of a commit. What landed in the bucket is whole. It must not return; nil panics.
 	Fatal func(error)
 
-	fs       vfs.FS        // crash tests put theirs here
-	groupMax int64         // bytes of a group; 0 is the default
-	groupAge time.Duration // 0 is the default
+	// Damaged is told, once for an open archive, that something was damaged and could be read by its parity all the same:
+	// Repair mends it. It may be nil.
+	Damaged func(error)
+
+	covered  *parity.Bucket // Bucket, where the archive keeps parity; cover sets both
+	fs       vfs.FS         // crash tests put theirs here
+	groupMax int64          // bytes of a group; 0 is the default
+	groupAge time.Duration  // 0 is the default
+	proveMax int            // items that Check gathers; 0 is the default
 }
 
 // Secrets fills in what an archive is opened with. It is called for one that is encrypted.
@@ -107,6 +115,9 @@ func (o *Options) defaults() {
 	if o.groupAge == 0 {
 		o.groupAge = groupAge
 	}
+	if o.proveMax == 0 {
+		o.proveMax = provedAtOnce
+	}
 }
 
 // Archive is an open archive. It is for concurrent use.
@@ -115,8 +126,10 @@ type Archive struct {
 	config  config
 	key     seal.Key // the root
 	keys    *keyring
+	parity  *parity.Bucket // opts.Bucket, where the archive keeps parity
 	journal *journal.Journal
 	packs   *pack.Reader
+	mended  *mended // nil without parity
 	cutter  *chunker.Chunker
 	ids     idMaker
 	cat     *catalog
@@ -135,13 +148,16 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		return nil, err
 	}
 	key, keys := ring.Root(), o.keyring(ring, c.Encrypted)
-	a := &Archive{opts: o, config: c, key: key, keys: keys, packs: pack.NewReader(o.Bucket, keys), ids: newIDMaker(key),
+	a := &Archive{opts: o, config: c, key: key, keys: keys, parity: o.covered, packs: pack.NewReader(o.Bucket, keys), ids: newIDMaker(key),
 		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](24 << 20),
 		pieces: sync.Pool{New: func() any { return &buffers{} }}}
 	if a.journal, err = o.openJournal(keys); err != nil {
 		return nil, err
 	}
-	lock, err := a.lockCatalog(ctx)
+	if a.mended, err = o.newMended(keys); err != nil {
+		return nil, err
+	}
+	lock, err := o.lockCatalog(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -213,23 +229,23 @@ func (a *Archive) openCatalog(lock io.Closer) (*catalog, error) {
 }
 
 // lockCatalog takes the catalog for this process, waiting as long as Options.Wait for another to end.
-func (a *Archive) lockCatalog(ctx context.Context) (io.Closer, error) {
-	fs, dir := a.opts.fs, a.opts.Catalog
+func (o *Options) lockCatalog(ctx context.Context) (io.Closer, error) {
+	fs, dir := o.fs, o.Catalog
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make catalog folder: %w", err)
 	}
-	deadline := time.Now().Add(a.opts.Wait)
+	deadline := time.Now().Add(o.Wait)
 	for {
 		lock, err := fs.Lock(fs.PathJoin(dir, "lock"))
 		if err == nil {
-			a.signHolder()
+			o.signHolder()
 			return lock, nil
 		}
 		if errors.Is(err, os.ErrPermission) {
 			return nil, fmt.Errorf("lock the catalog: %w", err)
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%w by %s: %w", ErrInUse, a.holder(), err)
+			return nil, fmt.Errorf("%w by %s: %w", ErrInUse, o.holder(), err)
 		}
 		select {
 		case <-ctx.Done():
@@ -240,14 +256,14 @@ func (a *Archive) lockCatalog(ctx context.Context) (io.Closer, error) {
 }
 
 // signHolder leaves a note of who has the catalog, for whoever waits. It is talk, not a lock: failing to write it is no error.
-func (a *Archive) signHolder() {
-	if a.opts.fs == vfs.Default {
-		_ = os.WriteFile(filepath.Join(a.opts.Catalog, "holder"), []byte("process "+strconv.Itoa(os.Getpid())), 0o600)
+func (o *Options) signHolder() {
+	if o.fs == vfs.Default {
+		_ = os.WriteFile(filepath.Join(o.Catalog, "holder"), []byte("process "+strconv.Itoa(os.Getpid())), 0o600)
 	}
 }
 
-func (a *Archive) holder() string {
-	if data, err := os.ReadFile(filepath.Join(a.opts.Catalog, "holder")); err == nil && len(data) > 0 && len(data) < 200 {
+func (o *Options) holder() string {
+	if data, err := os.ReadFile(filepath.Join(o.Catalog, "holder")); err == nil && len(data) > 0 && len(data) < 200 {
 		return string(data)
 	}
 	return "another process"
@@ -278,7 +294,7 @@ func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
 	if err := a.keys.need(ctx, head.Sealing()); err != nil {
 		return err
 	}
-	rec, err := a.journal.Read(ctx, head.Number)
+	rec, err := a.record(ctx, head.Number)
 	if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
 		return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
 	}
@@ -293,12 +309,12 @@ func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
 
 // catchUp applies the records behind the catalog's head.
 func (a *Archive) catchUp(ctx context.Context) error {
-	for rec, err := range a.journal.Follow(ctx, a.cat.headNow()) {
+	for rec, err := range a.records(ctx, a.cat.headNow()) {
 		if err == nil {
 			err = a.keys.rotated(ctx, rec)
 		}
 		if err == nil {
-			err = a.cat.apply(ctx, rec, a.packs.Table)
+			err = a.cat.apply(ctx, rec, a.table)
 		}
 		if err != nil {
 			return journalError(err)
@@ -348,7 +364,7 @@ func journalError(err error) error {
 	switch {
 	case errors.Is(err, journal.ErrVersion), errors.Is(err, pack.ErrVersion), errors.Is(err, journal.ErrUnknownEntry):
 		return fmt.Errorf("%w: %w", ErrVersion, err)
-	case errors.Is(err, journal.ErrDamaged), errors.Is(err, pack.ErrDamaged), errors.Is(err, blob.ErrNotExist):
+	case errors.Is(err, journal.ErrDamaged), errors.Is(err, pack.ErrDamaged), errors.Is(err, parity.ErrBeyondRepair), errors.Is(err, blob.ErrNotExist):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/parity"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/wire"
@@ -16,46 +17,65 @@ import (
 // CheckReport is what Check found.
 type CheckReport struct {
 	Packs, Chunks, Items, Records int
+	Before                        int // of the items, those that a check which was broken off had proved
 	Orphans                       int // packs that no record names: of a run that was killed; no error
 	Errors                        []string
+	Mendable                      int // of the errors, those that Repair mends
 }
 
 // CheckOptions say how deep Check goes.
 type CheckOptions struct {
-	ReadAll  bool                                 // read every byte and give every item back
+	ReadAll  bool                                 // give every item back
+	Again    bool                                 // with ReadAll: from the start, whatever one that was broken off had proved
 	Progress func(done, total int64, what string) // may be nil
 }
 
-// Check looks whether the archive is whole: the journal's chain, the packs it names, and that every version's chunks are
-// there. With ReadAll also every byte of every pack and every item, to its SHA-256. Damage goes into the report; the error is
-// for what kept Check from looking.
+// Check looks whether the archive is whole: config and keys with their copies, the journal's chain, every byte of every record
+// and pack that the journal names (by parity where there is parity, else by their own digests and seals), the packs' tables, and
+// that every version's recipe is there. With ReadAll also every item, to its SHA-256. Damage goes into the report; the error is
+// for what kept Check from looking. One with ReadAll that is broken off goes on where it was.
 func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
-	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}, writers: map[[32]byte]bool{}}
-	for _, step := range []func(context.Context) error{c.chain, c.gap, c.present, c.contents, c.items} {
+	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}, there: map[uint32]bool{},
+		writers: map[[32]byte]bool{}}
+	c.inspector = inspector{bucket: a.rawBucket(), parity: a.parity, found: c.damaged}
+	for _, step := range []func(context.Context) error{c.small, c.chain, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
 		if err := step(ctx); err != nil {
-			return c.report, err
+			return c.report, errors.Join(err, c.save())
 		}
 	}
-	return c.report, nil
+	return c.report, c.finish()
 }
 
 type checker struct {
+	inspector
 	a       *Archive
 	o       CheckOptions
 	report  *CheckReport
 	packs   map[pack.Name]journal.Pack
 	order   []pack.Name       // of packs, as the journal names them
+	there   map[uint32]bool   // packs by number, asked for so far
 	last    journal.Head      // of the chain
 	writers map[[32]byte]bool // announced so far
 	broken  bool              // the chain does not read to its end
+	proof
 
 	toProve []*Version // items to read
 }
 
 func (c *checker) damage(err error) {
-	if len(c.report.Errors) < 10000 {
+	if len(c.report.Errors) < maxErrors {
 		c.report.Errors = append(c.report.Errors, err.Error())
 	}
+}
+
+const maxErrors = 10000
+
+// damaged is for what the inspector finds.
+func (c *checker) damaged(d Damage) {
+	if d.Fate == Mendable {
+		c.report.Mendable++
+	}
+	c.damage(fmt.Errorf("%w: %w", ErrDamaged, d))
 }
 
 func (c *checker) progress(done, total int64, what string) {
@@ -66,7 +86,7 @@ func (c *checker) progress(done, total int64, what string) {
 
 // chain reads the journal from its first record.
 func (c *checker) chain(ctx context.Context) error {
-	for rec, err := range c.a.journal.Follow(ctx, journal.Head{}) {
+	for rec, err := range c.a.records(ctx, journal.Head{}) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -103,7 +123,7 @@ func (c *checker) record(ctx context.Context, rec *journal.Record) {
 
 // again reads the records that others appended meanwhile, and tells whether the archive still needs a pack.
 func (c *checker) again(ctx context.Context, name pack.Name) bool {
-	for rec, err := range c.a.journal.Follow(ctx, c.last) {
+	for rec, err := range c.a.records(ctx, c.last) {
 		if err != nil {
 			break // it is damage, and the next check's
 		}
@@ -124,6 +144,34 @@ func (c *checker) signature(ctx context.Context, rec *journal.Record) {
 	if err := c.a.keys.rotated(ctx, rec); err != nil && ctx.Err() == nil {
 		c.damage(fmt.Errorf("%w: %w", ErrDamaged, err))
 	}
+}
+
+// records inspects the bytes of all records, also of those that the chain does not reach. Without parity their seals are all
+// there is, and the chain was read.
+func (c *checker) records(ctx context.Context) error {
+	if c.parity == nil {
+		return nil
+	}
+	return eachRecord(ctx, c.bucket, func(name string) error {
+		_, err := c.covered(ctx, name, parity.Unknown)
+		return err
+	})
+}
+
+// eachRecord visits the objects of the journal.
+func eachRecord(ctx context.Context, b blob.Bucket, visit func(name string) error) error {
+	for info, err := range b.List(ctx, journal.Prefix) {
+		if err != nil {
+			return fmt.Errorf("list the journal: %w", err)
+		}
+		if _, ok := journal.ParseObject(info.Name); !ok {
+			continue
+		}
+		if err := visit(info.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // name notes a pack that the archive needs.
@@ -163,7 +211,7 @@ func (c *checker) present(ctx context.Context) error {
 			continue
 		case !ok:
 			c.damage(fmt.Errorf("%w: pack %x is missing", ErrDamaged, name))
-		case size != p.Size:
+		case size != p.Size && c.parity == nil: // else its parity tells
 			c.damage(fmt.Errorf("%w: pack %x has %d bytes, it had %d", ErrDamaged, name, size, p.Size))
 		}
 		if !ok {
@@ -180,47 +228,66 @@ func (c *checker) present(ctx context.Context) error {
 	return nil
 }
 
-// contents checks the packs' tables, and with ReadAll their digests and every chunk.
+// contents checks the bytes of the packs, and their tables.
 func (c *checker) contents(ctx context.Context) error {
 	total := int64(len(c.packs))
-	for _, name := range c.order {
+	for _, name := range c.unproved() {
 		p, ok := c.packs[name]
 		if !ok {
 			continue // missing, and told already
 		}
-		c.report.Packs++
-		if err := c.pack(ctx, name, p); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if !errors.Is(err, blob.ErrNotExist) || c.again(ctx, name) {
+		if err := c.pack(ctx, name, p); errors.Is(err, blob.ErrNotExist) {
+			if c.again(ctx, name) {
 				c.damage(err)
 			}
+		} else if err != nil {
+			return err
+		}
+		c.report.Packs++
+		if err := c.donePack(name); err != nil {
+			return err
 		}
 		c.progress(int64(c.report.Packs), total, "packs")
 	}
 	return nil
 }
 
+// pack checks one. Where its bytes are damaged, that its table cannot be read says no more.
 func (c *checker) pack(ctx context.Context, name pack.Name, p journal.Pack) error {
-	t, err := c.a.packs.Table(ctx, name)
+	whole, err := c.bytes(ctx, name, p)
 	if err != nil {
 		return err
 	}
-	if known := p.SHA256 != [32]byte{}; known && t.SHA256 != p.SHA256 { // the catalog does not keep it
-		return fmt.Errorf("%w: pack %x is not the one that the journal names", ErrDamaged, name)
-	}
-	if n, err := c.a.cat.chunksOf(name); (err != nil || n != t.Chunks()) && c.again(ctx, name) {
-		c.damage(errors.Join(err, fmt.Errorf("%w: the catalog was made when pack %x could not be read (`mailbrick rebuild --catalog` makes it anew)", ErrDamaged, name)))
-	}
-	c.report.Chunks += t.Chunks()
-	if !c.o.ReadAll {
-		return nil
-	}
-	if _, err := c.a.packs.Digest(ctx, name); err != nil {
+	t, err := c.a.table(ctx, name)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, blob.ErrNotExist):
+		return err
+	case err != nil && whole:
 		c.damage(err)
+	case err != nil:
+	case p.SHA256 != [32]byte{} && t.SHA256 != p.SHA256: // the catalog does not keep it
+		c.damage(fmt.Errorf("%w: pack %x is not the one that the journal names", ErrDamaged, name))
+	default:
+		c.report.Chunks += t.Chunks()
+		if n, err := c.a.cat.chunksOf(name); (err != nil || n != t.Chunks()) && c.again(ctx, name) {
+			c.damage(errors.Join(err, fmt.Errorf("%w: the catalog was made when pack %x could not be read (`mailbrick rebuild --catalog` makes it anew)", ErrDamaged, name)))
+		}
 	}
-	return ctx.Err()
+	return nil
+}
+
+func (c *checker) bytes(ctx context.Context, name pack.Name, p journal.Pack) (whole bool, err error) {
+	before := len(c.report.Errors)
+	if c.parity != nil {
+		_, err = c.covered(ctx, name.Object(), p.Size)
+	} else if _, digestErr := c.a.packs.Digest(ctx, name); ctx.Err() != nil || errors.Is(digestErr, blob.ErrNotExist) {
+		err = errors.Join(ctx.Err(), digestErr)
+	} else if digestErr != nil {
+		c.damage(digestErr)
+	}
+	return len(c.report.Errors) == before, err
 }
 
 // items checks every version of every mailbox, those not complete yet included.
@@ -231,10 +298,10 @@ func (c *checker) items(ctx context.Context) error {
 	for n, name := range names {
 		err := c.a.cat.scan(ctx, key32(keyVersion, uint32(n)), func(key, value []byte) error {
 			r, err := c.a.cat.openRow(key, value)
-			if err != nil || r.to <= r.from { // no snapshot ever shows it
+			if err != nil || r.to <= r.from || c.before.proved(uint32(n), r) { // or no snapshot ever shows it
 				return err
 			}
-			return c.item(ctx, name, r)
+			return c.item(ctx, name, uint32(n), r)
 		})
 		if errors.Is(err, ErrDamaged) {
 			c.damage(fmt.Errorf("catalog (`mailbrick rebuild --catalog` makes it anew): %w", err))
@@ -250,7 +317,7 @@ func (c *checker) items(ctx context.Context) error {
 // provedAtOnce is how many items are read in the order that costs least.
 const provedAtOnce = 1 << 16
 
-func (c *checker) item(ctx context.Context, mailbox string, r *row) error {
+func (c *checker) item(ctx context.Context, mailbox string, number uint32, r *row) error {
 	jv, err := r.bare()
 	if err != nil {
 		return err
@@ -258,10 +325,13 @@ func (c *checker) item(ctx context.Context, mailbox string, r *row) error {
 	v := versionOf(mailbox, jv)
 	if c.o.ReadAll {
 		c.toProve = append(c.toProve, v)
-		if len(c.toProve) < provedAtOnce {
+		if len(c.toProve) < c.a.opts.proveMax {
 			return nil
 		}
-		return c.prove(ctx)
+		if err := c.prove(ctx); err != nil {
+			return err
+		}
+		return c.doneItem(number, r)
 	}
 	return c.checked(ctx, v, c.chunksThere(ctx, jv))
 }
@@ -323,17 +393,28 @@ func (c *checker) chunksThere(ctx context.Context, v *journal.Version) error {
 		if err != nil {
 			return err
 		}
-		ref, err := c.a.cat.packRow(row.pack)
-		if err != nil {
+		if err := c.packThere(ctx, row.pack); err != nil {
 			return err
 		}
-		if _, ok := c.packs[ref.Pack]; ok {
-			continue
-		}
+	}
+	return nil
+}
+
+// packThere makes sure that a pack of the catalog is there.
+func (c *checker) packThere(ctx context.Context, n uint32) error {
+	if c.there[n] {
+		return nil
+	}
+	ref, err := c.a.cat.packRow(n)
+	if err != nil {
+		return err
+	}
+	if _, ok := c.packs[ref.Pack]; !ok {
 		if _, err := c.a.opts.Bucket.Size(ctx, ref.Pack.Object()); err != nil { // one that was added meanwhile is there
 			return fmt.Errorf("%w: it lies in pack %x, which is missing", ErrDamaged, ref.Pack)
 		}
 	}
+	c.there[n] = true
 	return nil
 }
 
@@ -349,7 +430,7 @@ type Stats struct {
 func (a *Archive) Stats(ctx context.Context) (Stats, error) {
 	var s Stats
 	for _, prefix := range []string{configObject, "keys/", "packs/", journal.Prefix} {
-		for info, err := range a.opts.Bucket.List(ctx, prefix) {
+		for info, err := range a.rawBucket().List(ctx, prefix) {
 			if err != nil {
 				return s, fmt.Errorf("list the bucket: %w", err)
 			}

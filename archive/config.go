@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -25,18 +26,27 @@ type config struct {
 	ID        string    `json:"id"`
 	Created   time.Time `json:"created"`
 	Encrypted bool      `json:"encrypted"`
-	Sum       string    `json:"sum"` // of what stands before, so that a changed byte does not pass for a setting
+	Parity    bool      `json:"parity"` // packs and journal have it
+	Sum       string    `json:"sum"`    // of what stands before, so that a changed byte does not pass for a setting
 }
 
 func (c config) sum() string {
-	text := fmt.Sprintf("%d %s %s %t", c.Format, c.ID, c.Created.Format(time.RFC3339), c.Encrypted)
+	text := fmt.Sprintf("%d %s %s %t %t", c.Format, c.ID, c.Created.Format(time.RFC3339), c.Encrypted, c.Parity)
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+}
+
+func (c config) bytes() ([]byte, error) {
+	data, err := json.MarshalIndent(c, "", "  ")
+	return append(data, '\n'), err
 }
 
 // Init makes an archive in an empty bucket. An empty passphrase makes one without encryption: its key lies beside it. One
 // that was broken off can be done again: the same passphrase takes up the key that it left.
 func Init(ctx context.Context, o Options) error {
 	o.defaults()
+	if _, ok := o.Bucket.(blob.Replacer); o.Parity && !ok {
+		return fmt.Errorf("make an archive with parity in a bucket where nothing can be mended: %w", errors.ErrUnsupported)
+	}
 	encrypted := o.Passphrase != ""
 	left, err := leftOf(ctx, o.Bucket)
 	if err != nil {
@@ -106,13 +116,13 @@ func (o *Options) writeConfig(ctx context.Context, encrypted bool) error {
 	if _, err := io.ReadFull(o.Random, id[:]); err != nil {
 		return fmt.Errorf("name the archive: %w", err)
 	}
-	c := config{Format: FormatVersion, ID: id.String(), Created: o.Clock().UTC().Truncate(time.Second), Encrypted: encrypted}
+	c := config{Format: FormatVersion, ID: id.String(), Created: o.Clock().UTC().Truncate(time.Second), Encrypted: encrypted, Parity: o.Parity}
 	c.Sum = c.sum()
-	data, err := json.MarshalIndent(c, "", "  ")
+	data, err := c.bytes()
 	if err != nil {
 		return err
 	}
-	if err := putTwice(ctx, o.Bucket, configObject, append(data, '\n')); err != nil {
+	if err := putTwice(ctx, o.Bucket, configObject, data); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
 	return nil
@@ -143,7 +153,8 @@ func parseConfig(data []byte) (config, error) {
 	if c.Format != FormatVersion {
 		return c, fmt.Errorf("%w: the archive has %d, this program knows %d", ErrVersion, c.Format, FormatVersion)
 	}
-	if c.Sum != c.sum() {
+	// There is one way to write it, so that no changed byte is overlooked.
+	if canonical, err := c.bytes(); err != nil || c.Sum != c.sum() || !bytes.Equal(canonical, data) {
 		return c, fmt.Errorf("%w: its config is not what was written", ErrDamaged)
 	}
 	return c, nil

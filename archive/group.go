@@ -359,7 +359,7 @@ func (g *group) appendMade(ctx context.Context, tables []*pack.Table, made func(
 					return t, nil
 				}
 			}
-			return g.a.packs.Table(ctx, name)
+			return g.a.table(ctx, name)
 		})
 	}
 }

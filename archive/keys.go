@@ -65,14 +65,20 @@ func (o *Options) putKey(ctx context.Context, f *seal.File) error {
 }
 
 func (o *Options) readKey(ctx context.Context, object string) (*seal.File, error) {
-	f, err := fetchTwice(ctx, o.Bucket, object, seal.MaxFile, seal.ParseFile)
-	if err == nil && nameOf(f).object() != object {
-		err = fmt.Errorf("it is the file of holder %s: %w", f.Holder, seal.ErrDamaged)
-	}
+	f, err := fetchTwice(ctx, o.Bucket, object, seal.MaxFile, func(data []byte) (*seal.File, error) { return parseKey(object, data) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", object, err)
 	}
 	return f, nil
+}
+
+// parseKey reads a key file, which must be the one that its name says.
+func parseKey(object string, data []byte) (*seal.File, error) {
+	f, err := seal.ParseFile(data)
+	if err == nil && nameOf(f).object() != object {
+		err = fmt.Errorf("it is the file of holder %s: %w", f.Holder, seal.ErrDamaged)
+	}
+	return f, err
 }
 
 // keyNames are the names of all key files, those of one holder by generation.
@@ -128,7 +134,7 @@ func (o *Options) holderFiles(ctx context.Context, names []keyName, want func(se
 	return out, g.Wait()
 }
 
-// unlock reads config and opens the key. What files there are is asked together with config.
+// unlock reads config, which says how the bucket is to be read, and opens the key. What files there are is asked together with config.
 func (o *Options) unlock(ctx context.Context) (c config, ring seal.Ring, err error) {
 	var names []keyName
 	var listErr error
@@ -137,6 +143,7 @@ func (o *Options) unlock(ctx context.Context) (c config, ring seal.Ring, err err
 	c, err = readConfig(ctx, o.Bucket)
 	list.Wait()
 	if err == nil {
+		o.cover(c)
 		err = listErr
 	}
 	if err == nil && c.Encrypted && o.Secrets != nil {

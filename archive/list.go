@@ -477,7 +477,7 @@ func versionOf(mailbox string, v *journal.Version) *Version {
 func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for n := after + 1; n <= a.Head(); n++ {
-			rec, err := a.journal.Read(ctx, n)
+			rec, err := a.record(ctx, n)
 			if err != nil {
 				yield(Change{}, journalError(err))
 				return

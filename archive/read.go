@@ -74,7 +74,7 @@ func (a *Archive) frame(ctx context.Context, key frameKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := a.packs.Frame(ctx, ref)
+	plain, err := again(ctx, a, func(r reading) ([]byte, error) { return r.packs.Frame(ctx, ref) })
 	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, pack.ErrDamaged) {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

@@ -73,6 +73,10 @@ func put(ctx context.Context, b blob.Bucket, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	return write(w, data)
+}
+
+func write(w blob.Writer, data []byte) error {
 	if _, err := w.Write(data); err != nil {
 		return errors.Join(err, w.Abort())
 	}

@@ -16,13 +16,20 @@ func newVerifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "check that the archive is whole",
-		UsageText: "mailbrick verify [--read-all]",
-		Description: "Checks the journal's chain, the packs it names and that every item's parts are there. --read-all reads every byte\n" +
-			"and gives every item back to its SHA-256. Damage is listed, and the exit code is 1.\n\nExample:\n  mailbrick verify --read-all",
-		Flags: commonFlags(&cli.BoolFlag{Name: "read-all", Usage: "read every byte and every item"}),
+		UsageText: "mailbrick verify [--read-all [--again]]",
+		Description: "Checks the journal's chain, every byte of packs and journal, config and keys, and that every item's recipe is there.\n" +
+			"--read-all also gives every item back to its SHA-256; one that is interrupted goes on where it was. Damage is listed with\n" +
+			"whether `mailbrick repair` mends it, and the exit code is 1.\n\nExample:\n  mailbrick verify --read-all",
+		Flags: commonFlags(
+			&cli.BoolFlag{Name: "read-all", Usage: "give every item back"},
+			&cli.BoolFlag{Name: "again", Usage: "with --read-all: from the start, not where an interrupted one was"}),
 		Action: func(c *cli.Context) error {
 			o := commonOf(c)
-			return o.withArchive(c.Context, func(a *archive.Archive) error { return runVerify(c.Context, o, a, c.Bool("read-all")) })
+			check := archive.CheckOptions{ReadAll: c.Bool("read-all"), Again: c.Bool("again")}
+			if check.Again && !check.ReadAll {
+				return usagef("--again is for --read-all: nothing else is remembered")
+			}
+			return o.withArchive(c.Context, func(a *archive.Archive) error { return runVerify(c.Context, o, a, check) })
 		},
 	}
 }
@@ -30,35 +37,50 @@ func newVerifyCommand() *cli.Command {
 // errDamageFound makes verify end with exit code 1 after it has listed what it found.
 var errDamageFound = fmt.Errorf("damage was found: %w", archive.ErrDamaged)
 
-func runVerify(ctx context.Context, o *common, a *archive.Archive, readAll bool) error {
+// errMendable is that damage, where all of it can be mended.
+var errMendable = errors.New("damage was found that can be mended")
+
+func runVerify(ctx context.Context, o *common, a *archive.Archive, check archive.CheckOptions) error {
 	bar := o.progress("verify", 0, "steps")
-	r, err := a.Check(ctx, archive.CheckOptions{ReadAll: readAll, Progress: func(done, total int64, what string) {
-		bar.set(done)
-	}})
+	check.Progress = func(done, total int64, what string) { bar.set(done) }
+	r, err := a.Check(ctx, check)
 	bar.done()
 	if err != nil {
 		return err
 	}
-	if o.json {
-		err = o.print(struct {
-			Packs   int      `json:"checked_packs"`
-			Chunks  int      `json:"checked_chunks"`
-			Items   int      `json:"checked_items"`
-			Orphans int      `json:"orphan_packs"`
-			Errors  []string `json:"errors"`
-		}{r.Packs, r.Chunks, r.Items, r.Orphans, list(r.Errors)})
-	} else {
-		for _, e := range r.Errors {
-			fmt.Fprintln(o.out, e)
+	if r.Before > 0 {
+		o.say("%d items of these were checked before it was interrupted", r.Before)
+	}
+	if err := o.printCheck(r); err != nil {
+		return err
+	}
+	switch {
+	case len(r.Errors) == 0:
+		if r.Orphans > 0 {
+			o.say("%d packs are of runs that were broken off; they do no harm", r.Orphans)
 		}
-		_, err = fmt.Fprintf(o.out, "%d journal records, %d packs, %d chunks, %d item versions checked; %d errors\n", r.Records, r.Packs, r.Chunks, r.Items, len(r.Errors))
+		return nil
+	case r.Mendable == len(r.Errors):
+		return errMendable
 	}
-	if r.Orphans > 0 && len(r.Errors) == 0 {
-		o.say("%d packs are of runs that were broken off; they do no harm", r.Orphans)
+	return errDamageFound
+}
+
+func (o *common) printCheck(r *archive.CheckReport) error {
+	if o.json {
+		return o.print(struct {
+			Packs    int      `json:"checked_packs"`
+			Chunks   int      `json:"checked_chunks"`
+			Items    int      `json:"checked_items"`
+			Orphans  int      `json:"orphan_packs"`
+			Errors   []string `json:"errors"`
+			Mendable int      `json:"mendable"`
+		}{r.Packs, r.Chunks, r.Items, r.Orphans, list(r.Errors), r.Mendable})
 	}
-	if err == nil && len(r.Errors) > 0 {
-		err = errDamageFound
+	for _, e := range r.Errors {
+		fmt.Fprintln(o.out, e)
 	}
+	_, err := fmt.Fprintf(o.out, "%d journal records, %d packs, %d chunks, %d item versions checked; %d errors\n", r.Records, r.Packs, r.Chunks, r.Items, len(r.Errors))
 	return err
 }
 

@@ -10,21 +10,32 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/archive"
+	"mailbrick/archive/blob"
 )
 
 func newInitCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "init",
-		Usage:       "make an archive",
-		UsageText:   "mailbrick init --archive DIR|s3://BUCKET/PREFIX [--password-file F]",
-		Description: "Makes an encrypted archive in an empty or new folder, or in a bucket of an object store. Keep the password: without it nobody opens the archive.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
-		Flags: commonFlags(&cli.BoolFlag{Name: "insecure-no-encryption",
-			Usage: "make an archive that everybody who has its files can read"}),
-		Action: func(c *cli.Context) error { return runInit(c.Context, commonOf(c), c.Bool("insecure-no-encryption")) },
+		Name:      "init",
+		Usage:     "make an archive",
+		UsageText: "mailbrick init --archive DIR|s3://BUCKET/PREFIX [--password-file F]",
+		Description: "Makes an encrypted archive in an empty or new folder, or in a bucket of an object store. Keep the password: without it nobody opens the archive.\n" +
+			"In a folder packs and journal are kept with parity, a twentieth more, so that `mailbrick repair` mends what a disk damages.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
+		Flags: commonFlags(
+			&cli.BoolFlag{Name: "insecure-no-encryption", Usage: "make an archive that everybody who has its files can read"},
+			&cli.BoolFlag{Name: "no-parity", Usage: "keep no parity: for a disk that mends itself"}),
+		Action: func(c *cli.Context) error {
+			o := &initOptions{common: commonOf(c), insecure: c.Bool("insecure-no-encryption"), noParity: c.Bool("no-parity")}
+			return runInit(c.Context, o)
+		},
 	}
 }
 
-func runInit(ctx context.Context, o *common, insecure bool) error {
+type initOptions struct {
+	*common
+	insecure, noParity bool
+}
+
+func runInit(ctx context.Context, o *initOptions) error {
 	bucket, err := o.bucket(ctx)
 	if err != nil {
 		return err
@@ -32,8 +43,9 @@ func runInit(ctx context.Context, o *common, insecure bool) error {
 	if err := o.vacant(); err != nil {
 		return err
 	}
-	opts := archive.Options{Bucket: bucket}
-	if !insecure {
+	_, mendable := bucket.(blob.Replacer)
+	opts := archive.Options{Bucket: bucket, Parity: mendable && !o.noParity}
+	if !o.insecure {
 		if opts.Passphrase, err = o.password(ctx, true); err != nil {
 			return err
 		}
@@ -45,7 +57,7 @@ func runInit(ctx context.Context, o *common, insecure bool) error {
 		return err
 	}
 	if o.json {
-		return o.print(map[string]any{"archive": o.archive, "encrypted": !insecure})
+		return o.print(map[string]any{"archive": o.archive, "encrypted": !o.insecure, "parity": opts.Parity})
 	}
 	o.say("made archive %s", o.archive)
 	return nil

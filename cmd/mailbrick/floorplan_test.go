@@ -32,7 +32,7 @@ var house = plan{
 		"archive/pack":             {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
 		"archive/journal":          {layer: store, imports: words("archive/blob archive/seal archive/wire"), outside: words("github.com/klauspost/compress")},
 		"archive": {layer: store,
-			imports: words("chunker archive/blob archive/delta archive/journal archive/pack archive/seal archive/wire"),
+			imports: words("chunker archive/blob archive/blob/parity archive/delta archive/journal archive/pack archive/seal archive/wire"),
 			outside: words("github.com/cockroachdb/pebble golang.org/x/sync")},
 
 		// The ground: protocols and formats. It knows no room and no store.

@@ -68,7 +68,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			newMailboxesCommand(), newSnapshotsCommand(), newLsCommand(), newVersionsCommand(),
 			newShowCommand(), newCatCommand(), newSearchCommand(),
 			newExportCommand(), newRestoreCommand(),
-			newVerifyCommand(), newRebuildCommand(), newStatsCommand(),
+			newVerifyCommand(), newRepairCommand(), newRebuildCommand(), newStatsCommand(),
 			newKeyCommand(),
 			newSimulateCommand(), newDemoCommand(),
 		},

@@ -237,9 +237,9 @@ func scriptEmpty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptFlip changes one bit in the middle of the largest file that the pattern matches.
+// scriptFlip changes one bit of the largest file that the pattern matches, in its middle or at an offset.
 func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, len(args) == 1, "flip PATTERN")
+	want(ts, neg, len(args) == 1 || len(args) == 2, "flip PATTERN [OFFSET]")
 	names, err := filepath.Glob(ts.MkAbs(args[0]))
 	ts.Check(err)
 	if len(names) == 0 {
@@ -248,7 +248,12 @@ func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
 	name := slices.MaxFunc(names, func(a, b string) int { return int(size(a) - size(b)) })
 	data, err := os.ReadFile(name)
 	ts.Check(err)
-	data[len(data)/2] ^= 1
+	at := len(data) / 2
+	if len(args) == 2 {
+		at, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	data[at] ^= 1
 	ts.Check(os.WriteFile(name, data, 0o600))
 }
 
