@@ -9,7 +9,7 @@ MAIL      ?=
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test race vet lint fuzz bench torture accept cover ci clean
+.PHONY: build test race vet lint fuzz bench bench-peers torture accept cover ci clean
 
 build:
 	go build -trimpath -o bin/mailbrick ./cmd/mailbrick
@@ -37,6 +37,14 @@ fuzz:
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
 	go run ./cmd/mailbench $(if $(MAIL),-mail $(MAIL))
+
+# This program beside restic, borg, casync and zpaq (those that are installed), on the same exported items and by the same steps.
+CORPUS ?= $(or $(TMPDIR),/tmp)/mailbrick-corpus
+ITEMS  ?= 24000
+
+bench-peers:
+	@[ -d $(CORPUS)/base ] || ../shared/bench/make-corpus.sh $(CORPUS) $(ITEMS)
+	go run ./cmd/mailbench -corpus $(CORPUS) -peers ../shared/bench/peers.sh
 
 # Long loops: kills, power losses, large corpora. The short suite has a small seeded share of each.
 torture:

@@ -4,6 +4,9 @@
 //
 //	go run ./cmd/mailbench                  seeded mail of its own
 //	go run ./cmd/mailbench -mail DIR        a tree of mailboxes: DIR/ADDRESS/FOLDER/*.eml
+//	go run ./cmd/mailbench -corpus DIR -peers SCRIPT
+//	                                        exported items (DIR/base, DIR/inc) through this program and through the others
+//	                                        that SCRIPT knows, side by side
 package main
 
 import (
@@ -22,14 +25,16 @@ func main() {
 	defer stop()
 	mail := flag.String("mail", "", "a tree of mailboxes to serve; seeded mail when empty")
 	big := flag.Int("big", 150, "MiB of the one big attachment")
+	corpus := flag.String("corpus", "", "a corpus of exported items, to compare with other programs")
+	script := flag.String("peers", "", "the script that runs the other programs")
 	flag.Parse()
-	if err := run(ctx, *mail, *big, os.Stdout); err != nil {
+	if err := run(ctx, *mail, *big, *corpus, *script, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "mailbench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, mail string, bigMiB int, out io.Writer) error {
+func run(ctx context.Context, mail string, bigMiB int, corpus, script string, out io.Writer) error {
 	dir, err := os.MkdirTemp("", "mailbench-")
 	if err != nil {
 		return err
@@ -37,6 +42,12 @@ func run(ctx context.Context, mail string, bigMiB int, out io.Writer) error {
 	defer os.RemoveAll(dir)
 	b := &bench{dir: dir, exe: filepath.Join(dir, "mailbrick"), table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 	defer b.table.Flush()
+	if corpus != "" {
+		if err := b.build(ctx); err != nil {
+			return err
+		}
+		return b.comparePeers(ctx, corpus, script)
+	}
 	if mail == "" {
 		mail = filepath.Join(dir, "mail")
 		if err := writeMail(mail); err != nil {
