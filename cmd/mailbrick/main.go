@@ -68,6 +68,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			newMailboxesCommand(), newSnapshotsCommand(), newLsCommand(), newVersionsCommand(),
 			newShowCommand(), newCatCommand(), newSearchCommand(),
 			newExportCommand(), newRestoreCommand(),
+			newForgetCommand(), newPruneCommand(),
 			newVerifyCommand(), newRepairCommand(), newRebuildCommand(), newStatsCommand(),
 			newKeyCommand(),
 			newSimulateCommand(), newDemoCommand(),
@@ -111,7 +112,7 @@ func wantsSubverb(c *cli.Context) error {
 
 func takesArguments(verb string) bool {
 	switch verb {
-	case "versions", "show", "cat", "search", "export", "restore", "remove":
+	case "versions", "show", "cat", "search", "export", "restore", "forget", "remove":
 		return true
 	}
 	return false
