@@ -50,10 +50,19 @@ func readAll(r io.Reader) ([]byte, error) {
 	if !ok {
 		return io.ReadAll(limited)
 	}
-	var b bytes.Buffer
-	b.Grow(int(min(max(sized.Size(), 0), MaxSize+1)) + bytes.MinRead)
-	_, err := b.ReadFrom(limited)
-	return b.Bytes(), err
+	if sized.Size() > MaxSize {
+		return nil, ErrTooLong
+	}
+	raw := make([]byte, max(sized.Size(), 0))
+	n, err := io.ReadFull(limited, raw)
+	if err != nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = nil
+		}
+		return raw[:n], err
+	}
+	more, err := io.ReadAll(limited)
+	return append(raw, more...), err
 }
 
 // file is a message as it stands.
