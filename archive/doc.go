@@ -4,8 +4,9 @@
 //
 // # What an archive is
 //
-//	config          JSON: format version, id, when it was made, whether it is encrypted, and "sum": SHA-256, in hexadecimal,
-//	                of these four as they stand there ("true" or "false" the last), a space between them
+//	config          JSON: format version, id, when it was made, whether it is encrypted, whether packs and journal have
+//	                parity, and "sum": SHA-256, in hexadecimal, of these five as they stand there, a space between them.
+//	                Indented by two spaces, one line each: there is one way to write it
 //	keys/           the archive key, a file for each who can open it: KIND.HOLDER.GENERATION (package seal; the generation in
 //	                six digits). Of a holder's files the one of the highest generation is his. Without encryption there is
 //	                one, of kind "plain"
@@ -80,7 +81,8 @@
 //   - A process was killed: nothing to do. Packs that no record names stay behind; Check counts them and they are no error.
 //   - config or a key file is lost or damaged: its copy is read. When both are, put back any older copy of that one file;
 //     other holders open the archive all the same.
-//   - A pack is damaged or missing: Check names it and the items that need it.
+//   - A pack or a record is damaged: with parity (package parity) reading goes on, and Repair mends it. Without it, or where it
+//     is missing, Check names it and the items that need it.
 //   - The bucket is older than the catalog knows (a copy was put back): opening refuses, ErrRollback. Delete the catalog to
 //     accept the older state.
 package archive

@@ -23,6 +23,15 @@ def read(name):
         return f.read()
 
 
+def payload(name):
+    """Step 1: a pack or a record without the parity behind it, whose last 40 bytes say where it begins."""
+    data = read(name)
+    if not config['parity']:
+        return data
+    assert data[-40:-32] == b'MBPARITY' and hashlib.sha256(data[-40:-16]).digest()[:16] == data[-16:]
+    return data[:struct.unpack('<Q', data[-24:-16])[0]]
+
+
 def generations():
     """Step 2: the key in all its generations, by number."""
     if args.keyfile:
@@ -112,7 +121,7 @@ def journal():
     number, before, generation, writers = 1, bytes(32), 1, set()
     while os.path.exists(os.path.join(args.archive, 'journal', '%012d' % number)):
         name = 'journal/%012d' % number
-        data = read(name)
+        data = payload(name)
         assert data[:8] == b'MBJR' + struct.pack('<I', 1)
         sealed_under, salt = struct.unpack('<I', data[8:12])[0], data[12:44]
         assert sealed_under == generation, 'sealed under a generation that was not in use'
@@ -139,7 +148,7 @@ def journal():
 
 def chunks_of(pack, salt):
     """Step 5: what a pack holds, by chunk: (id of the base or None, bytes of the chunk or of its delta)."""
-    data = read('packs/%s/%s' % (pack.hex()[:2], pack.hex()))
+    data = payload('packs/%s/%s' % (pack.hex()[:2], pack.hex()))
     assert data[:8] == b'MBPK' + struct.pack('<I', 1) and data[12:44] == salt and data[-8:] == b'MBPKEND1'
     assert hashlib.sha256(data[:-40]).digest() == data[-40:-8], 'damaged'
     start, length = struct.unpack('<QI', data[-56:-44])
@@ -202,7 +211,8 @@ def blob(recipe, chunks):
     return b''.join(out)
 
 
-assert json.loads(read('config'))['format'] == 1
+config = json.loads(read('config'))
+assert config['format'] == 1
 keys = generations()
 chunks, versions, mailbox, ordinal = {}, [], None, None
 for kind, entry in journal():
