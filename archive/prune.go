@@ -40,8 +40,6 @@ type PrunePlan struct {
 	Delete, Rewrite    int   // packs without anything that is needed; packs of which that is copied
 	Copied, Left       int64 // bytes that are copied; garbage that stays
 	FreedBytes         int64 // about
-	unnamed, condemned []blob.Info
-	unnamedOf          map[[sessionBytes]byte]bool
 }
 
 // PruneReport is what Prune did.
@@ -433,7 +431,8 @@ func (p *pruning) pending(ctx context.Context, g *group) error {
 			if _, ok := g.fresh[s.Versions[i].Recipe]; ok {
 				continue
 			}
-			if err := p.marks.version(ctx, &s.Versions[i]); err != nil {
+			// One that is nowhere was pruned by another process: this group cannot land, and says so then.
+			if err := p.marks.version(ctx, &s.Versions[i]); err != nil && !errors.Is(err, errNowhere) {
 				return err
 			}
 		}
