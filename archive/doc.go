@@ -74,6 +74,17 @@
 // A snapshot's counts compare it with the one before: added is only in this one, removed only in that one, changed in both
 // with another version. They do not depend on where checkpoints fell.
 //
+// # Holds
+//
+// A hold has a name and a reason, and keeps versions from being forgotten until it is released. It names items, with all their
+// versions, now and later; or covers whole mailboxes; or stands for a query, which the store does not read: it knows what the
+// query found, and through which record it was asked. Versions of snapshots behind that record count as held, in the mailboxes that
+// the query speaks of, until it is asked again. What was once held by a hold stays held by it.
+//
+// Forget is what removes, so it is what asks, before every attempt of its record: a hold that landed before it is seen, wherever it
+// was set. A hold that lands after it finds the version gone, and is told when it names an item that has none left. Prune
+// removes only what no version needs, so it has nothing to ask, also while a hold's query lags.
+//
 // # Recovery
 //
 //   - The catalog is lost or damaged: delete it; opening follows the journal from record 1. One that a crash left with only

@@ -30,7 +30,7 @@ var (
 	// ErrNoHold says that there is no hold of that name.
 	ErrNoHold = errors.New("there is no hold of that name")
 	// ErrHoldText says that a name, a reason or a query cannot be a hold's.
-	ErrHoldText = errors.New("not for a hold")
+	ErrHoldText = errors.New("this cannot be a hold")
 )
 
 // Hold keeps versions from being forgotten until it is released. It covers its items, all their versions, also those to come;
@@ -207,13 +207,15 @@ func holdEntry(h Hold, items []HeldItem) (*journal.Hold, error) {
 		e.Mailboxes = append(e.Mailboxes, strings.ToLower(m))
 	}
 	items = slices.Clone(items)
+	for i := range items {
+		items[i].Mailbox = strings.ToLower(items[i].Mailbox)
+	}
 	slices.SortFunc(items, func(x, y HeldItem) int {
 		return cmp.Or(strings.Compare(x.Mailbox, y.Mailbox), bytes.Compare(x.ID[:], y.ID[:]))
 	})
 	for _, it := range slices.Compact(items) {
-		mailbox := strings.ToLower(it.Mailbox)
-		if n := len(e.Items); n == 0 || e.Items[n-1].Mailbox != mailbox {
-			e.Items = append(e.Items, journal.HeldItems{Mailbox: mailbox})
+		if n := len(e.Items); n == 0 || e.Items[n-1].Mailbox != it.Mailbox {
+			e.Items = append(e.Items, journal.HeldItems{Mailbox: it.Mailbox})
 		}
 		group := &e.Items[len(e.Items)-1]
 		group.IDs = append(group.IDs, it.ID)

@@ -75,7 +75,7 @@ func TestHolds(t *testing.T) {
 		want  string
 	}{
 		{"an item", Hold{}, []string{"ann a"}, "[h  ]"},
-		{"items, one twice", Hold{}, []string{"bob a", "ann b", "bob a"}, "[ h h]"},
+		{"items, one twice", Hold{}, []string{"bob a", "ANN b", "BOB a"}, "[ h h]"},
 		{"a mailbox", Hold{Mailboxes: []string{"Ann"}}, nil, "[h h ]"},
 		{"both", Hold{Mailboxes: []string{"ann"}}, []string{"bob a"}, "[h h h]"},
 		{"a query that is not evaluated", Hold{Query: "q"}, nil, "[h h h]"},
@@ -93,7 +93,7 @@ func TestHolds(t *testing.T) {
 			var items []HeldItem
 			for _, it := range row.items {
 				mailbox, item, _ := strings.Cut(it, " ")
-				items = append(items, HeldItem{mailbox, w.ids.item(mailbox, item)})
+				items = append(items, HeldItem{mailbox, w.ids.item(strings.ToLower(mailbox), item)})
 			}
 			wantErr(t, "add", w.AddHold(t.Context(), row.hold, items), nil)
 			check := func() {
@@ -171,6 +171,7 @@ func TestHoldLags(t *testing.T) {
 	}
 	wantErr(t, "add", w.AddHold(t.Context(), Hold{Name: "h", Reason: "r", Query: "q", Position: w.Head()}, []HeldItem{{"ann", refs[1].ID}}), nil)
 	lags(false)
+	record := w.Head()
 	for n := 3; n < 9; n++ {
 		w.state(t, "ann", fmt.Sprint("a ", n))
 	}
@@ -189,14 +190,18 @@ func TestHoldLags(t *testing.T) {
 		t.Errorf("held are %s", got)
 	}
 	lags(true)
-	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", w.Head(), nil), nil)
+	list := w.snapshots(t, "ann")
+	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", list[len(list)-1].Position, nil), nil)
 	lags(false)
+	if got := fmt.Sprint(w.heldOf(t, append(refs, late...))); got != "[ h h      ]" {
+		t.Errorf("held are %s", got)
+	}
 	wantErr(t, "an older position", w.RefreshHold(t.Context(), "h", 1, nil), nil)
 	lags(false)
 	w.rebuild(t)
 	lags(false)
 	h, err := w.Hold(t.Context(), "h")
-	if err != nil || h.Items != 2 || h.Query != "q" || h.Reason != "r" || h.Since.IsZero() || h.Record == 0 {
+	if err != nil || h.Items != 2 || h.Query != "q" || h.Reason != "r" || h.Since.IsZero() || h.Record != record {
 		t.Errorf("%+v, %v", h, err)
 	}
 }

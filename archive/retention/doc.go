@@ -34,6 +34,9 @@
 //
 // Else it goes. All is in UTC, so that no day has 23 hours. A month before the 31st is the last day of a shorter month.
 //
+// A snapshot stays on offer while a rule that speaks of its mailbox keeps what the mailbox held then; a version that no snapshot on
+// offer shows is still found by its id and by searching all versions.
+//
 // Each version is judged by itself, by nothing but its own times and the moment of judging. So judging again after what was to
 // go has gone finds nothing more, a longer span or a higher number never lets more go, and nothing but the version at hand has
 // to be in memory. The moments are the beginnings of calendar days, weeks, months and years: what is kept for a day's sake

@@ -11,10 +11,9 @@ import (
 // Version is a version of an item as a policy judges it.
 type Version struct {
 	*archive.Version
-	Class string    // the item's message class
-	Ended time.Time // of the first snapshot that does not show it any more; zero while the mailbox holds it
-	Last  bool      // no other version of the item came after it
-	Hold  string    // the name of a hold that is on it; empty when there is none
+	Class string // the item's message class
+	Last  bool   // no other version of the item came after it
+	Hold  string // the name of a hold that is on it; empty when there is none
 }
 
 // Decision is what a policy says of a version, and why.
@@ -98,6 +97,29 @@ func (p *Plan) Judge(v Version) Decision {
 		return d
 	}
 	return Decision{Why: "no rule fits it"}
+}
+
+// JudgeSnapshot says whether a snapshot need not be offered any more; next is when the one after it was made, zero of the latest.
+// It stays as long as a rule that speaks of its mailbox keeps what the mailbox held then, were it only in one folder: what other
+// rules let go is missing in it.
+func (p *Plan) JudgeSnapshot(s archive.Snapshot, next time.Time) Decision {
+	if next.IsZero() {
+		return Decision{Why: "the latest"}
+	}
+	v := Version{Version: &archive.Version{Mailbox: s.Mailbox, FirstSeen: s.Time, Ended: next}}
+	for i := range p.rules {
+		j := &p.rules[i]
+		if !anyOf(j.Mailbox, func(p string) bool { return fitsPattern(p, s.Mailbox) }) {
+			continue
+		}
+		if why := j.reason(&v); why != "" {
+			return Decision{Rule: j.Name, Why: why}
+		}
+		if len(j.Folder)+len(j.Class) == 0 {
+			return Decision{Remove: true, Rule: j.Name, Why: "no rule keeps what the mailbox held then"}
+		}
+	}
+	return Decision{Why: "no rule fits all of it"}
 }
 
 // reason is why a rule keeps a version; empty when it does not.

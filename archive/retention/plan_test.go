@@ -253,6 +253,37 @@ func stay(plan *retention.Plan, all []retention.Version) (out []retention.Versio
 	return out
 }
 
+func TestJudgeSnapshot(t *testing.T) {
+	t.Parallel()
+	const daily = "[[rule]]\nname = \"a\"\nmailbox = [\"ann@*\"]\ndaily = 3\n"
+	const inbox = "[[rule]]\nname = \"i\"\nfolder = [\"Inbox\"]\nkeep = \"1d\"\n"
+	for _, row := range []struct {
+		name, rules, mailbox, from, next string
+		remove                           bool
+		why                              string
+	}{
+		{"latest", daily, "ann@x", "2020-01-01 00:00", "", false, "the latest"},
+		{"over midnight", daily, "ann@x", "2026-02-27 20:00", "2026-02-28 01:00", false, "daily: 2026-02-28"},
+		{"within a day", daily, "ann@x", "2026-02-27 20:00", "2026-02-27 23:00", true, "no rule keeps what the mailbox held then"},
+		{"another mailbox", daily, "bob@x", "2026-02-27 20:00", "2026-02-27 23:00", false, "no rule fits all of it"},
+		{"a rule for a folder does not end it", inbox, "ann@x", "2026-02-20 20:00", "2026-02-20 23:00", false, "no rule fits all of it"},
+		{"the next rule does", inbox + daily, "ann@x", "2026-02-20 20:00", "2026-02-20 23:00", true, ""},
+		{"one keeps it", inbox + daily, "ann@x", "2026-02-28 15:00", "2026-02-28 16:00", false, "keep: 1 day"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			var next time.Time
+			if row.next != "" {
+				next = at(row.next)
+			}
+			d := parse(t, row.rules).At(at("2026-03-01 10:30")).JudgeSnapshot(archive.Snapshot{Mailbox: row.mailbox, Time: at(row.from)}, next)
+			if d.Remove != row.remove || row.why != "" && d.Why != row.why {
+				t.Errorf("%+v, want %v, %q", d, row.remove, row.why)
+			}
+		})
+	}
+}
+
 func BenchmarkJudge(b *testing.B) {
 	plan := parse(b, "[[rule]]\nmailbox=[\"*@example.org\"]\nkeep=\"forever\"\n[[rule]]\nkeep = \"90d\"\ndaily = 365\nmonthly = 120\ndeleted = \"7y\"").At(at("2026-03-01 00:00"))
 	v := deleted(seen("2011-01-02 00:00", "2011-01-03 00:00"))

@@ -67,6 +67,8 @@ var verdicts = [...]verdict{
 	{errMendable, exitFailed, "`mailbrick repair` mends it"},
 	{errBeyondRepair, exitFailed, "put copies of these files back as they were; `mailbrick verify --read-all` names the items that need them"},
 	{archive.ErrDamaged, exitFailed, "`mailbrick repair` mends what can be mended; copies of packs/ and journal/ files can be put back as they are"},
+	{archive.ErrHoldExists, exitFailed, "`mailbrick hold list` shows it; choose another name, or release it first"},
+	{archive.ErrNoHold, exitFailed, "`mailbrick hold list` shows the holds there are"},
 	{archive.ErrNotFound, exitFailed, "`mailbrick mailboxes`, `snapshots` and `ls` show what is there"},
 	{blob.ErrFull, exitFailed, "make room and run the same command again; nothing that was committed is lost"},
 	{index.ErrFull, exitFailed, "make room; the next command goes on with the index"},
@@ -82,6 +84,10 @@ func explain(err error) (code int, hint string) {
 	var u *usage
 	if errors.As(err, &u) {
 		return exitUsage, "`mailbrick VERB --help` shows an example"
+	}
+	var p *policyMistake
+	if errors.As(err, &p) {
+		return exitUsage, "mend that line; `mailbrick retention --help` shows a policy"
 	}
 	var q *kql.Error
 	if errors.As(err, &q) {

@@ -68,7 +68,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			newMailboxesCommand(), newSnapshotsCommand(), newLsCommand(), newVersionsCommand(),
 			newShowCommand(), newCatCommand(), newSearchCommand(),
 			newExportCommand(), newRestoreCommand(),
-			newForgetCommand(), newPruneCommand(),
+			newHoldCommand(), newRetentionCommand(), newForgetCommand(), newPruneCommand(),
 			newVerifyCommand(), newRepairCommand(), newRebuildCommand(), newStatsCommand(),
 			newKeyCommand(),
 			newSimulateCommand(), newDemoCommand(),
@@ -93,7 +93,7 @@ func finish(c *cli.Command) {
 		return
 	}
 	c.Before = emptyFlag
-	if !takesArguments(c.Name) {
+	if !c.Args && !takesArguments(c.Name) {
 		c.Before = noArguments
 	}
 }

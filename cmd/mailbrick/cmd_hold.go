@@ -1,0 +1,431 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mailbrick/archive"
+	"mailbrick/index"
+)
+
+func newHoldCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "hold",
+		Usage:     "what must stay, whatever policies say: add, list, show, refresh, release",
+		UsageText: "mailbrick hold add|list|show|refresh|release [flags]",
+		Description: "A hold has a name and a reason, and covers items, whole mailboxes, or what a query finds. Nothing that is held is " +
+			"forgotten, by `retention apply` or by `forget`, until the hold is released. Setting and releasing are records of the journal.\n\n" +
+			"Example:\n  mailbrick hold list",
+		Subcommands: []*cli.Command{newHoldAddCommand(), newHoldListCommand(), newHoldShowCommand(), newHoldRefreshCommand(), newHoldReleaseCommand()},
+	}
+}
+
+func newHoldAddCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "add",
+		Args:      true,
+		Usage:     "set a hold",
+		UsageText: "mailbrick hold add --name N --reason R [--apply] [ID... | --query Q [--mailbox M]... | --mailbox M... | -]",
+		Description: "Shows what would be held; with --apply it is. All versions of an item are held, also those to come, and after it was " +
+			"deleted from the mailbox. --mailbox without a query holds all of a mailbox. --query holds the items of which any " +
+			"version is found, and those that cannot be searched; what comes in later counts as held until `hold refresh` has asked " +
+			"the query again (`retention apply` does so by itself).\n\n" +
+			"Examples:\n  mailbrick hold add --name case-17 --reason \"letter of 2 March\" --query 'from:bob@example.com AND merger' --apply\n" +
+			"  mailbrick hold add --name ann --reason \"left the company\" --mailbox ann@example.com --apply\n" +
+			"  mailbrick search --json contract | jq -r .id | mailbrick hold add --name contracts --reason audit --apply -",
+		Flags: commonFlags(
+			&cli.StringFlag{Name: "name", Usage: "`N` by which the hold is known"},
+			&cli.StringFlag{Name: "reason", Usage: "`R`, why; it is kept in the journal"},
+			&cli.StringFlag{Name: "query", Usage: "the items that `QUERY` finds, in any of their versions"},
+			&cli.StringSliceFlag{Name: "mailbox", Aliases: []string{"m"}, Usage: "all of mailbox `ADDRESS`, or only there what the query finds; again for more"},
+			applyFlag("set the hold")),
+		Action: func(c *cli.Context) error {
+			o := commonOf(c)
+			h := archive.Hold{Name: c.String("name"), Reason: c.String("reason"), Query: c.String("query"), Mailboxes: c.StringSlice("mailbox")}
+			words, err := heldWords(c, o, &h)
+			if err != nil {
+				return err
+			}
+			return o.withArchive(c.Context, func(a *archive.Archive) error { return runHoldAdd(c.Context, o, a, newHold{h, words, c.Bool("apply")}) })
+		},
+	}
+}
+
+func applyFlag(what string) cli.Flag { return &cli.BoolFlag{Name: "apply", Usage: what} }
+
+// heldWords checks what is to be held and gives the ids of items.
+func heldWords(c *cli.Context, o *common, h *archive.Hold) (words []string, err error) {
+	words = c.Args().Slice()
+	fromInput := len(words) == 1 && words[0] == "-"
+	if fromInput {
+		if words, err = readLines(o.in); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case h.Name == "":
+		return nil, usagef("no name: give --name N, by which the hold is released")
+	case h.Reason == "":
+		return nil, usagef("no reason: give --reason R, so that others know later why")
+	case len(words) > 0 && (h.Query != "" || len(h.Mailboxes) > 0):
+		return nil, usagef("give item ids, or --query and --mailbox, not both")
+	case len(words) == 0 && h.Query == "" && len(h.Mailboxes) == 0 && fromInput:
+		return nil, usagef("no ids on standard input: there is nothing to hold")
+	case len(words) == 0 && h.Query == "" && len(h.Mailboxes) == 0:
+		return nil, usagef("nothing to hold: give ids, --query Q, --mailbox ADDRESS, or - for ids on standard input")
+	}
+	for _, w := range words {
+		name, _, _ := strings.Cut(w, "@")
+		if _, err := archive.ParseID(name); err != nil {
+			return nil, usagef("%s", err)
+		}
+	}
+	return words, nil
+}
+
+// newHold is a hold that is to be.
+type newHold struct {
+	archive.Hold
+	words []string
+	apply bool
+}
+
+func runHoldAdd(ctx context.Context, o *common, a *archive.Archive, n newHold) error {
+	if _, err := a.Hold(ctx, n.Name); !errors.Is(err, archive.ErrNoHold) {
+		return errors.Join(err, fmt.Errorf("hold %s: %w", n.Name, archive.ErrHoldExists))
+	}
+	items, err := o.toHold(ctx, a, &n)
+	if err != nil {
+		return err
+	}
+	if n.apply {
+		if err := a.AddHold(ctx, n.Hold, items); err != nil {
+			return err
+		}
+		if n.Hold, err = a.Hold(ctx, n.Name); err != nil {
+			return err
+		}
+	} else {
+		n.Items = countItems(items)
+	}
+	if err := o.printHold(a, n.Hold, &n.apply); err != nil {
+		return err
+	}
+	if !n.apply {
+		o.warn("nothing is held yet: the same command with --apply does it")
+	}
+	return nil
+}
+
+// countItems counts those that are named twice once.
+func countItems(items []archive.HeldItem) int {
+	seen := map[archive.HeldItem]struct{}{}
+	for _, it := range items {
+		seen[it] = struct{}{}
+	}
+	return len(seen)
+}
+
+// toHold finds the items of a hold that is to be, and through which record its query was asked. What is named must be there.
+func (o *common) toHold(ctx context.Context, a *archive.Archive, n *newHold) (items []archive.HeldItem, err error) {
+	for _, m := range n.Mailboxes {
+		if _, err := a.Latest(m); err != nil {
+			return nil, err
+		}
+	}
+	for _, w := range n.words {
+		v, err := itemOf(ctx, a, w)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, archive.HeldItem{Mailbox: v.Mailbox, ID: v.ID})
+	}
+	if n.Query != "" {
+		n.Position, items, err = o.evaluate(ctx, a, n.Hold)
+	}
+	return items, err
+}
+
+// evaluate asks a hold's query: the items of which any version is found, those that cannot be searched, and through which
+// record of the journal that is so.
+func (o *common) evaluate(ctx context.Context, a *archive.Archive, h archive.Hold) (position uint64, items []archive.HeldItem, err error) {
+	err = o.withIndex(ctx, a, func(x *index.Index) error {
+		if position, err = x.Position(); err != nil {
+			return err
+		}
+		so := &searchOptions{common: o, query: h.Query, mailboxes: h.Mailboxes, all: true}
+		q, err := so.plan(ctx, a, x)
+		if err != nil {
+			return err
+		}
+		for hit, err := range x.Search(ctx, q) {
+			if err == nil {
+				_, err = a.Version(ctx, hit.Mailbox, hit.ID, hit.From)
+			}
+			if isNotFound(err) {
+				continue // the index has it still, the archive forgot it
+			}
+			if err != nil {
+				return err
+			}
+			items = append(items, archive.HeldItem{Mailbox: hit.Mailbox, ID: hit.ID})
+		}
+		found := countItems(items)
+		blind, err := unsearchable(ctx, a, x, h)
+		if len(blind) > 0 {
+			items = append(items, blind...)
+			o.warn("hold %s: the query finds %d items; %d more are held because not all of their text can be searched",
+				h.Name, found, countItems(items)-found)
+		}
+		return err
+	})
+	return position, items, err
+}
+
+// unsearchable are the items in a hold's mailboxes of which a version is not wholly in the index.
+func unsearchable(ctx context.Context, a *archive.Archive, x *index.Index, h archive.Hold) (items []archive.HeldItem, err error) {
+	blobs := map[[32]byte]struct{}{}
+	for sum := range x.Exceptions() {
+		blobs[sum] = struct{}{}
+	}
+	if len(blobs) == 0 {
+		return nil, nil
+	}
+	for _, m := range a.Mailboxes() {
+		if len(h.Mailboxes) > 0 && !slices.ContainsFunc(h.Mailboxes, func(name string) bool { return strings.EqualFold(name, m.Mailbox) }) {
+			continue
+		}
+		for v, err := range a.Histories(ctx, m.Mailbox) {
+			if err != nil {
+				return nil, err
+			}
+			if _, blind := blobs[v.SHA256]; blind {
+				items = append(items, archive.HeldItem{Mailbox: v.Mailbox, ID: v.ID})
+			}
+		}
+	}
+	return items, nil
+}
+
+// printHold writes a hold as a line. applied says whether it is so already, where that is the question.
+func (o *common) printHold(a *archive.Archive, h archive.Hold, applied *bool) error {
+	if o.json {
+		return o.print(struct {
+			Name      string   `json:"name"`
+			Reason    string   `json:"reason"`
+			Query     string   `json:"query"`
+			Mailboxes []string `json:"mailboxes"`
+			Items     int      `json:"items"`
+			Position  uint64   `json:"position"`
+			Lags      bool     `json:"lags"`
+			Since     string   `json:"since"`
+			Applied   *bool    `json:"applied,omitempty"`
+		}{h.Name, h.Reason, h.Query, list(h.Mailboxes), h.Items, h.Position, a.Lags(h), moment(h.Since), applied})
+	}
+	what := []string{fmt.Sprintf("%d items", h.Items)}
+	switch {
+	case h.Query != "":
+		where := "all mailboxes"
+		if len(h.Mailboxes) > 0 {
+			where = strings.Join(h.Mailboxes, ", ")
+		}
+		what = append(what, fmt.Sprintf("query %s in %s", h.Query, where))
+	case len(h.Mailboxes) > 0:
+		what[0] = "all of " + strings.Join(h.Mailboxes, ", ")
+	}
+	if a.Lags(h) {
+		what = append(what, "and all that came in since it was last evaluated")
+	}
+	_, err := fmt.Fprintf(o.out, "%-20s  %-24s  %s  (%s)\n", plain(h.Name), moment(h.Since), plain(strings.Join(what, ", ")), plain(h.Reason))
+	return err
+}
+
+func newHoldListCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "list",
+		Usage:       "list the holds",
+		UsageText:   "mailbrick hold list",
+		Description: "Each with since when it is, what it covers and why.\n\nExample:\n  mailbrick hold list --json",
+		Flags:       commonFlags(),
+		Action: func(c *cli.Context) error {
+			o := commonOf(c)
+			return o.withArchive(c.Context, func(a *archive.Archive) error {
+				holds, err := a.Holds(c.Context)
+				if err != nil {
+					return err
+				}
+				for _, h := range holds {
+					if err := o.printHold(a, h, nil); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func newHoldShowCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "show",
+		Args:      true,
+		Usage:     "list the items of a hold",
+		UsageText: "mailbrick hold show NAME",
+		Description: "Lists the items that the hold names, as `ls` does, each in its latest version. What a hold of a mailbox covers, " +
+			"`ls --mailbox` lists.\n\nExample:\n  mailbrick hold show case-17",
+		Flags: commonFlags(),
+		Action: func(c *cli.Context) error {
+			name, err := holdName(c)
+			if err != nil {
+				return err
+			}
+			o := commonOf(c)
+			return o.withArchive(c.Context, func(a *archive.Archive) error { return runHoldShow(c.Context, o, a, name) })
+		},
+	}
+}
+
+func holdName(c *cli.Context) (string, error) {
+	if c.NArg() != 1 {
+		return "", usagef("name one hold; `mailbrick hold list` shows them")
+	}
+	return c.Args().First(), nil
+}
+
+func runHoldShow(ctx context.Context, o *common, a *archive.Archive, name string) error {
+	h, err := a.Hold(ctx, name)
+	if err != nil {
+		return err
+	}
+	if h.Query == "" {
+		for _, m := range h.Mailboxes {
+			o.say("all of %s is held", m)
+		}
+	}
+	return o.printItems(func(yield func(*archive.Version, error) bool) {
+		for it, err := range a.HeldItems(ctx, name) {
+			var v *archive.Version
+			if err == nil {
+				v, err = a.Item(ctx, it.ID)
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	})
+}
+
+func newHoldRefreshCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "refresh",
+		Args:      true,
+		Usage:     "ask the queries of holds again",
+		UsageText: "mailbrick hold refresh [NAME...]",
+		Description: "Adds to the holds, or to those named, what their queries find now. What was held stays held. Until then everything that " +
+			"came in since counts as held.\n\nExample:\n  mailbrick hold refresh",
+		Flags: commonFlags(),
+		Action: func(c *cli.Context) error {
+			o := commonOf(c)
+			return o.withArchive(c.Context, func(a *archive.Archive) error { return runHoldRefresh(c.Context, o, a, c.Args().Slice()) })
+		},
+	}
+}
+
+func runHoldRefresh(ctx context.Context, o *common, a *archive.Archive, names []string) error {
+	for _, name := range names {
+		h, err := a.Hold(ctx, name)
+		if err == nil && h.Query == "" {
+			err = usagef("hold %s has no query", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := o.refreshHolds(ctx, a, names); err != nil {
+		return err
+	}
+	holds, err := a.Holds(ctx)
+	for _, h := range holds {
+		if h.Query == "" || len(names) > 0 && !slices.Contains(names, h.Name) {
+			continue
+		}
+		if err := o.printHold(a, h, nil); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// refreshHolds asks the queries again of the holds that lag, of all or of those named.
+func (o *common) refreshHolds(ctx context.Context, a *archive.Archive, names []string) error {
+	holds, err := a.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if !a.Lags(h) || len(names) > 0 && !slices.Contains(names, h.Name) {
+			continue
+		}
+		position, items, err := o.evaluate(ctx, a, h)
+		if err == nil {
+			err = a.RefreshHold(ctx, h.Name, position, items)
+		}
+		if err != nil {
+			return fmt.Errorf("evaluate hold %s: %w", h.Name, err)
+		}
+	}
+	return nil
+}
+
+func newHoldReleaseCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "release",
+		Args:      true,
+		Usage:     "end a hold",
+		UsageText: "mailbrick hold release NAME --reason R [--apply]",
+		Description: "Shows the hold; with --apply it ends. What it covered may then go when a policy says so, unless another hold covers it too.\n\n" +
+			"Example:\n  mailbrick hold release case-17 --reason \"settled\" --apply",
+		Flags: commonFlags(
+			&cli.StringFlag{Name: "reason", Usage: "`R`, why; it is kept in the journal"},
+			applyFlag("end the hold")),
+		Action: func(c *cli.Context) error {
+			name, err := holdName(c)
+			if err != nil {
+				return err
+			}
+			if c.String("reason") == "" {
+				return usagef("no reason: give --reason R, so that others know later why")
+			}
+			o := commonOf(c)
+			return o.withArchive(c.Context, func(a *archive.Archive) error {
+				return runHoldRelease(c.Context, o, a, archive.Hold{Name: name, Reason: c.String("reason")}, c.Bool("apply"))
+			})
+		},
+	}
+}
+
+func runHoldRelease(ctx context.Context, o *common, a *archive.Archive, want archive.Hold, apply bool) error {
+	h, err := a.Hold(ctx, want.Name)
+	if err != nil {
+		return err
+	}
+	if apply {
+		if err := a.ReleaseHold(ctx, want.Name, want.Reason); err != nil {
+			return err
+		}
+	}
+	if err := o.printHold(a, h, &apply); err != nil {
+		return err
+	}
+	if apply {
+		o.say("released")
+		return nil
+	}
+	o.warn("nothing is released yet: the same command with --apply does it")
+	return nil
+}
