@@ -15,8 +15,8 @@ import (
 	"mailbrick/archive/wire"
 )
 
-// tableSource gives the table of a pack: from memory for packs just written, from the bucket when following.
-type tableSource func(ctx context.Context, name pack.Name) (*pack.Table, error)
+// tableSource gives the table of a pack that the journal names: from memory for packs just written, from the bucket when following.
+type tableSource func(ctx context.Context, p *journal.Pack) (*pack.Table, error)
 
 // apply makes the catalog say what a record says. It is the only way in, for this process's own records and for those
 // found in the bucket alike, so that a rebuilt catalog is the one that was lost. The record is durable already.
@@ -25,9 +25,9 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 	defer a.batch.Close()
 	for i := range rec.Body.Packs {
 		p := &rec.Body.Packs[i]
-		t, err := tables(ctx, p.Name)
+		t, err := tables(ctx, p)
 		switch {
-		case err == nil && (t.Size != p.Size || t.SHA256 != p.SHA256), errors.Is(err, blob.ErrNotExist), errors.Is(err, pack.ErrDamaged):
+		case errors.Is(err, blob.ErrNotExist), errors.Is(err, pack.ErrDamaged):
 			// A pack that is lost takes along the items that lie in it, and only them. Its chunks are nowhere, Check says so,
 			// and what is backed up again is stored again.
 			t = &pack.Table{}

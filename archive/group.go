@@ -353,13 +353,13 @@ func (g *group) appendMade(ctx context.Context, tables []*pack.Table, made func(
 			return err
 		}
 		rec := &journal.Record{Head: head, Body: body}
-		return g.a.cat.apply(ctx, rec, func(ctx context.Context, name pack.Name) (*pack.Table, error) {
+		return g.a.cat.apply(ctx, rec, func(ctx context.Context, p *journal.Pack) (*pack.Table, error) {
 			for _, t := range tables {
-				if t.Name == name {
+				if t.Name == p.Name {
 					return t, nil
 				}
 			}
-			return g.a.table(ctx, name)
+			return g.a.table(ctx, p)
 		})
 	}
 }

@@ -79,8 +79,15 @@ func (a *Archive) tell(err error) {
 	}
 }
 
-func (a *Archive) table(ctx context.Context, name pack.Name) (*pack.Table, error) {
-	return again(ctx, a, func(r reading) (*pack.Table, error) { return r.packs.Table(ctx, name) })
+// table is that of a pack, which must be the one that the journal names, where that is known.
+func (a *Archive) table(ctx context.Context, p *journal.Pack) (*pack.Table, error) {
+	return again(ctx, a, func(r reading) (*pack.Table, error) {
+		t, err := r.packs.Table(ctx, p.Name)
+		if err == nil && p.SHA256 != [32]byte{} && (t.Size != p.Size || t.SHA256 != p.SHA256) {
+			err = fmt.Errorf("%w: pack %x is not the one that the journal names", pack.ErrDamaged, p.Name)
+		}
+		return t, err
+	})
 }
 
 func (a *Archive) record(ctx context.Context, n uint64) (*journal.Record, error) {
