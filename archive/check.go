@@ -28,6 +28,8 @@ type CheckOptions struct {
 	ReadAll  bool                                 // give every item back
 	Again    bool                                 // with ReadAll: from the start, whatever one that was broken off had proved
 	Progress func(done, total int64, what string) // may be nil
+
+	Checkpoint *Checkpoint // the archive must still have what this says it had; may be nil
 }
 
 // Check looks whether the archive is whole: config and keys with their copies, the journal's chain, every byte of every record
@@ -38,7 +40,7 @@ func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, erro
 	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}, there: map[uint32]bool{},
 		writers: map[[32]byte]bool{}}
 	c.inspector = inspector{bucket: a.rawBucket(), parity: a.parity, found: c.damaged}
-	for _, step := range []func(context.Context) error{c.small, c.chain, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
+	for _, step := range []func(context.Context) error{c.small, c.chain, c.kept, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
 		if err := step(ctx); err != nil {
 			return c.report, errors.Join(err, c.save())
 		}
@@ -140,6 +142,9 @@ func (c *checker) signature(ctx context.Context, rec *journal.Record) {
 	}
 	if !c.writers[rec.Signer] {
 		c.damage(fmt.Errorf("%w: journal record %d is signed by %s, whom no record announces", ErrDamaged, rec.Number, Fingerprint(rec.Signer)))
+	}
+	if err := c.o.Checkpoint.against(rec.Head); err != nil {
+		c.damage(err)
 	}
 	if err := c.a.keys.rotated(ctx, rec); err != nil && ctx.Err() == nil {
 		c.damage(fmt.Errorf("%w: %w", ErrDamaged, err))

@@ -139,15 +139,20 @@ func (a *Archive) append(ctx context.Context, body *journal.Body) (journal.Head,
 	if err != nil {
 		return journal.Head{}, err
 	}
-	w := a.opts.announcement(key)
-	known, err := a.cat.get(append([]byte{keySigner}, w.Key[:]...))
+	known, err := a.announced(key)
 	if err != nil {
 		return journal.Head{}, err
 	}
-	if known == nil {
-		body.Writer = w
+	if !known {
+		body.Writer = a.opts.announcement(key)
 	}
 	return a.journal.Append(ctx, key, a.cat.headNow(), body, a.opts.Clock())
+}
+
+// announced tells whether the journal knows a key.
+func (a *Archive) announced(key ed25519.PrivateKey) (bool, error) {
+	row, err := a.cat.get(append([]byte{keySigner}, key.Public().(ed25519.PublicKey)...))
+	return row != nil, err
 }
 
 // announcement is what a machine's first record says of who signs it.

@@ -16,18 +16,24 @@ func newVerifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "check that the archive is whole",
-		UsageText: "mailbrick verify [--read-all [--again]]",
+		UsageText: "mailbrick verify [--read-all [--again]] [--checkpoint FILE]",
 		Description: "Checks the journal's chain, every byte of packs and journal, config and keys, and that every item's recipe is there.\n" +
 			"--read-all also gives every item back to its SHA-256; one that is interrupted goes on where it was. Damage is listed with\n" +
-			"whether `mailbrick repair` mends it, and the exit code is 1.\n\nExample:\n  mailbrick verify --read-all",
+			"whether `mailbrick repair` mends it, and the exit code is 1. --checkpoint makes sure that the archive still has the history\n" +
+			"that `log --checkpoint` told of.\n\nExample:\n  mailbrick verify --read-all",
 		Flags: commonFlags(
 			&cli.BoolFlag{Name: "read-all", Usage: "give every item back"},
-			&cli.BoolFlag{Name: "again", Usage: "with --read-all: from the start, not where an interrupted one was"}),
+			&cli.BoolFlag{Name: "again", Usage: "with --read-all: from the start, not where an interrupted one was"},
+			&cli.StringFlag{Name: "checkpoint", Usage: "compare with the checkpoint in `FILE`"}),
 		Action: func(c *cli.Context) error {
 			o := commonOf(c)
 			check := archive.CheckOptions{ReadAll: c.Bool("read-all"), Again: c.Bool("again")}
 			if check.Again && !check.ReadAll {
 				return usagef("--again is for --read-all: nothing else is remembered")
+			}
+			var err error
+			if check.Checkpoint, err = readCheckpoint(c.String("checkpoint")); err != nil {
+				return err
 			}
 			return o.withArchive(c.Context, func(a *archive.Archive) error { return runVerify(c.Context, o, a, check) })
 		},

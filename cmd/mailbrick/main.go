@@ -69,7 +69,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			newShowCommand(), newCatCommand(), newSearchCommand(),
 			newExportCommand(), newRestoreCommand(),
 			newHoldCommand(), newRetentionCommand(), newForgetCommand(), newPruneCommand(),
-			newVerifyCommand(), newRepairCommand(), newRebuildCommand(), newStatsCommand(),
+			newVerifyCommand(), newRepairCommand(), newRebuildCommand(), newStatsCommand(), newLogCommand(),
 			newKeyCommand(),
 			newSimulateCommand(), newDemoCommand(),
 		},
