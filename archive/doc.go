@@ -85,11 +85,33 @@
 // was set. A hold that lands after it finds the version gone, and is told when it names an item that has none left. Prune
 // removes only what no version needs, so it has nothing to ask, also while a hold's query lags.
 //
+// # What goes
+//
+// Forget takes versions out of history, by a record that says why; nothing that is in a mailbox's latest snapshot unless that is
+// asked for. Prune gives back the room: it marks what versions need (the recipe's chunk, the one that it is the difference from,
+// although the item of that one may be gone, and every chunk that the recipe names), copies what is needed out of the worst packs
+// into new ones, as it is, and appends one record that names the new packs and condemns the old. Then it removes them. The record
+// also says which chunks of the packs that stay are garbage, and the catalog forgets them: what a catalog knows has all that it
+// needs, so that what comes again can be recognised by one look.
+//
+// No clock makes this safe and no writer waits. A record rests on everything before it, and is made anew when another one takes
+// its number:
+//
+//   - Prune marks what the records need that came since it marked. A pack of which they need what was not copied stays. When
+//     another prune came before it, it begins anew.
+//   - A group looks up again what it rests on when something was condemned since. What was moved it finds; what was garbage it
+//     cannot, and ends with ErrPruned: the next run stores it again.
+//   - The last 4 bytes of a pack's name are the first of the session that wrote it, and a session begins with a record before its
+//     first pack. A pack that no record names goes when a record has fenced its session, after which that appends nothing. Whom
+//     to fence is decided by age.
+//   - A reader that misses a pack follows the journal and reads again, once.
+//
 // # Recovery
 //
 //   - The catalog is lost or damaged: delete it; opening follows the journal from record 1. One that a crash left with only
 //     some of its files, or of another version, is made anew without asking.
-//   - A process was killed: nothing to do. Packs that no record names stay behind; Check counts them and they are no error.
+//   - A process was killed: nothing to do. Packs that no record names stay behind; Check counts them and they are no error, and
+//     Prune removes them.
 //   - config or a key file is lost or damaged: its copy is read. When both are, put back any older copy of that one file;
 //     other holders open the archive all the same.
 //   - A pack or a record is damaged: with parity (package parity) reading goes on, and Repair mends it. Without it, or where it

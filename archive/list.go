@@ -487,6 +487,9 @@ func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, e
 					return
 				}
 			}
+			if !forgottenOf(rec, yield) {
+				return
+			}
 		}
 	}
 }
@@ -498,6 +501,14 @@ func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, y
 		return false
 	}
 	for i := range s.Versions {
+		lasting, err := a.lasting(s, &s.Versions[i])
+		if err != nil {
+			yield(Change{}, err)
+			return false
+		}
+		if !lasting {
+			continue
+		}
 		v := versionOf(s.Mailbox, &s.Versions[i])
 		v.From, v.Folder = s.Ordinal, Path(folders, v.FolderID)
 		if !yield(Change{Position: n, Mailbox: s.Mailbox, Added: v}, nil) {
@@ -507,6 +518,34 @@ func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, y
 	for _, id := range s.Gone {
 		if !yield(Change{Position: n, Mailbox: s.Mailbox, Ended: &Ended{ID: id, At: s.Ordinal}}, nil) {
 			return false
+		}
+	}
+	return true
+}
+
+// lasting tells whether a version is of the history still: it was not forgotten, and nothing took its place before its snapshot
+// was complete. Of any other the content may be pruned.
+func (a *Archive) lasting(s *journal.Section, v *journal.Version) (bool, error) {
+	st, ok := a.cat.state(s.Mailbox)
+	if !ok {
+		return false, nil
+	}
+	row, err := a.cat.get(rowKey(keyVersion, st.number, v.ID, s.Ordinal))
+	if err != nil || row == nil {
+		return false, err
+	}
+	recipe, shown, err := recipeIn(row, s.Ordinal)
+	return shown && recipe == v.Recipe, err
+}
+
+// forgottenOf yields what a record forgets.
+func forgottenOf(rec *journal.Record, yield func(Change, error) bool) bool {
+	for i := range rec.Body.Forgets {
+		f := &rec.Body.Forgets[i]
+		for _, ref := range f.Versions {
+			if !yield(Change{Position: rec.Number, Mailbox: f.Mailbox, Forgotten: &VersionRef{f.Mailbox, ref.ID, ref.From}}, nil) {
+				return false
+			}
 		}
 	}
 	return true

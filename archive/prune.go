@@ -403,7 +403,7 @@ func (p *pruning) body(ctx context.Context, g *group) (*journal.Body, error) {
 // follow marks what the records need that came since marking began.
 func (p *pruning) follow(ctx context.Context) error {
 	for ; p.at < p.a.Head(); p.at++ {
-		rec, err := p.a.journal.Read(ctx, p.at+1)
+		rec, err := p.a.record(ctx, p.at+1)
 		if err != nil {
 			return journalError(err)
 		}

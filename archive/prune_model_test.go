@@ -222,8 +222,14 @@ func (p *pruneModel) step(proc *pruneProcess, amid bool) {
 		p.crash(proc)
 	case n < 98:
 		proc.session = nil
-		proc.rebuild(p.T)
 		p.did("%s: rebuild", proc.name)
+		if err := proc.Close(); err != nil && !errors.Is(err, ErrPruned) { // what had not landed may rest on what was pruned
+			p.Fatal(err)
+		}
+		if err := proc.fs.RemoveAll("catalog"); err != nil {
+			p.Fatal(err)
+		}
+		proc.open(p.T)
 		for b := range proc.boxes {
 			p.heal(proc, b)
 		}

@@ -74,12 +74,15 @@ type Snapshot struct {
 }
 
 // Change is one row of the journal, as an index follows it. Adding a version of an item ends its previous version at
-// Added.From; the same (Mailbox, ID, From) may be added again and then replaces what was there.
+// Added.From; the same (Mailbox, ID, From) may be added again and then replaces what was there. A version that was forgotten since is
+// not among what was added.
 type Change struct {
 	Position uint64
 	Mailbox  string
 	Added    *Version
 	Ended    *Ended
+
+	Forgotten *VersionRef // is not of the history any more
 }
 
 // Ended says that an item is gone from the snapshots at and after At.

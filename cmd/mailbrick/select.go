@@ -199,7 +199,9 @@ func versionsOf(ctx context.Context, a *archive.Archive, hits iter.Seq2[index.Hi
 		for h, err := range hits {
 			var v *archive.Version
 			if err == nil {
-				v, err = a.Version(ctx, h.Mailbox, h.ID, h.From)
+				if v, err = a.Version(ctx, h.Mailbox, h.ID, h.From); isNotFound(err) {
+					continue // it was forgotten, which the index may not know
+				}
 			}
 			if !yield(v, err) || err != nil {
 				return
