@@ -19,6 +19,9 @@
 //
 // Beside them, on each machine that uses it, lies a catalog: what journal and packs say, laid out for questions in a
 // Pebble database. It follows the journal, holds nothing of its own and is rebuilt from the bucket when it is deleted.
+// Its files are under a key derived from the root of the archive's key, whatever generation is in use: it is a cache of this
+// machine, where who was a holder has no more than others, and a rotation need not make it anew. Beside it lies the key with which
+// this machine signs its records (signer.go).
 //
 // # From an item to chunks
 //
