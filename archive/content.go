@@ -260,8 +260,9 @@ func (c *Content) end(similar []byte) error {
 	}
 	c.digest.Sum(c.version.SHA256[:0])
 	c.version.Size = c.size
-	c.version.Recipe = c.s.a.ids.recipe(c.version.SHA256)
-	ref, err := c.s.a.group.recipe(c.ctx, c.version.Recipe, c.s.a.ids.similar(similar), c.encoded)
+	r := c.recipe()
+	c.version.Recipe = c.s.a.ids.recipe(c.version.SHA256, r.shape())
+	ref, err := c.s.a.group.recipe(c.ctx, c.version.Recipe, c.s.a.ids.similar(similar), func() ([]byte, error) { return c.encoded(r) })
 	if err != nil {
 		return fmt.Errorf("store a recipe: %w", err)
 	}
@@ -283,8 +284,8 @@ func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, 
 }
 
 // encoded is the recipe as it is stored.
-func (c *Content) encoded() ([]byte, error) {
-	c.whole = c.recipe().append(c.pieces.take())
+func (c *Content) encoded(r *recipe) ([]byte, error) {
+	c.whole = r.append(c.pieces.take(), true)
 	if len(c.whole) > maxRecipe {
 		return nil, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(c.whole))
 	}

@@ -131,3 +131,33 @@ func TestLostBase(t *testing.T) {
 		}
 	}
 }
+
+// TestRecipesOfOneBlob: a program that cuts a blob another way makes another recipe, under another name. What was stored against
+// the first is read with the first.
+func TestRecipesOfOneBlob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, "a", func(s *Session) { w.copies(t, s, "a", 3) })
+	first := w.snapshots(t, "a")[0]
+	want := w.listed(t, first)
+	for v, err := range w.Versions(t.Context(), first) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := w.read(t, v)
+		w.run(t, "b", func(s *Session) {
+			c := s.NewContent(t.Context())
+			wantErr(t, "one piece", c.Add(Segment{0, Small, data}), nil)
+			wantErr(t, "put", s.Put(t.Context(), Item{ItemID: v.ItemID}, c), nil)
+		})
+		again, err := w.Item(t.Context(), w.ids.item("b", v.ItemID))
+		if err != nil || again.recipe == v.recipe || again.SHA256 != v.SHA256 {
+			t.Errorf("%s cut another way: %v, recipe %x, was %x", v.ItemID, err, again.recipe, v.recipe)
+		}
+	}
+	w.rebuild(t)
+	w.wantSound(t)
+	if got := w.listed(t, first); got != want {
+		t.Errorf("lists %s, want %s", got, want)
+	}
+}

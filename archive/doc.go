@@ -30,8 +30,8 @@
 // stored like any other stream). Any other stream is stored as one: whole when it has at most 64 KiB, else cut by content
 // (package chunker, 16 KiB to 256 KiB, with a gear table keyed by the archive). So framing that stands every so many bytes
 // of an attachment does not hinder finding the attachment again. A chunk's id is HMAC-SHA-256 of its bytes under a key of
-// the archive, the first 16 bytes; that of a recipe is made of the blob's SHA-256 instead, as any recipe of a blob is as good
-// as another.
+// the archive, the first 16 bytes; that of a recipe is made of the blob's SHA-256 and of the recipe without the bytes that
+// it holds itself, in whose place stand their lengths: the two make it what it is.
 //
 // What gives the bytes back is the recipe, a chunk itself; it needs no parser. Version 1 ("varint" and "bytes" as in package
 // wire):

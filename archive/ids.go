@@ -37,9 +37,10 @@ func sum(pool *sync.Pool, parts ...[]byte) (id [16]byte) {
 // chunk names a chunk by its bytes.
 func (m idMaker) chunk(data []byte) chunkID { return sum(m.chunks, data) }
 
-// recipe names a recipe by the blob that it gives: any recipe of a blob is as good as another.
-func (m idMaker) recipe(blob [sha256.Size]byte) chunkID {
-	return sum(m.names, []byte("recipe\x00"), blob[:])
+// recipe names a recipe by the blob that it gives and by its shape: those two make it what it is, to the byte. The bytes that it
+// holds itself are the blob's, so they need not be hashed a second time.
+func (m idMaker) recipe(blob [sha256.Size]byte, shape []byte) chunkID {
+	return sum(m.names, []byte("recipe\x00"), blob[:], shape)
 }
 
 // item names an item by its mailbox and the server's id.

@@ -103,15 +103,22 @@ func repeats(takes []take, period int) int {
 	return n
 }
 
-func (r *recipe) encode() []byte { return r.append(nil) }
+func (r *recipe) encode() []byte { return r.append(nil, true) }
 
-func (r *recipe) append(b []byte) []byte {
+// shape is the recipe without the bytes that it holds itself: together with the blob it says what they are.
+func (r *recipe) shape() []byte { return r.append(nil, false) }
+
+func (r *recipe) append(b []byte, literals bool) []byte {
 	b = append(b, recipeVersion, cutterVersion)
 	b = wire.AppendUvarint(b, uint64(len(r.streams)))
 	for _, s := range r.streams {
 		b = wire.AppendUvarint(b, uint64(len(s.chunks)))
-		if len(s.chunks) == 0 {
+		switch {
+		case len(s.chunks) > 0:
+		case literals:
 			b = wire.AppendBytes(b, s.literal)
+		default:
+			b = wire.AppendUvarint(b, uint64(len(s.literal)))
 		}
 		for _, c := range s.chunks {
 			b = wire.AppendUvarint(append(b, c.id[:]...), uint64(c.length))

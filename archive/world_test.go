@@ -226,7 +226,7 @@ func (w *world) copies(t testing.TB, s *Session, item string, count int) {
 // recipeChunk stores bytes as a recipe that no item has yet.
 func (w *world) recipeChunk(t *testing.T, b []byte) chunkID {
 	t.Helper()
-	id := w.ids.recipe(sha256.Sum256(b))
+	id := w.ids.recipe(sha256.Sum256(b), nil)
 	if _, err := w.group.recipe(t.Context(), id, pack.Similar{}, func() ([]byte, error) { return b, nil }); err != nil {
 		t.Fatal(err)
 	}
