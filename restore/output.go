@@ -45,7 +45,7 @@ func keyOf(path string) pathKey {
 	return pathKey(sum[:16])
 }
 
-// openOutput makes the folder and removes what a killed run has left: one restore at a time writes into a folder.
+// openOutput makes the folder: one restore at a time writes into it.
 func openOutput(folder string) (*output, error) {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func openOutput(folder string) (*output, error) {
 		return nil, err
 	}
 	o := &output{root: root, folders: map[string]bool{".": true}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
-	if err = o.sweep(); err == nil {
+	if err = o.sweep("."); err == nil {
 		o.manifest, err = o.list()
 	}
 	if err == nil {
@@ -68,14 +68,15 @@ func openOutput(folder string) (*output, error) {
 	return o, nil
 }
 
-func (o *output) sweep() error {
-	entries, err := fs.ReadDir(o.root.FS(), ".")
+// sweep removes what a killed run has left in a folder.
+func (o *output) sweep(folder string) error {
+	entries, err := fs.ReadDir(o.root.FS(), folder)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), temporaryStart) && e.Type().IsRegular() {
-			if err := o.root.Remove(e.Name()); err != nil {
+			if err := o.root.Remove(path.Join(folder, e.Name())); err != nil {
 				return err
 			}
 		}
@@ -83,9 +84,10 @@ func (o *output) sweep() error {
 	return nil
 }
 
-// temporary makes a file under a name that no item has. Mail is nobody else's business.
-func (o *output) temporary() (string, *os.File, error) {
-	name := temporaryStart + rand.Text()
+// temporary makes a file under a name that no item has, in the folder where it will stay: file systems keep a folder's files
+// together, and look long for room where all were made in one. Mail is nobody else's business.
+func (o *output) temporary(folder string) (string, *os.File, error) {
+	name := path.Join(folder, temporaryStart+rand.Text())
 	f, err := o.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	return name, f, err
 }
@@ -95,7 +97,12 @@ func (o *output) file(name string, write func(io.Writer) error) error {
 	if o.err != nil {
 		return o.err
 	}
-	temporary, f, err := o.temporary()
+	err := o.folder(path.Dir(name))
+	var temporary string
+	var f *os.File
+	if err == nil {
+		temporary, f, err = o.temporary(path.Dir(name))
+	}
 	if err != nil {
 		o.err = err
 		return err
@@ -110,7 +117,7 @@ func (o *output) file(name string, write func(io.Writer) error) error {
 	}
 	o.note(f.Close())
 	if err == nil && o.err == nil {
-		o.note(o.moveTo(temporary, name))
+		o.note(o.root.Rename(temporary, name))
 	}
 	if err != nil || o.err != nil {
 		_ = o.root.Remove(temporary) // what remains of it is swept by the next run
@@ -127,13 +134,6 @@ func (o *output) note(err error) {
 	}
 }
 
-func (o *output) moveTo(temporary, name string) error {
-	if err := o.folder(path.Dir(name)); err != nil {
-		return err
-	}
-	return o.root.Rename(temporary, name)
-}
-
 func (o *output) folder(name string) error {
 	if o.folders[name] {
 		return nil
@@ -143,6 +143,9 @@ func (o *output) folder(name string) error {
 	}
 	for ; !o.folders[name]; name = path.Dir(name) {
 		o.folders[name] = true
+		if err := o.sweep(name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -274,7 +277,7 @@ type listing struct {
 }
 
 func (o *output) list() (*listing, error) {
-	name, f, err := o.temporary()
+	name, f, err := o.temporary(".")
 	if err != nil {
 		return nil, err
 	}
