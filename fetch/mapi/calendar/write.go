@@ -93,9 +93,14 @@ func (w *writer) events(m *mapi.Message) {
 	main := &mapi.Message{Properties: slices.Clone(m.Properties), Recipients: m.Recipients}
 	setSpan(main, z.instant(s.start), z.instant(s.start.Add(max(0, s.length))))
 	c := w.event(main, z, z)
+	from, to := c.find("DTSTART"), c.find("DTEND")
+	if from == nil || to == nil { // it begins or ends at a time that no calendar has: there is no series of it
+		w.parts = append(w.parts, c)
+		return
+	}
 	if !s.allDay { // clocks may skip it on the first day
-		*c.find("DTSTART") = w.wall("DTSTART", s.start, z, false)
-		*c.find("DTEND") = w.wall("DTEND", s.start.Add(max(0, s.length)), z, false)
+		*from = w.wall("DTSTART", s.start, z, false)
+		*to = w.wall("DTEND", s.start.Add(max(0, s.length)), z, false)
 	}
 	c.add("RRULE", s.rule(&rec.RecurrencePattern))
 	if dates := s.deleted(rec); len(dates) > 0 {
