@@ -307,6 +307,13 @@ func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
 	return journalError(err)
 }
 
+// catchUpAlone is catchUp for who does not have the group.
+func (a *Archive) catchUpAlone(ctx context.Context) error {
+	a.group.mu.Lock()
+	defer a.group.mu.Unlock()
+	return a.catchUp(ctx)
+}
+
 // catchUp applies the records behind the catalog's head.
 func (a *Archive) catchUp(ctx context.Context) error {
 	for rec, err := range a.records(ctx, a.cat.headNow()) {

@@ -178,7 +178,7 @@ func TestRebuildCatalog(t *testing.T) {
 	rec, err := fetch(t.Context(), ta.opts.Bucket, name, 1<<20)
 	wantErr(t, "read record", err, nil)
 	wantErr(t, "remove", ta.opts.Bucket.Remove(t.Context(), name), nil)
-	wantErr(t, "put garbage", put(t.Context(), ta.opts.Bucket, name, rec[:len(rec)-1]), nil)
+	wantErr(t, "put garbage", blob.Put(t.Context(), ta.opts.Bucket, name, rec[:len(rec)-1]), nil)
 	_, err = Open(t.Context(), again)
 	wantErr(t, "rebuild from a damaged journal", err, ErrDamaged)
 	ta.open()

@@ -104,9 +104,7 @@ func (c *checker) chain(ctx context.Context) error {
 	if c.last.Number <= c.a.Head() {
 		return nil
 	}
-	c.a.group.mu.Lock()
-	defer c.a.group.mu.Unlock()
-	return c.a.catchUp(ctx) // others appended: the catalog must know what the chain says
+	return c.a.catchUpAlone(ctx) // others appended: the catalog must know what the chain says
 }
 
 // record notes the packs that a record adds and those that it takes away.
@@ -458,7 +456,7 @@ func (a *Archive) countVersions(ctx context.Context, s *Stats) error {
 		if err != nil {
 			return err
 		}
-		v, err := r.version()
+		v, err := r.bare()
 		if err != nil {
 			return err
 		}
@@ -474,11 +472,9 @@ func (a *Archive) countVersions(ctx context.Context, s *Stats) error {
 }
 
 func (a *Archive) countChunks(ctx context.Context, s *Stats) error {
-	err := a.cat.scan(ctx, []byte{keyPack}, func(_, value []byte) error {
-		p, err := readPackRow(value)
+	err := a.cat.eachPack(ctx, func(_ uint32, p journal.Pack) {
 		s.Packs++
 		s.Chunks += p.Chunks
-		return err
 	})
 	if err != nil {
 		return err

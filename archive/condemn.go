@@ -54,8 +54,15 @@ func openWriter(row []byte) (writer, error) {
 // sessionBytes are how many bytes at the end of a pack's name are the beginning of the writing session's.
 const sessionBytes = 4
 
-// newPack begins a pack whose name tells its session, so that one that nobody names is known to be of a run that was broken off.
+// newPack begins a pack whose name tells its session, so that one that nobody names is known to be of a run that was broken off. It
+// is sealed with the key as others may have rotated it.
 func (g *group) newPack(ctx context.Context) (*pack.Writer, error) {
+	if err := g.begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.a.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	random := g.a.opts.Random
 	name := io.MultiReader(io.LimitReader(random, int64(len(pack.Name{})-sessionBytes)), bytes.NewReader(g.session[:sessionBytes]), random)
 	return pack.Create(ctx, g.a.opts.Bucket, g.a.keys.sealing(g.a.cat.headNow()), name)
@@ -240,9 +247,7 @@ func (a *Archive) moved(ctx context.Context, err error) bool {
 	if err == nil || !errors.Is(err, blob.ErrNotExist) && !errors.Is(err, errCondemned) {
 		return false
 	}
-	a.group.mu.Lock()
-	defer a.group.mu.Unlock()
-	err = a.catchUp(ctx)
+	err = a.catchUpAlone(ctx)
 	a.cat.rows.clear() // one that was read before may have come in after
 	return err == nil
 }

@@ -97,7 +97,7 @@ func (g *group) section(s *Session) *section {
 
 // chunk stores a chunk that is not known yet. Its pack is this group's.
 func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) (reference, error) {
-	return g.once(ctx, id, func(ctx context.Context) error {
+	return g.once(ctx, id, func(ctx context.Context, _ bool) error {
 		return g.add(ctx, pack.Chunk{ID: id, Class: classOf(kind)}, data)
 	})
 }
@@ -105,7 +105,7 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) (
 // recipe stores a recipe that is not known yet: as the difference from the one that its copies have as their base, where
 // there is one and that is short, else whole.
 func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encoded func() ([]byte, error)) (reference, error) {
-	return g.once(ctx, id, func(ctx context.Context) error {
+	return g.once(ctx, id, func(ctx context.Context, lost bool) error {
 		c := pack.Chunk{ID: id, Class: pack.Small}
 		data, err := encoded()
 		if err != nil {
@@ -126,8 +126,8 @@ func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encod
 			return g.add(ctx, c, data)
 		}
 		g.difference = g.deltas.Encode(g.difference[:0], base.data, data)
-		if _, err := g.a.cat.chunk(id); err == nil || len(g.difference) > len(data)-len(data)/4 {
-			return g.add(ctx, c, data) // in place of one that is lost: that may be a base
+		if lost || len(g.difference) > len(data)-len(data)/4 { // one that is lost may be a base
+			return g.add(ctx, c, data)
 		}
 		if back, err := delta.Apply(base.data, g.difference, len(data)); err != nil || !bytes.Equal(back, data) {
 			return fmt.Errorf("a delta does not give what it was made from: %w", errors.Join(err, ErrDamaged))
@@ -148,9 +148,9 @@ type reference struct {
 	pruned uint64 // catalog.condemned when it was looked up
 }
 
-// once calls store under the lock for a chunk that is neither in the group nor in the archive. Its error is the group's, unless
-// it is the caller's own end.
-func (g *group) once(ctx context.Context, id chunkID, store func(context.Context) error) (reference, error) {
+// once calls store under the lock for a chunk that is neither in the group nor in the archive; lost tells that the archive had it,
+// in a pack that is not there. Its error is the group's, unless it is the caller's own end.
+func (g *group) once(ctx context.Context, id chunkID, store func(ctx context.Context, lost bool) error) (reference, error) {
 	ref := reference{id: id, pruned: g.a.cat.pruned()}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -166,7 +166,7 @@ func (g *group) once(ctx context.Context, id chunkID, store func(context.Context
 	if err != nil || ref.known {
 		return ref, g.fail(err)
 	}
-	return ref, g.fail(store(ctx))
+	return ref, g.fail(store(ctx, ref.row != (chunkRow{})))
 }
 
 func (g *group) add(ctx context.Context, c pack.Chunk, data []byte) error {
@@ -220,7 +220,8 @@ func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error
 	return b, nil
 }
 
-// stored tells where a chunk lies in a pack that is there. One that lies in a lost pack is stored again.
+// stored tells where a chunk lies, and whether its pack is there: one that lies in a lost pack is stored again. The row of one that
+// is nowhere is empty.
 func (g *group) stored(ctx context.Context, id chunkID) (row chunkRow, there bool, err error) {
 	row, err = g.a.cat.chunk(id)
 	if errors.Is(err, errNowhere) {
@@ -292,12 +293,6 @@ func (g *group) wake() {
 func (g *group) openPack(ctx context.Context) error {
 	if g.pack != nil {
 		return nil
-	}
-	if err := g.begin(ctx); err != nil {
-		return err
-	}
-	if err := g.a.catchUp(ctx); err != nil { // the key may have been rotated
-		return err
 	}
 	var err error
 	g.pack, err = g.newPack(ctx)

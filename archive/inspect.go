@@ -159,11 +159,11 @@ func (i *inspector) twice(ctx context.Context, name string, limit int64, parse f
 // restore puts bytes where an object is missing, or damaged in a bucket where it can be replaced.
 func (i *inspector) restore(ctx context.Context, name string, data []byte, fault error) error {
 	if errors.Is(fault, blob.ErrNotExist) {
-		return put(ctx, i.bucket, name, data)
+		return blob.Put(ctx, i.bucket, name, data)
 	}
 	w, err := i.bucket.(blob.Replacer).Replace(ctx, name)
 	if err != nil {
 		return err
 	}
-	return write(w, data)
+	return blob.Finish(w, data)
 }

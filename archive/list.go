@@ -56,13 +56,13 @@ func (c *catalog) cursors(ctx context.Context, mailbox uint32, prefix string, in
 	})
 }
 
-// living is an item's version that has not ended; nil when there is none.
-func (c *catalog) living(mailbox uint32, id ID) (*journal.Version, error) {
+// living is an item's version that has not ended, as read makes it of its row; nil when there is none.
+func (c *catalog) living(mailbox uint32, id ID, read func(*row) (*journal.Version, error)) (*journal.Version, error) {
 	last, err := lastRow(c, c.db, keyVersion, mailbox, id)
 	if err != nil || last == nil || last.to != Forever {
 		return nil, err
 	}
-	return last.version()
+	return read(last)
 }
 
 func (r *row) version() (*journal.Version, error) {

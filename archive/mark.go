@@ -141,10 +141,7 @@ func (m *marker) chunk(id chunkID) error {
 }
 
 func (m *marker) names(data []byte, known map[chunkID]struct{}) error {
-	r, err := decodeRecipe(data)
-	if errors.Is(err, errRecipe) {
-		err = fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
+	r, err := readRecipe(data)
 	if err != nil {
 		return err
 	}

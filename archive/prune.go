@@ -133,12 +133,6 @@ func (a *Archive) planPrune(ctx context.Context, o PruneOptions) (*pruning, erro
 	return p, p.findUnnamed(there)
 }
 
-func (a *Archive) catchUpAlone(ctx context.Context) error {
-	a.group.mu.Lock()
-	defer a.group.mu.Unlock()
-	return a.catchUp(ctx)
-}
-
 // overtaken finds out whether something could not be read because another prune removed it.
 func (p *pruning) overtaken(ctx context.Context, err error) error {
 	if ctx.Err() == nil && p.a.catchUpAlone(ctx) == nil && p.a.cat.pruned() != p.pruned {
@@ -308,9 +302,6 @@ func (p *pruning) openPack(ctx context.Context) (err error) {
 	defer g.mu.Unlock()
 	if g.err != nil {
 		return g.err
-	}
-	if err := g.begin(ctx); err != nil {
-		return err
 	}
 	p.out, err = g.newPack(ctx)
 	return err

@@ -91,6 +91,11 @@ func (a *Archive) recipeOf(ctx context.Context, id chunkID) (*recipe, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readRecipe(data)
+}
+
+// readRecipe reads a recipe that was stored: what is wrong with it is damage.
+func readRecipe(data []byte) (*recipe, error) {
 	r, err := decodeRecipe(data)
 	if errors.Is(err, errRecipe) {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -231,10 +236,10 @@ func (b *blobReader) WriteTo(w io.Writer) (n int64, err error) {
 		}
 		k, err := w.Write(data)
 		n += int64(k)
+		b.took(data[:k])
 		if err != nil {
 			return n, err
 		}
-		b.took(data)
 	}
 	if b.err == io.EOF {
 		return n, nil

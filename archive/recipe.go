@@ -103,8 +103,6 @@ func repeats(takes []take, period int) int {
 	return n
 }
 
-func (r *recipe) encode() []byte { return r.append(nil, true) }
-
 // shape is the recipe without the bytes that it holds itself: together with the blob it says what they are.
 func (r *recipe) shape() []byte { return r.append(nil, false) }
 

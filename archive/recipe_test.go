@@ -30,6 +30,8 @@ func rounds(share, all int) int {
 	return share
 }
 
+func (r *recipe) encode() []byte { return r.append(nil, true) }
+
 // rollRecipe makes streams and the takes that use them up, in any order.
 func rollRecipe(r *rand.Rand) *recipe {
 	out := &recipe{streams: []stream{}}

@@ -179,7 +179,7 @@ func TestBeyondRepair(t *testing.T) {
 			wantErr(t, "read", err, nil)
 			forged[60] ^= 1
 			_ = w.memory.Remove(context.Background(), record(2))
-			wantErr(t, "forge", put(context.Background(), w.parity, record(2), forged), nil)
+			wantErr(t, "forge", blob.Put(context.Background(), w.parity, record(2), forged), nil)
 			return record(2)
 		}},
 	}
@@ -230,7 +230,7 @@ func TestRepairCrashes(t *testing.T) {
 		fs := dirtest.New()
 		b := dir.OpenFS(fs)
 		for name, data := range bad {
-			wantErr(t, "put", put(t.Context(), b, name, data), nil)
+			wantErr(t, "put", blob.Put(t.Context(), b, name, data), nil)
 		}
 		fs.CrashAt(n)
 		_, err := Repair(t.Context(), Options{Bucket: b, Catalog: "catalog", fs: vfs.NewMem()}, nil)

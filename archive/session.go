@@ -176,8 +176,8 @@ func (s *section) cursor(key string) int {
 	return slices.IndexFunc(s.Cursors, func(c journal.Cursor) bool { return c.Key == key })
 }
 
-// current is the item's living version, as the group or the catalog has it; nil when there is none.
-func (s *Session) current(id ID) (*journal.Version, error) {
+// current is the item's living version, as the group has it or as read makes it of the catalog's row; nil when there is none.
+func (s *Session) current(id ID, read func(*row) (*journal.Version, error)) (*journal.Version, error) {
 	if sec := s.a.group.sections[s.mailbox]; sec != nil {
 		if i, ok := sec.byID[id]; ok {
 			v := sec.Versions[i]
@@ -190,7 +190,7 @@ func (s *Session) current(id ID) (*journal.Version, error) {
 	if s.refresh(); !s.known {
 		return nil, nil
 	}
-	return s.a.cat.living(s.number, id)
+	return s.a.cat.living(s.number, id, read)
 }
 
 // Known is the change key and the folder of an item that the archive has alive.
@@ -200,7 +200,7 @@ func (s *Session) Known(itemID string) (changeKey, folderID string, ok bool, err
 		return "", "", false, err
 	}
 	defer g.mu.Unlock()
-	v, err := s.current(s.a.ids.item(s.mailbox, itemID))
+	v, err := s.current(s.a.ids.item(s.mailbox, itemID), (*row).bare)
 	if err != nil || v == nil {
 		return "", "", false, err
 	}
@@ -253,7 +253,7 @@ func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([
 		return err
 	}
 	defer g.mu.Unlock()
-	v, err := s.current(s.a.ids.item(s.mailbox, itemID))
+	v, err := s.current(s.a.ids.item(s.mailbox, itemID), (*row).version)
 	if err != nil {
 		return err
 	}
@@ -297,7 +297,7 @@ func (s *Session) Remove(itemID string) error {
 	}
 	defer g.mu.Unlock()
 	id := s.a.ids.item(s.mailbox, itemID)
-	v, err := s.current(id)
+	v, err := s.current(id, (*row).bare)
 	if err != nil || v == nil {
 		return err
 	}
@@ -449,7 +449,7 @@ func (s *Session) ItemsIn(ctx context.Context, folderID string) ([]string, error
 			if sec != nil && (sec.has(last.id()) || sec.isGone(last.id())) || last.to != Forever {
 				return nil
 			}
-			v, err := last.version()
+			v, err := last.bare()
 			if err == nil && v.FolderID == folderID {
 				out = append(out, v.ItemID)
 			}

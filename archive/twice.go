@@ -20,7 +20,7 @@ const copySuffix = ".copy"
 // is left.
 func putTwice(ctx context.Context, b blob.Bucket, name string, data []byte) error {
 	for _, name := range []string{name, name + copySuffix} {
-		err := put(ctx, b, name, data)
+		err := blob.Put(ctx, b, name, data)
 		if errors.Is(err, blob.ErrExist) {
 			if there, readErr := fetch(ctx, b, name, int64(len(data))); readErr == nil && bytes.Equal(there, data) {
 				err = nil
@@ -66,21 +66,6 @@ func listTwice(ctx context.Context, b blob.Bucket, prefix string) ([]string, err
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
-}
-
-func put(ctx context.Context, b blob.Bucket, name string, data []byte) error {
-	w, err := b.Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	return write(w, data)
-}
-
-func write(w blob.Writer, data []byte) error {
-	if _, err := w.Write(data); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	return w.Commit()
 }
 
 func fetch(ctx context.Context, b blob.Bucket, name string, limit int64) ([]byte, error) {

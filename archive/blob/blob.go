@@ -52,6 +52,23 @@ type Replacer interface {
 	Replace(ctx context.Context, name string) (Writer, error)
 }
 
+// Put creates an object of some bytes.
+func Put(ctx context.Context, b Bucket, name string, data []byte) error {
+	w, err := b.Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	return Finish(w, data)
+}
+
+// Finish writes the whole of an object and commits it.
+func Finish(w Writer, data []byte) error {
+	if _, err := w.Write(data); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Commit()
+}
+
 // Info is an object in a list.
 type Info struct {
 	Name string

@@ -136,12 +136,12 @@ func (j *Journal) Append(ctx context.Context, signer ed25519.PrivateKey, head He
 // settle creates a record and finds out whose it is. A creation that failed may have happened all the same, its answer lost,
 // and may not be durable yet: it is tried again, for a bucket that answers "taken" has made sure of what is there.
 func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []byte) error {
-	err := j.create(ctx, Object(n), data)
+	err := blob.Put(ctx, j.bucket, Object(n), data)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	if !errors.Is(err, blob.ErrExist) {
-		again := j.create(ctx, Object(n), data)
+		again := blob.Put(ctx, j.bucket, Object(n), data)
 		if again == nil {
 			return nil
 		}
@@ -161,17 +161,6 @@ func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []b
 		return nil
 	}
 	return fmt.Errorf("it is there and may not be durable: %w", err)
-}
-
-func (j *Journal) create(ctx context.Context, name string, data []byte) error {
-	w, err := j.bucket.Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	return w.Commit()
 }
 
 // draft is a record that is ready to be created.
