@@ -52,8 +52,9 @@ var house = plan{
 		"fetch/mbox":          {layer: ground}, // files of many messages, which knows where one ends and not what one is
 		"fetch/throttle":      {layer: ground},
 		"fetch/auth":          {layer: ground},
-		"fetch/ews":           {layer: ground, outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
-		"fetch/graph":         {layer: ground},
+		"fetch/wire":          {layer: ground},                                                                                                        // what both protocols have alike below their languages: base64, stalls, errors of the network
+		"fetch/ews":           {layer: ground, imports: words("fetch/wire"), outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
+		"fetch/graph":         {layer: ground, imports: words("fetch/wire fetch/throttle")},
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),
 			outside: words("github.com/beevik/etree")},
 		"index/kql":     {layer: ground},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mailbrick/fetch/wire"
 )
 
 // errNoEnvelope: the document is none of SOAP.
@@ -79,8 +81,8 @@ func (a *answer) close() error {
 	}
 	rest, err := a.rest(maxEpilog)
 	switch {
-	case bytes.Contains(rest, notice):
-		return errNotice
+	case bytes.Contains(rest, []byte(wire.Notice)):
+		return wire.ErrNotice
 	case err != nil:
 		return err
 	case len(bytes.TrimSpace(rest)) > 0:

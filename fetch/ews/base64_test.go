@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"mailbrick/fetch/wire"
 )
 
 // decodeText decodes text as the content of an element.
@@ -19,7 +21,7 @@ func decodeText(text string, r func(io.Reader) io.Reader, size int) ([]byte, err
 			return nil, err
 		}
 	}
-	d := &base64Reader{s: s}
+	d := wire.NewDecoder(s.chunk)
 	var out []byte
 	p := make([]byte, size)
 	for {
@@ -71,10 +73,10 @@ func TestBase64Decodes(t *testing.T) {
 func TestBase64Refuses(t *testing.T) {
 	t.Parallel()
 	mail := strings.Repeat("some mail text ", 20)
-	quoted := mail + string(notice) + mail
+	quoted := mail + wire.Notice + mail
 	enc := base64.StdEncoding.EncodeToString
 	var wide []byte
-	for _, c := range notice {
+	for _, c := range []byte(wire.Notice) {
 		wide = append(wide, c, 0)
 	}
 	tests := []struct {
@@ -83,22 +85,22 @@ func TestBase64Refuses(t *testing.T) {
 	}{
 		{"whole", enc([]byte(mail)), nil},
 		{"the notice within a mail is text", enc([]byte(quoted)), nil},
-		{"notice in the text", enc([]byte("ab")) + string(notice), errBase64},
-		{"notice after a whole group", "AAAA" + string(notice), errBase64},
-		{"notice after one character", "A" + string(notice), errBase64},
-		{"notice after a line end", "AAAA\r\n" + string(notice) + "\r\n", errBase64},
-		{"notice decoded at the end", enc(append([]byte(mail), notice...)), errNotice},
-		{"notice decoded with a line end", enc(append([]byte(mail), string(notice)+"\r\n"...)), errNotice},
-		{"notice decoded as utf-16", enc(append([]byte(mail), wide...)), errNotice},
-		{"group cut", "AAAAA", errBase64},
-		{"group cut before padding", "AAAAAA=", errBase64},
-		{"data after padding", "AA==AAAA", errBase64},
-		{"padding too early", "A===", errBase64},
-		{"padding within", "AA=A", errBase64},
-		{"padding alone", "====", errBase64},
-		{"not in the alphabet", "AAA_AAAA", errBase64},
-		{"url alphabet", "AAAAAAA-", errBase64},
-		{"no-break space", "AAAA\u00A0AAAA", errBase64},
+		{"notice in the text", enc([]byte("ab")) + wire.Notice, wire.ErrBase64},
+		{"notice after a whole group", "AAAA" + wire.Notice, wire.ErrBase64},
+		{"notice after one character", "A" + wire.Notice, wire.ErrBase64},
+		{"notice after a line end", "AAAA\r\n" + wire.Notice + "\r\n", wire.ErrBase64},
+		{"notice decoded at the end", enc(append([]byte(mail), wire.Notice...)), wire.ErrNotice},
+		{"notice decoded with a line end", enc(append([]byte(mail), wire.Notice+"\r\n"...)), wire.ErrNotice},
+		{"notice decoded as utf-16", enc(append([]byte(mail), wide...)), wire.ErrNotice},
+		{"group cut", "AAAAA", wire.ErrBase64},
+		{"group cut before padding", "AAAAAA=", wire.ErrBase64},
+		{"data after padding", "AA==AAAA", wire.ErrBase64},
+		{"padding too early", "A===", wire.ErrBase64},
+		{"padding within", "AA=A", wire.ErrBase64},
+		{"padding alone", "====", wire.ErrBase64},
+		{"not in the alphabet", "AAA_AAAA", wire.ErrBase64},
+		{"url alphabet", "AAAAAAA-", wire.ErrBase64},
+		{"no-break space", "AAAA\u00A0AAAA", wire.ErrBase64},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,7 +116,7 @@ func TestBase64Refuses(t *testing.T) {
 
 func FuzzBase64(f *testing.F) {
 	f.Add("AAAA BBBB\r\nQQ==", 5)
-	f.Add("AQID"+string(notice), 64)
+	f.Add("AQID"+wire.Notice, 64)
 	f.Add("&#65;AA<![CDATA[A]]>", 1)
 	f.Fuzz(func(t *testing.T, text string, size int) {
 		size = min(max(size, 1), 1<<16)
@@ -124,7 +126,7 @@ func FuzzBase64(f *testing.F) {
 		}
 		clean := strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < 256 && isSpace(byte(r)) }), "")
 		want, wantErr := base64.StdEncoding.DecodeString(clean)
-		if wantErr == nil && !endsInNotice(want) && (err != nil || !bytes.Equal(got, want)) {
+		if wantErr == nil && !wire.EndsInNotice(want) && (err != nil || !bytes.Equal(got, want)) {
 			t.Fatalf("%q: %v, got %x, want %x", text, err, got, want)
 		}
 		if wantErr != nil && err == nil {

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mailbrick/fetch/wire"
 )
 
 func TestHeadersAndEnvelope(t *testing.T) {
@@ -160,8 +162,8 @@ func TestRefusals(t *testing.T) {
 		{"empty answer", reply{}, 5, Transient, ErrTruncated, ""},
 		{"cut answer", reply{body: inbox.body[:len(inbox.body)-40]}, 5, Transient, ErrTruncated, ""},
 		{"cut connection", reply{body: inbox.body[:300], cut: true}, 5, Transient, ErrTruncated, ""},
-		{"notice after the answer", reply{body: inbox.body + "\n" + string(notice)}, 5, Transient, ErrTruncated, ""},
-		{"notice between elements", reply{body: strings.Replace(inbox.body, "</m:Folders>", "</m:Folders>"+string(notice), 1)}, 5, Transient, ErrTruncated, ""},
+		{"notice after the answer", reply{body: inbox.body + "\n" + wire.Notice}, 5, Transient, ErrTruncated, ""},
+		{"notice between elements", reply{body: strings.Replace(inbox.body, "</m:Folders>", "</m:Folders>"+wire.Notice, 1)}, 5, Transient, ErrTruncated, ""},
 		{"answer to another request", reply{body: envelope("FindItem")}, 5, Transient, ErrTruncated, ""},
 		{"no message", reply{body: envelope("GetFolder")}, 5, Transient, ErrTruncated, ""},
 		{"two messages", reply{body: envelope("GetFolder", success("GetFolder", ""), success("GetFolder", ""))}, 5, Transient, ErrTruncated, ""},
@@ -490,15 +492,15 @@ func TestGzip(t *testing.T) {
 
 func TestAnswerWithoutEndIsRefused(t *testing.T) {
 	t.Parallel()
-	r := &limitedReader{strings.NewReader(strings.Repeat(" ", 100)), 60}
-	if n, err := io.Copy(io.Discard, r); n != 60 || err != errTooLong {
+	r := wire.Limit(strings.NewReader(strings.Repeat(" ", 100)), 60)
+	if n, err := io.Copy(io.Discard, r); n != 60 || err != wire.ErrTooLong {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 	c, err := New(Options{URL: "https://h/"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := asError(t, c.judge(context.Background(), &operation{name: "X"}, 200, errTooLong)); e.Class() != Shrink {
+	if e := asError(t, c.judge(context.Background(), &operation{name: "X"}, 200, wire.ErrTooLong)); e.Class() != Shrink {
 		t.Errorf("class %v", e.Class())
 	}
 }
@@ -551,7 +553,7 @@ func TestStalledConnectionIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = getInbox(c)
-	if e := asError(t, err); e.Class() != Transient || !errors.Is(err, errStalled) || c.Stats().Requests != 2 {
+	if e := asError(t, err); e.Class() != Transient || !errors.Is(err, wire.ErrStalled) || c.Stats().Requests != 2 {
 		t.Errorf("%v after %d requests", err, c.Stats().Requests)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/wire"
 )
 
 // ExportItems exports items and calls each once for every item, in order, with either its body or its error (an *Error).
@@ -93,7 +95,7 @@ func (x *export) body(a *answer, m *message) error {
 	if x.misplaced(item) {
 		x.lost = errors.Join(x.lost, fmt.Errorf("%w: items in another order than they were asked for", ErrTruncated))
 	}
-	b := &body{a: a, d: base64Reader{s: a.scanner}}
+	b := &body{a: a, d: wire.NewDecoder(a.chunk)}
 	if err := x.deliver(item, b, nil); err != nil {
 		return err
 	}
@@ -171,7 +173,7 @@ var (
 // body is the decoded data of one item.
 type body struct {
 	a     *answer
-	d     base64Reader
+	d     *wire.Decoder
 	begun bool
 	ended bool // the element is over
 	err   error
@@ -186,7 +188,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.d.Read(p)
-	if err == io.EOF && b.d.total == 0 {
+	if err == io.EOF && b.d.Decoded() == 0 {
 		err = errNoData
 	}
 	b.err = b.judge(err)

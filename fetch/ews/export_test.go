@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"mailbrick/fetch/wire"
 )
 
 func exported(id, changeKey, data string) string {
@@ -126,14 +128,14 @@ func TestExportTruncated(t *testing.T) {
 		whole         bool // whether the call returned nil
 	}{
 		{"whole", reply{body: whole}, true, true, true},
-		{"notice in the text of data", reply{body: strings.Replace(whole, second, second[:8]+string(notice), 1)}, true, false, true},
-		{"notice at the end of the text of data", reply{body: strings.Replace(whole, second, second+string(notice), 1)}, true, false, true},
-		{"notice decoded", reply{body: strings.Replace(whole, second, b64("the sec"+string(notice)), 1)}, true, false, true},
-		{"notice in the first of two", reply{body: strings.Replace(whole, b64("the first item"), string(notice), 1)}, false, true, true},
-		{"notice ends the stream", reply{body: cutAt("</m:Data></m:ExportItemsResponseMessage></m:Resp") + string(notice)}, true, false, false},
-		{"notice after the document", reply{body: whole + string(notice)}, true, true, false},
-		{"notice after a line end", reply{body: whole + "\r\n" + string(notice) + "\r\n"}, true, true, false},
-		{"notice between messages", reply{body: envelope("ExportItems", one, string(notice), two)}, true, false, false},
+		{"notice in the text of data", reply{body: strings.Replace(whole, second, second[:8]+wire.Notice, 1)}, true, false, true},
+		{"notice at the end of the text of data", reply{body: strings.Replace(whole, second, second+wire.Notice, 1)}, true, false, true},
+		{"notice decoded", reply{body: strings.Replace(whole, second, b64("the sec"+wire.Notice), 1)}, true, false, true},
+		{"notice in the first of two", reply{body: strings.Replace(whole, b64("the first item"), wire.Notice, 1)}, false, true, true},
+		{"notice ends the stream", reply{body: cutAt("</m:Data></m:ExportItemsResponseMessage></m:Resp") + wire.Notice}, true, false, false},
+		{"notice after the document", reply{body: whole + wire.Notice}, true, true, false},
+		{"notice after a line end", reply{body: whole + "\r\n" + wire.Notice + "\r\n"}, true, true, false},
+		{"notice between messages", reply{body: envelope("ExportItems", one, wire.Notice, two)}, true, false, false},
 		{"something else after the document", reply{body: whole + "<more/>"}, true, true, false},
 		{"character not of base64", reply{body: strings.Replace(whole, second, second[:8]+"*"+second[8:], 1)}, true, false, true},
 		{"group cut", reply{body: strings.Replace(whole, second, second[:9], 1)}, true, false, true},
@@ -188,7 +190,7 @@ func TestExportTruncated(t *testing.T) {
 func TestExportFindsTruncationBehindTheConsumer(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("something ", 20000)
-	answer := envelope("ExportItems", exported("a", "k", b64(long)+string(notice)), exported("b", "k", b64("next")))
+	answer := envelope("ExportItems", exported("a", "k", b64(long)+wire.Notice), exported("b", "k", b64("next")))
 	c, _ := newTestClient(t, newServer(t, reply{body: answer}), nil)
 	var next string
 	err := c.ExportItems(context.Background(), []ItemRef{{ID: "a"}, {ID: "b"}}, func(i int, _ ItemRef, body io.Reader, err error) error {
@@ -477,10 +479,10 @@ func BenchmarkExport(b *testing.B) {
 func FuzzExport(f *testing.F) {
 	one, two := exported("a", "k", b64("first")), exported("b", "k", "\r\n "+b64("second")+"\r\n")
 	f.Add([]byte(envelope("ExportItems", one, two)))
-	f.Add([]byte(envelope("ExportItems", one, failure("ExportItems", "ErrorItemNotFound")) + string(notice)))
+	f.Add([]byte(envelope("ExportItems", one, failure("ExportItems", "ErrorItemNotFound")) + wire.Notice))
 	f.Add([]byte(envelope("ExportItems", failure("ExportItems", "ErrorServerBusy", "BackOffMilliseconds", "9223372036854775807"))))
 	f.Add([]byte(busy("99999999999999999999").body))
-	f.Add([]byte(strings.Replace(envelope("ExportItems", one, two), "</m:Data>", string(notice), 1)))
+	f.Add([]byte(strings.Replace(envelope("ExportItems", one, two), "</m:Data>", wire.Notice, 1)))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		clock := &fakeTime{}
 		c, err := New(Options{URL: "https://h/", HTTP: &http.Client{Transport: canned(doc)}, Clock: clock.Now, Sleep: clock.Sleep, MaxAttempts: 2})

@@ -1,12 +1,13 @@
 package ews
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"mailbrick/fetch/wire"
 )
 
 // payload is the body of a request: pieces of XML with the uploads in base64 between them.
@@ -44,7 +45,7 @@ type payloadReader struct {
 	mu   sync.Mutex // guards what follows
 	next int        // the upload that comes after rest
 	rest []byte
-	data *encoder
+	data *encoding
 	sent bool  // read to the end: the server may have all of it
 	err  error // an upload could not be read
 	shut bool
@@ -92,7 +93,7 @@ func (r *payloadReader) beginUpload() {
 		r.err = &sourceError{r.next, err}
 		return
 	}
-	r.data = &encoder{src: src, size: u.Size}
+	r.data = &encoding{src, wire.NewEncoder(src, u.Size)}
 }
 
 func (r *payloadReader) endUpload(err error) {
@@ -139,44 +140,8 @@ type sourceError struct {
 func (e *sourceError) Error() string { return fmt.Sprintf("read upload %d: %v", e.index, e.err) }
 func (e *sourceError) Unwrap() error { return e.err }
 
-const encodeBlock = 24 << 10 // whole groups of three
-
-// encoder gives the base64 of src and insists on its size, because Content-Length has been told by it.
-type encoder struct {
-	src   io.ReadCloser
-	size  int64 // 0: not known
-	got   int64
-	in    [encodeBlock]byte
-	out   [encodeBlock / 3 * 4]byte
-	ready []byte
-	err   error
-}
-
-func (e *encoder) Read(b []byte) (int, error) {
-	for len(e.ready) == 0 {
-		if e.err != nil {
-			return 0, e.err
-		}
-		e.fill()
-	}
-	n := copy(b, e.ready)
-	e.ready = e.ready[n:]
-	return n, nil
-}
-
-func (e *encoder) fill() {
-	n, err := io.ReadFull(e.src, e.in[:])
-	if err == io.ErrUnexpectedEOF {
-		err = io.EOF
-	}
-	e.got += int64(n)
-	if e.size > 0 && (e.got > e.size || err == io.EOF && e.got < e.size) {
-		err = fmt.Errorf("it is not the %d bytes that were announced", e.size)
-	}
-	e.err = err
-	if err != nil && err != io.EOF {
-		return
-	}
-	base64.StdEncoding.Encode(e.out[:], e.in[:n])
-	e.ready = e.out[:base64.StdEncoding.EncodedLen(n)]
+// encoding is an upload on its way.
+type encoding struct {
+	src io.Closer
+	*wire.Encoder
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"strings"
+
+	"mailbrick/fetch/wire"
 )
 
 // maxText bounds texts that are held: a SyncState grows with its folder, everything else is small.
@@ -47,10 +49,10 @@ func (s *scanner) strayText() error {
 		if b := p[:n]; len(window) > 0 || len(bytes.TrimSpace(b)) > 0 {
 			window = append(window, b...)
 		}
-		if bytes.Contains(window, notice) {
-			return errNotice
+		if bytes.Contains(window, []byte(wire.Notice)) {
+			return wire.ErrNotice
 		}
-		if over := len(window) - len(notice); over > 0 {
+		if over := len(window) - len(wire.Notice); over > 0 {
 			window = append(window[:0], window[over:]...)
 		}
 	}

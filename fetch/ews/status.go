@@ -6,9 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"mailbrick/fetch/wire"
 )
 
 // statusError is an answer without a document of ours.
@@ -64,16 +65,8 @@ func serverPage(e *Error, body io.Reader) {
 // withRetryAfter adds the time a server asks for in its header. RFC 9110, 10.2.3: seconds or a date.
 func withRetryAfter(err error, resp *http.Response, now time.Time) error {
 	var e *Error
-	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	if v == "" || !errors.As(err, &e) {
-		return err
+	if d := wire.RetryAfter(resp.Header, now, maxBackOff); d > 0 && errors.As(err, &e) {
+		e.BackOff = max(e.BackOff, d)
 	}
-	var d time.Duration
-	if n, err := strconv.Atoi(v); err == nil && n >= 0 && n < int(maxBackOff/time.Second) {
-		d = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = min(at.Sub(now), maxBackOff)
-	}
-	e.BackOff = max(e.BackOff, d)
 	return err
 }

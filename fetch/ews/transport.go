@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
+
+	"mailbrick/fetch/wire"
 )
 
 // exchange sends a request once and reads its answer. What it returns is an *Error, the caller's own error or that of ctx.
@@ -20,20 +22,19 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 	if err != nil {
 		return err
 	}
-	watch, reqCtx := newWatchdog(ctx, c.opts.Stall)
-	defer watch.stop()
+	watch, reqCtx := wire.NewWatchdog(ctx, c.opts.Stall)
+	defer watch.Stop()
 	conn := new(usedConn)
 	req, body, err := c.request(conn.trace(reqCtx), p, watch)
 	if err != nil {
 		return c.judge(ctx, op, 0, err)
 	}
 	c.requests.Add(1)
-	watch.arm()
+	watch.Arm()
 	resp, err := c.via.RoundTrip(req)
-	watch.answered.Store(true)
-	watch.disarm()
+	watch.Answered()
 	if err != nil {
-		err = c.networkError(ctx, op, body, watch.reason(err))
+		err = c.networkError(ctx, op, body, watch.Reason(err))
 	} else {
 		err = c.answer(ctx, op, resp, watch, conn)
 		_ = resp.Body.Close() // nothing is lost: the answer was read, or is not wanted
@@ -45,12 +46,12 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 }
 
 // request makes the HTTP request. body gives the reader that the transport used last.
-func (c *Client) request(ctx context.Context, p *payload, watch *watchdog) (*http.Request, func() *payloadReader, error) {
+func (c *Client) request(ctx context.Context, p *payload, watch *wire.Watchdog) (*http.Request, func() *payloadReader, error) {
 	var last atomic.Pointer[payloadReader]
 	open := func() (io.ReadCloser, error) {
 		r := p.open()
 		last.Store(r)
-		return &watchedBody{r, watch}, nil
+		return watch.RequestBody(r), nil
 	}
 	first, _ := open()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, first)
@@ -79,13 +80,13 @@ func (c *Client) setHeaders(h http.Header) {
 }
 
 // answer judges status and content and lets the operation read the document.
-func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response, watch *watchdog, conn *usedConn) error {
-	raw := &countedBody{resp.Body, watch, &c.bytesIn}
+func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response, watch *wire.Watchdog, conn *usedConn) error {
+	raw := watch.AnswerBody(resp.Body, &c.bytesIn)
 	if !mayHoldEnvelope(resp) {
 		return c.statusError(op, resp, raw)
 	}
 	judge := func(err error) error {
-		err = c.judge(ctx, op, resp.StatusCode, watch.reason(err))
+		err = c.judge(ctx, op, resp.StatusCode, watch.Reason(err))
 		return withRetryAfter(err, resp, c.opts.Clock())
 	}
 	body, err := decompressed(resp, raw, op.limit())
@@ -150,7 +151,7 @@ func (c *Client) judge(ctx context.Context, op *operation, status int, err error
 	case errors.As(err, &e):
 		e.Operation, e.Status, e.split = op.name, status, op.splits
 		return e
-	case errors.Is(err, errTooLong):
+	case errors.Is(err, wire.ErrTooLong):
 		return &Error{Operation: op.name, Status: status, class: Shrink, cause: err, split: op.splits}
 	}
 	return &Error{Operation: op.name, Status: status, class: Transient, split: op.splits,
@@ -166,18 +167,16 @@ func (c *Client) networkError(ctx context.Context, op *operation, body func() *p
 	case sourceErr != nil:
 		return fmt.Errorf("%s: %w", op.name, sourceErr)
 	}
-	e := &Error{Operation: op.name, class: Transient, split: op.splits, cause: plainNetworkError(err)}
+	e := &Error{Operation: op.name, class: Transient, split: op.splits, cause: wire.PlainError(err)}
 	if who := c.unmet(err); who != "" {
 		e.unmet, e.split = true, false // nobody there is no reason to ask for less
 		e.Text, e.hint = who+" does not answer", unmetHint
 	}
-	if hint := tlsHint(err); hint != "" {
+	if hint := wire.TLSHint(err); hint != "" {
 		e.class, e.hint = Permanent, hint
 	}
 	return e
 }
-
-var errTooLong = errors.New("the answer is longer than any answer should be")
 
 // decompressed reads gzip as it comes. The limit guards against an answer that unpacks without end.
 func decompressed(resp *http.Response, raw io.Reader, limit int64) (io.Reader, error) {
@@ -193,19 +192,5 @@ func decompressed(resp *http.Response, raw io.Reader, limit int64) (io.Reader, e
 	default:
 		return nil, fmt.Errorf("content encoding %.20q was not asked for", enc)
 	}
-	return &limitedReader{body, limit}, nil
-}
-
-type limitedReader struct {
-	r    io.Reader
-	left int64
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, errTooLong
-	}
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.left -= int64(n)
-	return n, err
+	return wire.Limit(body, limit), nil
 }

@@ -109,9 +109,9 @@ func TestUploadOfUnknownSize(t *testing.T) {
 func TestUploadSourceFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("pack is damaged")
-	short, over := upload(&source{data: "ten bytes."}), upload(&source{data: strings.Repeat("x", 2*encodeBlock)})
+	short, over := upload(&source{data: "ten bytes."}), upload(&source{data: strings.Repeat("x", 2*(24<<10))})
 	short.Size++
-	over.Size = encodeBlock
+	over.Size = (24 << 10)
 	fails := upload(&source{data: strings.Repeat("x", 100), err: broken})
 	none := Upload{FolderID: "f", Open: func() (io.ReadCloser, error) { return nil, broken }}
 	for name, tt := range map[string]struct {

@@ -1,25 +1,28 @@
-package ews
+package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 )
 
-// notice is what a server writes when it cuts an export short (reference of ExportItems, "truncated data"). It may stand
-// in the text of Data, at the end of the decoded bytes, or after the document.
-var notice = []byte("=== Truncated Data ===")
+// Notice is what a server writes when it cuts an export short (reference of ExportItems, "truncated data"). It may stand
+// in the text of the data, at the end of the decoded bytes, or after the document.
+const Notice = "=== Truncated Data ==="
 
-var errBase64 = errors.New("the data is not base64")
+// ErrBase64 says that data are not base64, or cut within a group.
+var ErrBase64 = errors.New("the data is not base64")
 
 // tailKept covers the notice in UTF-16 and some padding after it.
 const tailKept = 64
 
-// base64Reader decodes the text node that was just given, as it arrives. White space is passed over; anything else that
-// is not base64, a group that is cut and the notice at the end of the bytes are errors in place of io.EOF.
-type base64Reader struct {
-	s     *scanner
-	in    []byte // of the buffer: not decoded yet
+// Decoder decodes base64 as it arrives. White space is passed over; anything else that is not base64, a group that is cut
+// and the notice at the end of the bytes are errors in place of io.EOF.
+type Decoder struct {
+	chunk func() ([]byte, error)
+	in    []byte // of the source: not decoded yet
 	group [4]byte
 	have  int // characters in group
 	pad   int // of them '='
@@ -30,7 +33,13 @@ type base64Reader struct {
 	err   error
 }
 
-func (d *base64Reader) Read(p []byte) (int, error) {
+// NewDecoder reads text from chunk, whose pieces are used before the next one is asked for.
+func NewDecoder(chunk func() ([]byte, error)) *Decoder { return &Decoder{chunk: chunk} }
+
+// Decoded is how many bytes came so far.
+func (d *Decoder) Decoded() int64 { return d.total }
+
+func (d *Decoder) Read(p []byte) (int, error) {
 	n := 0
 	for n == 0 && len(p) > 0 {
 		if len(d.spare) > 0 {
@@ -51,21 +60,21 @@ func (d *base64Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (d *base64Reader) more() {
-	d.in, d.err = d.s.chunk()
+func (d *Decoder) more() {
+	d.in, d.err = d.chunk()
 	if d.err != io.EOF {
 		return
 	}
 	switch {
 	case d.have != 0:
-		d.err = errBase64
-	case endsInNotice(d.tail):
-		d.err = errNotice
+		d.err = ErrBase64
+	case EndsInNotice(d.tail):
+		d.err = ErrNotice
 	}
 }
 
 // decode uses the piece at hand until it or p is used up. What does not fit into p waits in spare.
-func (d *base64Reader) decode(p []byte) (int, error) {
+func (d *Decoder) decode(p []byte) (int, error) {
 	n := 0
 	for len(d.in) > 0 {
 		if d.have == 0 && d.pad == 0 {
@@ -85,7 +94,7 @@ func (d *base64Reader) decode(p []byte) (int, error) {
 			continue
 		}
 		if !d.add(c) {
-			return n, errBase64
+			return n, ErrBase64
 		}
 		if d.have == 4 {
 			m := copy(p[n:], d.flush())
@@ -97,7 +106,7 @@ func (d *base64Reader) decode(p []byte) (int, error) {
 }
 
 // add puts one character into the group. Padding ends the data: RFC 4648, 4.
-func (d *base64Reader) add(c byte) bool {
+func (d *Decoder) add(c byte) bool {
 	switch {
 	case c == '=' && (d.have >= 2 && d.have < 4):
 		d.pad++
@@ -110,7 +119,7 @@ func (d *base64Reader) add(c byte) bool {
 }
 
 // flush decodes the whole group into spare.
-func (d *base64Reader) flush() []byte {
+func (d *Decoder) flush() []byte {
 	v := uint32(0)
 	for _, c := range d.group {
 		v = v<<6 | uint32(base64Values[c]&63)
@@ -121,7 +130,7 @@ func (d *base64Reader) flush() []byte {
 	return d.spare
 }
 
-func (d *base64Reader) remember(b []byte) {
+func (d *Decoder) remember(b []byte) {
 	d.total += int64(len(b))
 	if len(b) >= tailKept {
 		d.tail = append(d.tail[:0], b[len(b)-tailKept:]...)
@@ -133,16 +142,17 @@ func (d *base64Reader) remember(b []byte) {
 	}
 }
 
-var errNotice = errors.New("the server ended the data with its notice of truncation")
+// ErrNotice says that a server wrote its notice in place of the rest.
+var ErrNotice = errors.New("the server ended the data with its notice of truncation")
 
-// endsInNotice looks for the notice at the very end, in ASCII or UTF-16: further in it is somebody's text.
-func endsInNotice(tail []byte) bool {
+// EndsInNotice looks for the notice at the very end, in ASCII or UTF-16: further in it is somebody's text.
+func EndsInNotice(tail []byte) bool {
 	tail = bytes.TrimRight(tail, " \r\n\x00")
-	if bytes.HasSuffix(tail, notice) {
+	if bytes.HasSuffix(tail, []byte(Notice)) {
 		return true
 	}
-	wide := make([]byte, 0, 2*len(notice))
-	for _, c := range notice {
+	wide := make([]byte, 0, 2*len(Notice))
+	for _, c := range []byte(Notice) {
 		wide = append(wide, c, 0)
 	}
 	return bytes.HasSuffix(tail, wide[:len(wide)-1]) // the last zero was trimmed
@@ -193,3 +203,50 @@ var base64Values = func() (t [256]byte) {
 	}
 	return t
 }()
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+const encodeBlock = 24 << 10 // whole groups of three
+
+// Encoder gives the base64 of a source and insists on its size, because Content-Length has been told by it.
+type Encoder struct {
+	src   io.Reader
+	size  int64 // 0: not known
+	got   int64
+	in    [encodeBlock]byte
+	out   [encodeBlock / 3 * 4]byte
+	ready []byte
+	err   error
+}
+
+// NewEncoder encodes src, which has size bytes; 0 says that this is not known.
+func NewEncoder(src io.Reader, size int64) *Encoder { return &Encoder{src: src, size: size} }
+
+func (e *Encoder) Read(b []byte) (int, error) {
+	for len(e.ready) == 0 {
+		if e.err != nil {
+			return 0, e.err
+		}
+		e.fill()
+	}
+	n := copy(b, e.ready)
+	e.ready = e.ready[n:]
+	return n, nil
+}
+
+func (e *Encoder) fill() {
+	n, err := io.ReadFull(e.src, e.in[:])
+	if err == io.ErrUnexpectedEOF {
+		err = io.EOF
+	}
+	e.got += int64(n)
+	if e.size > 0 && (e.got > e.size || err == io.EOF && e.got < e.size) {
+		err = fmt.Errorf("it is not the %d bytes that were announced", e.size)
+	}
+	e.err = err
+	if err != nil && err != io.EOF {
+		return
+	}
+	base64.StdEncoding.Encode(e.out[:], e.in[:n])
+	e.ready = e.out[:base64.StdEncoding.EncodedLen(n)]
+}

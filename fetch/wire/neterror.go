@@ -1,0 +1,106 @@
+package wire
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// PlainError leaves out what net and net/http put around an error: URL and addresses.
+func PlainError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var o *net.OpError
+	switch {
+	case !errors.As(err, &o):
+		return err
+	case o.Op == "proxyconnect":
+		return PlainError(o.Err)
+	case o.Op == "dial":
+		return plainNameError(o.Err)
+	}
+	return fmt.Errorf("%s: %w", o.Op, o.Err)
+}
+
+// plainNameError leaves out which server of names was asked.
+func plainNameError(err error) error {
+	var d *net.DNSError
+	if !errors.As(err, &d) {
+		return err
+	}
+	plain := *d
+	plain.Server = ""
+	return &plain
+}
+
+// TLSHint is not empty if the error is one of TLS: those are never tried again, and never got round.
+func TLSHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verify *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record):
+		return "the server does not speak TLS at this address"
+	case errors.As(err, &host):
+		return "the certificate is for another name: use the name that it is for"
+	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &verify):
+		return "add the server's certificate authority to those this machine trusts, or renew the certificate"
+	case errors.As(err, &alert):
+		return "server and client do not agree on TLS"
+	}
+	return ""
+}
+
+// Unmet tells who should have taken a connection and did not; both are false if somebody did.
+func Unmet(err error) (proxy, server bool) {
+	var o *net.OpError
+	if !errors.As(err, &o) {
+		return false, false
+	}
+	return o.Op == "proxyconnect", o.Op == "dial"
+}
+
+// RetryAfter is the time a server asks for in its header, 0 if it does not. RFC 9110, 10.2.3: seconds or a date.
+func RetryAfter(h http.Header, now time.Time, limit time.Duration) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if n, err := strconv.Atoi(v); err == nil && n >= 0 {
+		return min(time.Duration(min(n, 1<<30))*time.Second, limit)
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, min(at.Sub(now), limit))
+	}
+	return 0
+}
+
+// ErrTooLong says that an answer goes on and on.
+var ErrTooLong = errors.New("the answer is longer than any answer should be")
+
+// Limit reads up to that many bytes and ends in ErrTooLong where there are more.
+func Limit(r io.Reader, limit int64) io.Reader { return &limitedReader{r, limit} }
+
+type limitedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, ErrTooLong
+	}
+	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
+	l.left -= int64(n)
+	return n, err
+}
