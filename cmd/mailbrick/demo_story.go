@@ -195,7 +195,7 @@ func (d *demo) soap(ctx context.Context, mailbox, body string) error {
 	if err != nil {
 		return err
 	}
-	req.SetBasicAuth(d.server.user, d.server.password)
+	req.SetBasicAuth(d.server.sign.user, d.server.sign.password)
 	req.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

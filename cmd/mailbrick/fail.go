@@ -11,6 +11,7 @@ import (
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/s3"
 	"mailbrick/archive/seal"
+	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
 	"mailbrick/index"
 	"mailbrick/index/kql"
@@ -76,6 +77,7 @@ var verdicts = [...]verdict{
 	{index.ErrDamaged, exitFailed, "`mailbrick rebuild --index` makes the index anew"},
 	{ews.ErrCredentials, exitFailed, "check --user and --user-password-file; some servers want DOMAIN\\user or the address"},
 	{ews.ErrNotExchange, exitFailed, "check the URL: it usually ends in /EWS/Exchange.asmx"},
+	{auth.ErrInsecure, exitFailed, "use https; plain http is for this machine's own addresses only"},
 	{ews.ErrInsecure, exitFailed, "use https; plain http is for this machine's own addresses only"},
 }
 

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/fetch"
+	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
 )
 
@@ -26,47 +29,44 @@ type opened struct {
 
 // server is where mailboxes are, and who asks.
 type server struct {
-	url, user, password string
-	impersonate         bool
-	account             *ews.Account // what all clients of a run know of the account
-	waits               func(mailbox string, d time.Duration, cause error)
+	url         string
+	sign        *signIn
+	impersonate bool
+	account     *ews.Account // what all clients of a run know of the account
+	waits       func(mailbox string, d time.Duration, cause error)
+
+	once sync.Once         // guards what follows
+	via  http.RoundTripper // signs in; the connections of all mailboxes
+	err  error
 }
 
 func serverFlags() []cli.Flag {
-	return []cli.Flag{
+	return append(signInFlags(),
 		&cli.StringFlag{Name: "ews", Usage: "Exchange Web Services at `URL` (https://host/EWS/Exchange.asmx)"},
-		&cli.StringFlag{Name: "user", Usage: "sign in as `USER`"},
-		&cli.StringFlag{Name: "user-password-file", Usage: "read the user's password from `FILE`"},
-		&cli.StringFlag{Name: "auth", Value: "basic", Usage: "how to sign in: basic"},
-		&cli.BoolFlag{Name: "impersonate", Usage: "open each mailbox by impersonation (the user has the ApplicationImpersonation role)"},
-	}
+		&cli.BoolFlag{Name: "impersonate", Usage: "open each mailbox by impersonation (the user has the ApplicationImpersonation role); oauth does it always"})
 }
 
 func serverOf(c *cli.Context, o *common) (*server, error) {
-	s := &server{url: c.String("ews"), user: c.String("user"), impersonate: c.Bool("impersonate"), account: ews.NewAccount(), waits: o.waits}
-	switch {
-	case s.url == "":
+	s := &server{url: c.String("ews"), impersonate: c.Bool("impersonate"), account: ews.NewAccount(), waits: o.waits}
+	switch s.url {
+	case "":
 		return nil, usagef("no source: give --ews URL or --from PATH")
-	case s.url == "autodiscover":
+	case "autodiscover":
 		return nil, usagef("--ews autodiscover is not supported yet: give the URL")
-	case c.String("auth") != "basic":
-		return nil, usagef("--auth %s is not supported yet: basic is", c.String("auth"))
-	case s.user == "":
-		return nil, usagef("no user: give --user and --user-password-file")
 	}
 	var err error
-	if file := c.String("user-password-file"); file != "" {
-		s.password, err = readSecret(file)
-	} else {
-		s.password, err = o.ask(c.Context, "password of the user: ", "give --user-password-file F")
-	}
+	s.sign, err = signInOf(c, o)
 	return s, err
 }
 
 // client is a client for one mailbox.
 func (s *server) client(mailbox string) (*ews.Client, error) {
-	o := ews.Options{URL: s.url, User: s.user, Password: s.password, Account: s.account}
-	if s.impersonate {
+	via, err := s.connections()
+	if err != nil {
+		return nil, err
+	}
+	o := ews.Options{URL: s.url, User: s.sign.user, HTTP: &http.Client{Transport: kept{via}}, Account: s.account}
+	if s.impersonate || s.sign.app != nil { // an application has no mailbox of its own
 		o.Impersonate = mailbox
 	} else {
 		o.Mailbox = mailbox // the user's own, or one he has full access to: the server decides
@@ -76,6 +76,15 @@ func (s *server) client(mailbox string) (*ews.Client, error) {
 	}
 	return ews.New(o)
 }
+
+// connections are those of all mailboxes, signed in.
+func (s *server) connections() (http.RoundTripper, error) {
+	s.once.Do(func() { s.via, s.err = s.sign.around(s.url, auth.ScopeEWS, ews.Network()) })
+	return s.via, s.err
+}
+
+// kept hides from the client of one mailbox that connections can be closed: others use them.
+type kept struct{ http.RoundTripper }
 
 func (s *server) open(mailbox string) (*opened, error) {
 	client, err := s.client(mailbox)
@@ -88,7 +97,12 @@ func (s *server) open(mailbox string) (*opened, error) {
 	}}, nil
 }
 
-func (s *server) close() error { return nil }
+func (s *server) close() error {
+	if c, ok := s.via.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+	return nil
+}
 
 // waits tells why nothing happens for a while.
 func (o *common) waits(mailbox string, d time.Duration, cause error) {

@@ -18,13 +18,14 @@ import (
 
 // Options say where and who; only URL is needed, everything else has a default.
 type Options struct {
-	URL            string       // https://host/EWS/Exchange.asmx; the path may be left out
-	User, Password string       // Basic authentication; none if User is empty
-	HTTP           *http.Client // its Transport carries the requests: authentication, a proxy, roots; nothing else of it counts
-	Impersonate    string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
-	Mailbox        string       // SMTP address of the mailbox to work on without impersonation: the account's own or one it has rights to; the account's own if empty; not used beside Impersonate
-	UserAgent      string       // "Mailbrick"
-	Account        *Account     // shared by the clients of one account in one run; one for this client alone if nil
+	URL         string       // https://host/EWS/Exchange.asmx; the path may be left out
+	User        string       // who asks, if it is a user
+	Password    string       // Basic authentication; empty if HTTP signs in
+	HTTP        *http.Client // its Transport carries the requests: authentication, a proxy, roots; nothing else of it counts
+	Impersonate string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
+	Mailbox     string       // SMTP address of the mailbox to work on without impersonation: the account's own or one it has rights to; the account's own if empty; not used beside Impersonate
+	UserAgent   string       // "Mailbrick"
+	Account     *Account     // shared by the clients of one account in one run; one for this client alone if nil
 
 	MaxAttempts int           // sendings of one request that meets passing errors: 5
 	Patience    time.Duration // how long one call waits in all, back-offs included: 1 h
@@ -134,7 +135,7 @@ func endpoint(o Options) (*url.URL, error) {
 		return nil, refusal("the URL holds a user or a password", nil, "give user and password apart from the URL")
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
 		return nil, refusal("the URL is not one of http or https", nil, "give it as https://host/EWS/Exchange.asmx")
-	case u.Scheme == "http" && o.User != "" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && o.Password != "" && !loopback(u.Hostname()):
 		return nil, refusal("", ErrInsecure, "use https; plain http is for this machine only")
 	}
 	if u.Path == "" || u.Path == "/" {
@@ -171,15 +172,7 @@ func transport(given *http.Client) http.RoundTripper {
 	if given != nil && given.Transport != nil {
 		return given.Transport
 	}
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport
-	}
-	t = t.Clone()
-	t.DisableCompression = true // the client asks for gzip and reads it itself, with a guard
-	t.MaxIdleConnsPerHost = 16
-	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
-	return t
+	return Network()
 }
 
 // Stats is what the client has done so far.
