@@ -50,11 +50,12 @@ var house = plan{
 		"fetch/mapi/pst":      {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/rtf":      {layer: ground, imports: words("fetch/mapi/codepage")},
 		"fetch/mbox":          {layer: ground}, // files of many messages, which knows where one ends and not what one is
-		"fetch/throttle":      {layer: ground},
+		"fetch/throttle":      {layer: ground}, // when a request may go; it knows no protocol
 		"fetch/auth": {layer: ground, imports: words("fetch/wire"), // the messages of NTLM, the assertions of OAuth
 			outside: words("github.com/Azure/go-ntlmssp github.com/AzureAD/microsoft-authentication-library-for-go")},
-		"fetch/wire":  {layer: ground},                                                                                                        // what both protocols have alike below their languages: base64, stalls, errors of the network
-		"fetch/ews":   {layer: ground, imports: words("fetch/wire"), outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
+		"fetch/wire": {layer: ground}, // what both protocols have alike below their languages: base64, stalls, errors of the network
+		"fetch/ews": {layer: ground, imports: words("fetch/wire fetch/throttle"), // throttle: it is fed with what a server says of load
+			outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
 		"fetch/graph": {layer: ground, imports: words("fetch/wire fetch/throttle")},
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),
 			outside: words("github.com/beevik/etree")},

@@ -1,0 +1,3 @@
+package throttle
+
+const LongestFloor = longestFloor
