@@ -22,6 +22,7 @@ type Bucket struct {
 
 	seen   atomic.Bool // the bucket is there: a call was well
 	probes probes
+	ahead  ahead
 
 	randMu sync.Mutex // guards opts.Rand
 }
@@ -129,6 +130,7 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
 	err = b.try(ctx, func() error { return b.client.remove(ctx, key, o.version) })
+	b.ahead.changed(key)
 	switch {
 	case err == nil, errors.Is(err, blob.ErrNotExist):
 		return nil // or gone since we saw it, by a try of ours or another's

@@ -51,7 +51,16 @@ nobody. A lifecycle rule AbortIncompleteMultipartUpload of some days ends them.
 A range is one GET. When the connection is cut, Read goes on where it was with
 If-Match of the same etag, so that bytes of two objects never mix. A cut is
 ErrUnavailable in the end, never io.ErrUnexpectedEOF, which means that the object
-is shorter than was asked for. List reads pages of 1000 keys, each after the last
+is shorter than was asked for.
+
+Many small pieces of an object would be as many requests. So from the fourth on
+what lies around a piece is read with it, between multiples of 1 MiB, and 24 MiB
+of that are kept in memory (aheadHeld). Each such run must serve another piece in
+the end: an object in which four more were read than pieces served is read piece
+by piece again. What Remove and Replace change here is forgotten. An object that
+another process has removed may still be read in part, as it was.
+
+List reads pages of 1000 keys, each after the last
 key of the one before, and fails where the server's list is not in order.
 
 # Trying again

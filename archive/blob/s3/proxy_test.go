@@ -35,6 +35,7 @@ type proxy struct {
 	// below is guarded by mu
 	orders []*order
 	log    []string
+	bytes  int64 // of answers
 }
 
 func newProxy(t testing.TB, target string, orders ...order) *proxy {
@@ -94,6 +95,13 @@ func (p *proxy) count(want string) (n int) {
 	return n
 }
 
+// sent is how many bytes answers had.
+func (p *proxy) sent() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes
+}
+
 // kind is a word for a request.
 func kind(r *http.Request) string {
 	q := r.URL.Query()
@@ -136,7 +144,10 @@ func (p *proxy) pass(w http.ResponseWriter, r *http.Request, body []byte, most i
 	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	if most < 0 {
-		_, _ = io.Copy(w, resp.Body)
+		n, _ := io.Copy(w, resp.Body)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.bytes += n
 		return
 	}
 	_, _ = io.CopyN(w, resp.Body, most)

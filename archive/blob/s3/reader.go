@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,10 @@ func (b *Bucket) Open(ctx context.Context, name string, off, n int64) (io.ReadCl
 	}
 	if err := blob.CheckRange(name, off); err != nil {
 		return nil, err
+	}
+	around := func(off, n int64) ([]byte, error) { return b.around(ctx, key, off, n) }
+	if data := b.ahead.piece(ctx, key, off, n, around); data != nil {
+		return &inMemory{ctx: ctx, Reader: bytes.NewReader(data)}, nil
 	}
 	r, err := b.open(ctx, key, off, n)
 	if err != nil {
@@ -53,6 +58,30 @@ func (b *Bucket) open(ctx context.Context, key string, off, n int64) (*reader, e
 	}
 	return r, err
 }
+
+// inMemory reads bytes that were read ahead.
+type inMemory struct {
+	*bytes.Reader
+	ctx context.Context // of Open, which governs the reader
+}
+
+func (r *inMemory) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// WriteTo would pass the context by.
+func (r *inMemory) WriteTo(w io.Writer) (int64, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.WriteTo(w)
+}
+
+// Close implements io.Closer.
+func (*inMemory) Close() error { return nil }
 
 // reader reads the bytes that there are of a range.
 type reader struct {
