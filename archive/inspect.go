@@ -61,7 +61,7 @@ func (i *inspector) covered(ctx context.Context, name string, size int64) (sound
 	switch {
 	case ctx.Err() != nil:
 		return false, ctx.Err()
-	case errors.Is(err, blob.ErrFull), errors.Is(err, blob.ErrNotExist):
+	case errors.Is(err, blob.ErrFull), errors.Is(err, blob.ErrNotExist), errors.Is(err, blob.ErrUnavailable):
 		return false, err
 	case err != nil && !errors.Is(err, parity.ErrBeyondRepair):
 		d.Fault, d.Fate = err.Error(), BeyondRepair
@@ -123,7 +123,9 @@ func (i *inspector) twice(ctx context.Context, name string, limit int64, parse f
 	var data [2][]byte
 	var faults [2]error
 	for k := range names {
-		if data[k], faults[k] = fetch(ctx, i.bucket, names[k], limit); faults[k] == nil {
+		if data[k], faults[k] = fetch(ctx, i.bucket, names[k], limit); errors.Is(faults[k], blob.ErrUnavailable) {
+			return faults[k]
+		} else if faults[k] == nil {
 			faults[k] = parse(data[k])
 		}
 	}

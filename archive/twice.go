@@ -34,7 +34,7 @@ func putTwice(ctx context.Context, b blob.Bucket, name string, data []byte) erro
 }
 
 // fetchTwice reads a small object, or its copy where it is missing or cannot be read. The error is the object's, unless only
-// its copy is there.
+// its copy is there. Where the bucket is out of reach, so is the copy.
 func fetchTwice[T any](ctx context.Context, b blob.Bucket, name string, limit int64, parse func([]byte) (T, error)) (T, error) {
 	read := func(name string) (T, error) {
 		data, err := fetch(ctx, b, name, limit)
@@ -45,8 +45,8 @@ func fetchTwice[T any](ctx context.Context, b blob.Bucket, name string, limit in
 		return parse(data)
 	}
 	got, err := read(name)
-	if err == nil {
-		return got, nil
+	if err == nil || errors.Is(err, blob.ErrUnavailable) || ctx.Err() != nil {
+		return got, err
 	}
 	second, copyErr := read(name + copySuffix)
 	if copyErr == nil || errors.Is(err, blob.ErrNotExist) {

@@ -16,6 +16,9 @@ var (
 	ErrName = errors.New("name not allowed in a bucket")
 	// ErrFull says that the bucket has no space left, or none for this user.
 	ErrFull = errors.New("no space left in the bucket")
+	// ErrUnavailable says that nothing of the bucket can be had now, after
+	// waiting for it: asking for another object would be to wait again.
+	ErrUnavailable = errors.New("object store is not available")
 	// ErrRange says that an offset is negative.
 	ErrRange = errors.New("range not allowed")
 	// ErrDone says that a writer was used after Commit, Abort or a failure.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -109,8 +111,10 @@ func runBackup(ctx context.Context, o *backupOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	if err := meter.begin(ctx); err != nil {
-		return err
+	if o.json || o.each != nil { // nobody else is told how much is stored
+		if err := meter.begin(ctx, strings.HasPrefix(o.archive, inStore)); err != nil {
+			return err
+		}
 	}
 	b := &backup{backupOptions: o, a: a, meter: meter, bar: o.progress("backup", 0, "items")}
 	runErr := b.all(ctx)
@@ -262,14 +266,25 @@ type meter struct {
 	n  int64
 }
 
-// begin counts what is there. A bucket folder may hold a catalog and an index beside the archive; they are not the bucket's.
-func (m *meter) begin(ctx context.Context) error {
-	for _, prefix := range []string{"config", "keys/", "packs/", "journal/"} {
+// begin counts what is there. A bucket folder may hold a catalog and an index beside the archive; they are not the bucket's, and
+// not walked. A store is asked for all at once.
+func (m *meter) begin(ctx context.Context, store bool) error {
+	prefixes := []string{"config", "keys/", "packs/", "journal/"}
+	ours := func(name string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
+	asked := prefixes
+	if store {
+		asked = []string{""}
+	}
+	for _, prefix := range asked {
 		for info, err := range m.List(ctx, prefix) {
 			if err != nil {
 				return fmt.Errorf("measure the archive: %w", err)
 			}
-			m.add(info.Size)
+			if ours(info.Name) {
+				m.add(info.Size)
+			}
 		}
 	}
 	return nil

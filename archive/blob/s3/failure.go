@@ -15,7 +15,7 @@ import (
 var (
 	// ErrUnavailable says that the server could not be reached, or was busy or
 	// broken, until patience was over.
-	ErrUnavailable = errors.New("object store is not available")
+	ErrUnavailable = blob.ErrUnavailable
 	// ErrDenied says that the keys are missing or wrong, or lack a right.
 	ErrDenied = errors.New("object store denies access")
 	// ErrNoBucket says that the server has no such bucket.
