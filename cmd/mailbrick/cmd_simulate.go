@@ -29,8 +29,8 @@ func newSimulateCommand() *cli.Command {
 		Name:      "simulate",
 		Usage:     "run a simulated Exchange on this machine, for trials and tests",
 		UsageText: "mailbrick simulate --listen ADDR --user U:P --mailbox ADDRESS=DIR...",
-		Description: "Serves mailboxes over Exchange Web Services until it is interrupted. Each is loaded from a tree of .eml files, folders\n" +
-			"as folders. Prints one line of JSON when it is ready. It is for loopback: it keeps everything in memory.\n\n" +
+		Description: "Serves mailboxes over Exchange Web Services and Microsoft Graph until it is interrupted. Each is loaded from a tree of .eml files,\n" +
+			"folders as folders. Prints one line of JSON when it is ready. It is for loopback: it keeps everything in memory.\n\n" +
 			"Example:\n  mailbrick simulate --listen 127.0.0.1:8080 --user backup:secret --mailbox ann@example.com=testdata/mail/ann",
 		Flags: append(talkFlags(),
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDR` to listen on; port 0 takes a free one"},
@@ -59,14 +59,17 @@ func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
 		return fmt.Errorf("simulate: %w", err)
 	}
 	if err := o.print(struct {
-		EWS string `json:"ews"`
-	}{ewsURL(l)}); err != nil {
+		EWS   string `json:"ews"`
+		Graph string `json:"graph"`
+	}{ewsURL(l), graphURL(l)}); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return serve(ctx, l, s)
 }
 
 func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.Path }
+
+func graphURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.GraphPath }
 
 // serve answers until the context ends.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -88,13 +88,15 @@ type syncPoint struct {
 
 // state is the opaque text for having been told the log up to number.
 func (p syncPoint) state(l changeLog, number uint64) string {
+	return base64.StdEncoding.EncodeToString(append(p.mark(l, number), make([]byte, l.after(number)/16)...))
+}
+
+// mark is a state that does not grow.
+func (p syncPoint) mark(l changeLog, number uint64) []byte {
 	b := p.head()
 	b = binary.LittleEndian.AppendUint64(b, number)
-	at := l.after(number)
-	b = binary.LittleEndian.AppendUint64(b, l.chainBefore(at))
-	b = binary.LittleEndian.AppendUint64(b, stateSum(b))
-	b = append(b, make([]byte, at/16)...)
-	return base64.StdEncoding.EncodeToString(b)
+	b = binary.LittleEndian.AppendUint64(b, l.chainBefore(l.after(number)))
+	return binary.LittleEndian.AppendUint64(b, stateSum(b))
 }
 
 func (p syncPoint) head() []byte {

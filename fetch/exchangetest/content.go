@@ -30,8 +30,10 @@ type revision struct {
 type facts struct {
 	once sync.Once
 	mapi.Summary
-	modified time.Time
-	err      error
+	created    time.Time
+	modified   time.Time
+	categories []string
+	err        error
 }
 
 // source makes an item's stream and its property tree.
@@ -64,7 +66,9 @@ func (r *revision) summary() (*facts, error) {
 			return
 		}
 		f.Summary = mapi.Summarize(m)
+		f.created, _ = m.Properties.Time(mapi.PidTagCreationTime)
 		f.modified, _ = m.Properties.Time(mapi.PidTagLastModificationTime)
+		f.categories = m.Properties.TextsNamed(mapi.NameCategories())
 	})
 	return f, f.err
 }

@@ -19,12 +19,12 @@ func (c *call) exportItem(unit *etree.Element) (content, *failure) {
 		c.log("item not exported", "cause", "its source cannot be read")
 		return nil, fail("ErrorItemCorrupt")
 	}
-	damage := c.damage(attr(unit, "Id"))
+	damage := damageOf(c.due, c.unit, attr(unit, "Id"))
 	return func(x *xmlWriter) error {
 		defer stream.Close()
 		x.empty("m:ItemId", "Id", v.id, "ChangeKey", v.key)
 		x.start("m:Data")
-		err := damage.copy(x, stream, c.server.options.WrapData)
+		err := damage.copy(x.Writer, stream, c.server.options.WrapData)
 		if err != nil {
 			return err
 		}
@@ -36,11 +36,12 @@ func (c *call) exportItem(unit *etree.Element) (content, *failure) {
 // damage is what was ordered to happen to an item's data; "" is nothing.
 type damage Action
 
-func (c *call) damage(id string) damage {
-	for _, d := range c.due {
+// damageOf is that of the i-th item of a request.
+func damageOf(due []Fault, i int, id string) damage {
+	for _, d := range due {
 		switch d.Action {
 		case ActionGarbage, ActionTruncateInside, ActionTruncateEnd:
-			if d.hits(c.unit, id) {
+			if d.hits(i, id) {
 				return damage(d.Action)
 			}
 		}
@@ -48,20 +49,21 @@ func (c *call) damage(id string) damage {
 	return ""
 }
 
-func (d damage) copy(x *xmlWriter, stream io.Reader, columns int) error {
+func (d damage) copy(w io.Writer, stream io.Reader, columns int) error {
 	if d == "" {
-		return copyBase64(x, stream, columns)
+		return copyBase64(w, stream, columns)
 	}
 	data, err := io.ReadAll(stream)
 	if err != nil {
 		return err
 	}
 	if Action(d) == ActionGarbage {
-		x.WriteString(base64.StdEncoding.EncodeToString([]byte("These bytes are no stream of a message.")))
-		return nil
+		_, err := io.WriteString(w, base64.StdEncoding.EncodeToString([]byte("These bytes are no stream of a message.")))
+		return err
 	}
-	x.WriteString(base64.StdEncoding.EncodeToString(data[:len(data)/2/3*3]))
-	x.WriteString(truncationNotice)
+	if _, err := io.WriteString(w, base64.StdEncoding.EncodeToString(data[:len(data)/2/3*3])+truncationNotice); err != nil {
+		return err
+	}
 	if Action(d) == ActionTruncateEnd {
 		return errEnded
 	}
@@ -69,8 +71,7 @@ func (d damage) copy(x *xmlWriter, stream io.Reader, columns int) error {
 }
 
 // copyBase64 encodes piece by piece, with line breaks after so many columns if any.
-func copyBase64(x *xmlWriter, r io.Reader, columns int) error {
-	var w io.Writer = x.Writer
+func copyBase64(w io.Writer, r io.Reader, columns int) error {
 	if columns > 0 {
 		w = &wrapper{w: w, columns: columns}
 	}

@@ -23,6 +23,13 @@ const (
 	ActionTruncateEnd    Action = "truncate-end"    // ExportItems: half the data, then the notice and no more
 )
 
+// Actions that only Graph knows.
+const (
+	ActionNoData    Action = "no-data"    // graph.exportItems: an item without data and without error
+	ActionEmptyPage Action = "empty-page" // graph.itemDelta, graph.folderDelta: a page of nothing, with the address of the next
+	ActionRepeat    Action = "repeat"     // the same: an entry is told twice
+)
+
 // Fault is a failure to order. It strikes requests that match Operation and
 // Mailbox (empty: any), from the Call-th such request on (1 is the first, 0 too),
 // Times times (0: once, -1: for ever). Actions upon items strike the items that
@@ -70,7 +77,7 @@ func (f Fault) check() error {
 		if f.Status < 200 || f.Status > 599 {
 			return errors.New("action status needs a status of 200 to 599")
 		}
-	case ActionHTML, ActionCut, ActionGarbage, ActionTruncateInside, ActionTruncateAfter, ActionTruncateEnd:
+	case ActionHTML, ActionCut, ActionGarbage, ActionTruncateInside, ActionTruncateAfter, ActionTruncateEnd, ActionNoData, ActionEmptyPage, ActionRepeat:
 	default:
 		return fmt.Errorf("unknown action %q", f.Action)
 	}

@@ -3,7 +3,6 @@ package exchangetest
 import (
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -16,12 +15,17 @@ import (
 // Path is where the service answers, in any case of letters.
 const Path = "/EWS/Exchange.asmx"
 
-// ServeHTTP answers one request of EWS.
+// ServeHTTP answers one request of EWS or Graph.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "Microsoft-IIS/10.0")
-	w.Header().Set("request-id", s.requestID())
+	id := s.requestID()
+	w.Header().Set("request-id", id)
 	if r.Header.Get("return-client-request-id") == "true" {
 		w.Header().Set("client-request-id", r.Header.Get("client-request-id"))
+	}
+	if isGraph(r.URL.Path) {
+		s.serveGraph(w, r, id)
+		return
 	}
 	if !strings.EqualFold(r.URL.Path, Path) {
 		http.NotFound(w, r)
@@ -133,12 +137,17 @@ func (c *call) wholeFault(d Fault) {
 		}
 		c.w.WriteHeader(d.Status)
 	case ActionHTML:
-		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		if d.Status > 0 {
-			c.w.WriteHeader(d.Status)
-		}
-		fmt.Fprint(c.w, "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form>Sign in</form></body></html>\n")
+		writePage(c.w, d.Status)
 	}
+}
+
+// writePage answers as a proxy or a sign-in page does.
+func writePage(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if status > 0 {
+		w.WriteHeader(status)
+	}
+	io.WriteString(w, "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form>Sign in</form></body></html>\n")
 }
 
 // log says what became of a call; the mailbox by its GUID only.

@@ -72,7 +72,7 @@ func (c *call) answer() {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/xml; charset=utf-8")
 	h.Set("X-EwsHandler", c.operation())
-	out := c.output()
+	out := output(c.w, c.due)
 	x := newXMLWriter(out)
 	op := c.server.operations[c.name]
 	c.begin(x)
@@ -198,9 +198,9 @@ func (c *call) message(x *xmlWriter, f *failure, body, tail content) error {
 func nothing(*xmlWriter) error { return nil }
 
 // output is the way to the client, with the faults that were ordered for the whole answer.
-func (c *call) output() io.WriteCloser {
-	var out io.WriteCloser = &chunked{w: c.w}
-	for _, d := range c.due {
+func output(w http.ResponseWriter, due []Fault) io.WriteCloser {
+	var out io.WriteCloser = &chunked{w: w}
+	for _, d := range due {
 		switch d.Action {
 		case ActionCut:
 			out = &cut{out, d.AfterBytes}

@@ -16,10 +16,11 @@ type Options struct {
 	Rand            io.Reader        // of request ids, safe to share; nil: crypto/rand
 	Log             *slog.Logger     // nil: nowhere. Never a subject, address or body
 	Faults          []Fault
-	MaxRequestBytes int64  // of a request's body; 0: 256 MiB
-	CacheBytes      int64  // of streams made from files; 0: 64 MiB
-	TempDir         string // for items above 1 MiB; "": the system's
-	WrapData        int    // columns after which exported data breaks into lines; 0: never
+	MaxRequestBytes int64                   // of a request's body; 0: 256 MiB
+	CacheBytes      int64                   // of streams made from files; 0: 64 MiB
+	TempDir         string                  // for items above 1 MiB; "": the system's
+	Bearer          func(token string) bool // lets in clients of Graph; nil: a token is the password of any account
+	WrapData        int                     // columns after which exported data breaks into lines; 0: never
 }
 
 func (o Options) withDefaults() Options {
@@ -49,6 +50,7 @@ type Server struct {
 	files      *spools
 	cache      *streamCache
 	faults     faultTable
+	graph      graphState
 
 	mu        sync.RWMutex // guards all below
 	accounts  map[string]string
@@ -64,6 +66,7 @@ func New(o Options) *Server {
 		files: &spools{parent: o.TempDir}, cache: newStreamCache(o.CacheBytes),
 		accounts: map[string]string{}, mailboxes: map[string]*Mailbox{}, requests: map[string]map[string]int{},
 	}
+	io.ReadFull(o.Rand, s.graph.key[:])
 	s.faults.order(o.Faults)
 	return s
 }
