@@ -9,43 +9,13 @@ import (
 	"mailbrick/fetch/ews"
 )
 
-// EWS makes a source of a mailbox on Exchange Web Services. The client works on that mailbox.
-func EWS(client *ews.Client) Source { return &ewsSource{client} }
+// EWS makes a source of a mailbox on Exchange Web Services, of as much as is asked for. The client works on that mailbox.
+func EWS(client *ews.Client, scope EWSScope) Source { return &ewsSource{client: client, scope: scope} }
 
-type ewsSource struct{ client *ews.Client }
-
-// rootFolder is the top of what the user sees.
-const rootFolder = "msgfolderroot"
-
-// Folders takes two requests, and one more for every further 1,000 folders. The change mark is the time of the last
-// change with the number of deletions, the cheap question that ews.md §7 names.
-func (s *ewsSource) Folders(ctx context.Context) ([]Folder, error) {
-	top, err := s.client.GetFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
-	if err != nil {
-		return nil, err // whatever is wrong with the root is wrong with the mailbox
-	}
-	if len(top) == 0 || top[0].ID == "" {
-		return nil, fmt.Errorf("%w: the mailbox has no %s", ews.ErrNotExchange, rootFolder)
-	}
-	below, err := s.client.FindFolders(ctx, ews.FolderRef{Distinguished: rootFolder})
-	if err != nil {
-		return nil, err
-	}
-	var out []Folder
-	for i, f := range append(top, below...) {
-		if f.Search {
-			continue
-		}
-		folder := Folder{ID: f.ID, ParentID: f.ParentID, Name: f.Name, Class: f.Class, Kind: f.Distinguished, Total: f.Total}
-		if f.CommitTime != "" && f.Deleted != "" {
-			folder.Mark = f.CommitTime + " " + f.Deleted
-		}
-		if i == 0 {
-			folder.Name, folder.ParentID, folder.Kind = "", "", rootFolder
-		}
-		out = append(out, folder)
-	}
-	return out, nil
+type ewsSource struct {
+	client *ews.Client
+	scope  EWSScope
+	trees  []ewsTree // as the last listing found them
 }
 
 // pageSize is the most that Exchange gives at once.
@@ -58,9 +28,6 @@ func (s *ewsSource) Changes(ctx context.Context, folderID, state string) (Page, 
 	}
 	page := Page{State: p.State, Last: p.Last, Changes: make([]Change, 0, len(p.Changes))}
 	for _, c := range p.Changes {
-		if c.Associated {
-			continue // views, rules and settings of programs; they are no mail
-		}
 		change := Change{Ref: Ref{ItemID: c.Item.ID, ChangeKey: c.Item.ChangeKey, Size: c.Size, Associated: c.Associated}, Read: c.Read}
 		switch c.Kind {
 		case ews.Deleted:
@@ -143,7 +110,9 @@ func ewsError(err error) error {
 		return fmt.Errorf("%w: %w", ErrStateLost, err)
 	case "ErrorFolderNotFound", "ErrorSyncFolderNotFound", "ErrorItemNotFound":
 		return fmt.Errorf("%w: %w", ErrGone, err)
-	case "ErrorAccessDenied", "ErrorFolderCorrupt":
+	case "ErrorAccessDenied":
+		return fmt.Errorf("%w: %w: %w", ErrFolder, ErrDenied, err)
+	case "ErrorFolderCorrupt":
 		return fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	return err

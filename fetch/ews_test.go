@@ -78,7 +78,7 @@ func backUp(t *testing.T, a *archive.Archive, client *ews.Client) fetch.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := fetch.Run(t.Context(), fetch.EWS(client), s, fetch.Options{})
+	r, err := fetch.Run(t.Context(), fetch.EWS(client, fetch.EWSScope{}), s, fetch.Options{})
 	if cerr := s.Close(t.Context()); err != nil || cerr != nil {
 		t.Fatal(err, cerr)
 	}

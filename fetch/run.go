@@ -88,6 +88,7 @@ type Result struct {
 	ExportedBytes int64
 	Unparsed      int // blobs that could not be read, and are kept as they are
 	Failures      []Failure
+	Coverage      Coverage
 }
 
 // Run brings the sink's mailbox up to date with the source. The result is valid, as far as it came, with an error too.
@@ -110,14 +111,17 @@ type run struct {
 	result Result
 	buffer []byte // for reading one blob after another
 
+	before Coverage // of the last run
+
 	expected int  // items to export, guessed from the folders that are new and counted in the others
 	counted  bool // the folder at hand is among those guessed
 }
 
 // folderCursor is where the next run goes on in a folder.
 type folderCursor struct {
-	State string `json:"state"`
-	Mark  string `json:"mark"`
+	State      string `json:"state"`
+	Mark       string `json:"mark"`
+	Associated bool   `json:"associated,omitempty"` // the associated items before State are in
 }
 
 // failure is an item to try again.
@@ -152,11 +156,15 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.retry(ctx, earlier); err != nil {
 		return err
 	}
-	r.reportFailures()
+	r.result.Failures = append(r.result.Failures, listed(r.failed, r.known)...)
+	sortFailures(r.result.Failures)
+	if err := r.keepCoverage(); err != nil {
+		return err
+	}
 	r.buffer = nil
 	r.o.Fetched()
 	r.result.Snapshot, err = r.sink.Commit(ctx)
-	r.result.Complete = err == nil && len(r.result.Failures) == 0
+	r.result.Complete = err == nil && len(r.result.Failures) == 0 && !r.result.Coverage.refused()
 	return err
 }
 
@@ -165,14 +173,21 @@ func (r *run) loadFailures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.failed, err = failuresOf(rows)
+	return err
+}
+
+// failuresOf reads the cursors of failed items.
+func failuresOf(rows map[string][]byte) (map[string]failure, error) {
+	failed := make(map[string]failure, len(rows))
 	for key, value := range rows {
 		var f failure
 		if err := json.Unmarshal(value, &f); err != nil {
-			return fmt.Errorf("cursor of a failed item: %w", err)
+			return nil, fmt.Errorf("cursor of a failed item: %w", err)
 		}
-		r.failed[strings.TrimPrefix(key, failedKey)] = f
+		failed[strings.TrimPrefix(key, failedKey)] = f
 	}
-	return nil
+	return failed, nil
 }
 
 // syncFolders brings the folders up to date and gives those in scope.
@@ -180,6 +195,9 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 	listed, err := r.source.Folders(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list folders: %w", err)
+	}
+	if err := r.scope(); err != nil {
+		return nil, err
 	}
 	known, err := r.sink.Folders(ctx)
 	if err != nil {
@@ -202,7 +220,7 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 		known[f.ID] = now
 	}
 	for id := range known {
-		if !there[id] && !lies(known, id, closed) {
+		if !there[id] && !lies(known, id, closed) && !r.outOfScope(known, id) {
 			if err := r.removeFolder(ctx, id); err != nil {
 				return nil, err
 			}
@@ -261,7 +279,11 @@ func (r *run) inScope(listed []Folder) []Folder {
 	scope := slices.DeleteFunc(listed, func(f Folder) bool {
 		path := archive.Path(r.known, f.ID)
 		missed = slices.DeleteFunc(missed, func(include string) bool { return within(path, []string{include}) })
-		return len(r.o.Include) > 0 && !within(path, r.o.Include) || within(path, r.o.Exclude)
+		out := len(r.o.Include) > 0 && !within(path, r.o.Include) || within(path, r.o.Exclude)
+		if out && path != "" {
+			r.skip(path)
+		}
+		return out
 	})
 	for _, include := range missed {
 		r.result.Failures = append(r.result.Failures, Failure{Folder: include, Cause: "the mailbox has no such folder", Since: r.o.Clock()})
@@ -284,13 +306,16 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	if err != nil {
 		return err
 	}
-	if f.Mark != "" && cur.Mark == f.Mark {
+	wanted, told := r.associated()
+	catchUp := told && wanted && !cur.Associated // of the associated items, which earlier runs passed over
+	if f.Mark != "" && cur.Mark == f.Mark && !catchUp {
 		return nil
 	}
 	if r.counted = cur.State == ""; r.counted {
 		r.expected += f.Total
 	}
-	if cur.State == "" && begun {
+	cur.Associated = told && wanted
+	if begun && (cur.State == "" || catchUp) {
 		// An earlier run broke off in the first page: what it took in may be gone by now, and no list will say so.
 		err = r.relist(ctx, f)
 	} else if err = r.setFolderCursor(f.ID, cur); err == nil {
@@ -304,7 +329,7 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	}
 	if errors.Is(err, ErrFolder) {
 		r.o.Log.Warn("folder skipped", "cause", err)
-		r.result.Failures = append(r.result.Failures, Failure{Folder: archive.Path(r.known, f.ID), Cause: err.Error(), Since: r.o.Clock()})
+		r.gap(f.ID, err)
 		return nil
 	}
 	return err
@@ -332,7 +357,7 @@ func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 		if err := r.page(ctx, f.ID, page.Changes); err != nil {
 			return err
 		}
-		cur = folderCursor{State: page.State}
+		cur.State, cur.Mark = page.State, ""
 		if page.Last {
 			cur.Mark = f.Mark
 		}
@@ -387,13 +412,18 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 			return err
 		}
 	}
-	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark})
+	wanted, told := r.associated()
+	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark, Associated: wanted && told})
 }
 
 // page takes in a page of changes.
 func (r *run) page(ctx context.Context, folderID string, changes []Change) error {
 	var wanted []Ref
+	associated, _ := r.associated()
 	for _, c := range changes {
+		if c.Associated && !associated {
+			continue // views, rules and settings of programs; they are no mail
+		}
 		ref, want, err := r.change(c)
 		if err != nil {
 			return err
@@ -428,6 +458,9 @@ func (r *run) change(c Change) (ref Ref, want bool, err error) {
 
 // fetch exports items in batches.
 func (r *run) fetch(ctx context.Context, folderID string, items []Ref) error {
+	for i := range items {
+		items[i].FolderID = folderID
+	}
 	for len(items) > 0 {
 		n := r.batch(items)
 		again, err := r.export(ctx, folderID, items[:n])
@@ -589,11 +622,18 @@ func (r *run) retry(ctx context.Context, earlier map[string][]Ref) error {
 	return nil
 }
 
-func (r *run) reportFailures() {
-	for id, f := range r.failed {
-		r.result.Failures = append(r.result.Failures, Failure{ItemID: id, Folder: archive.Path(r.known, f.Folder), Cause: f.Cause, Since: f.Since})
+// listed gives failed items as people see them.
+func listed(failed map[string]failure, folders map[string]archive.Folder) []Failure {
+	var out []Failure
+	for id, f := range failed {
+		out = append(out, Failure{ItemID: id, Folder: archive.Path(folders, f.Folder), Cause: f.Cause, Since: f.Since})
 	}
-	slices.SortStableFunc(r.result.Failures, func(a, b Failure) int {
+	sortFailures(out)
+	return out
+}
+
+func sortFailures(list []Failure) {
+	slices.SortStableFunc(list, func(a, b Failure) int {
 		return cmp.Or(strings.Compare(a.Folder, b.Folder), strings.Compare(a.ItemID, b.ItemID))
 	})
 }

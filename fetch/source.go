@@ -17,6 +17,8 @@ var (
 	ErrItem = errors.New("this item cannot be exported")
 	// ErrOtherSource says that the mailbox came from elsewhere so far: all that is not in this source would count as deleted.
 	ErrOtherSource = errors.New("this mailbox was backed up from another kind of source so far (a server, or mail files): give what is here another name")
+	// ErrDenied goes with ErrFolder: the server does not let this account read it.
+	ErrDenied = errors.New("access is denied")
 	// ErrFolder says that this folder cannot be read; the rest of the mailbox can.
 	ErrFolder = errors.New("this folder cannot be read")
 )
@@ -51,6 +53,7 @@ type Ref struct {
 	ItemID, ChangeKey string
 	Size              int64
 	Associated        bool
+	FolderID          string // with Export
 }
 
 // ChangeKind says what happened.

@@ -104,6 +104,7 @@ func (m *Mailbox) place(ctx context.Context, u *upload) (*node, error) {
 		home = []archive.Folder{{Name: "Restored"}}
 		u.warnings = append(u.warnings, "the archive does not know its folder")
 	}
+	home = recovered(home)
 	n, err := m.tree.place(ctx, home, m.opts.ToFolder)
 	if err == nil {
 		err = n.err

@@ -72,6 +72,8 @@ type Options struct {
 	DryRun   bool   // say what would be done, change nothing
 	NoVerify bool   // do not read back what was put
 
+	LeaveRecoverable, LeaveAssociated bool // skip what was in the recoverable items, and associated items
+
 	Each     func(Result) // called for every item as it is settled
 	Progress func(Report) // called after Each
 }
@@ -163,6 +165,10 @@ func (r *run) one(ctx context.Context, v *archive.Version) error {
 			return ctx.Err()
 		}
 		return r.settle(item, Result{Status: Failed, Reason: fmt.Sprintf("look up its folder: %v", err)})
+	}
+	if reason := r.opts.leftOut(item); reason != "" {
+		item.Target = v.Folder
+		return r.settle(item, Result{Status: Skipped, Reason: reason})
 	}
 	result, err := r.target.Place(ctx, item)
 	switch {

@@ -26,6 +26,7 @@ type backupOptions struct {
 	include, exclude []string
 	parallel         int
 	noIndex          bool
+	public           bool                   // the public folders too
 	each             func(backupLine) error // takes the lines instead of stdout; may be nil
 }
 
@@ -36,6 +37,10 @@ func newBackupCommand() *cli.Command {
 		&cli.StringFlag{Name: "mailboxes", Usage: "back up the addresses in `FILE`, one a line"},
 		&cli.StringSliceFlag{Name: "include", Usage: "only `FOLDER` and what lies below it; again for more"},
 		&cli.StringSliceFlag{Name: "exclude", Usage: "not `FOLDER` and what lies below it; again for more"},
+		&cli.BoolFlag{Name: "archive-mailbox", Usage: "the in-place archives of the mailboxes too"},
+		&cli.BoolFlag{Name: "recoverable-items", Usage: "what users deleted and can still recover, and what holds keep, too"},
+		&cli.BoolFlag{Name: "associated", Usage: "hidden items too: rules, views, settings of programs"},
+		&cli.BoolFlag{Name: "public-folders", Usage: "the public folders too, as a mailbox \"public folders of DOMAIN\""},
 		&cli.IntFlag{Name: "parallel", Value: 4, Usage: "mailboxes at once"},
 		&cli.BoolFlag{Name: "no-index", Usage: "leave the search index to the next command that needs it"})
 	return &cli.Command{
@@ -44,6 +49,8 @@ func newBackupCommand() *cli.Command {
 		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]",
 		Description: "Fetches what is new or changed since the last run, at full fidelity, and commits a snapshot of each mailbox.\n" +
 			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n" +
+			"What a run did not cover is said in its result and listed by `report exceptions`. Leaving out a flag of scope later\n" +
+			"leaves what is known there as it is.\n" +
 			"PATH may hold exported blobs (.fts), .eml, Maildir, mbox, .msg, .pst, .ics and .vcf files. Links are not followed.\n\n" +
 			"Example:\n  mailbrick backup --archive /srv/mail --ews https://mail.example.com/EWS/Exchange.asmx --user svc-backup \\\n" +
 			"      --user-password-file /etc/mailbrick/svc --impersonate --mailboxes mailboxes.txt\n" +
@@ -69,15 +76,34 @@ func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 	if o.mailboxes, err = mailboxList(c.StringSlice("mailbox"), c.String("mailboxes")); err != nil {
 		return nil, err
 	}
+	scope := fetch.EWSScope{Archive: c.Bool("archive-mailbox"), Recoverable: c.Bool("recoverable-items"), Associated: c.Bool("associated")}
+	o.public = c.Bool("public-folders")
 	if c.String("from") != "" {
+		if scope != (fetch.EWSScope{}) || o.public {
+			return nil, usagef("--archive-mailbox, --recoverable-items, --associated and --public-folders go with a server")
+		}
 		o.from, o.mailboxes, err = filesOf(c, o.common, o.mailboxes)
 		return o, err
 	}
 	if len(o.mailboxes) == 0 {
 		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
 	}
-	o.from, err = serverOf(c, o.common)
-	return o, err
+	s, err := serverOf(c, o.common)
+	if err != nil {
+		return nil, err
+	}
+	o.from, s.scope = s, scope
+	if o.public {
+		o.withPublic(s)
+	}
+	return o, nil
+}
+
+// withPublic adds the public folders to the mailboxes, as the first of these sees them.
+func (o *backupOptions) withPublic(s *server) {
+	s.publicBy = o.mailboxes[0]
+	s.scope.PublicAs = fetch.PublicFoldersName(s.publicBy)
+	o.mailboxes = append(o.mailboxes, s.scope.PublicAs)
 }
 
 // backupLine is what a backup did for a mailbox.
@@ -97,6 +123,9 @@ type backupLine struct {
 	StoredBytes   int64   `json:"stored_bytes"`
 	Seconds       float64 `json:"seconds"`
 	Error         string  `json:"error,omitempty"`
+
+	Failures []exceptionLine `json:"failures,omitempty"`
+	Coverage fetch.Coverage  `json:"coverage"`
 }
 
 func runBackup(ctx context.Context, o *backupOptions) (err error) {
@@ -208,12 +237,17 @@ func (b *backup) fetch(ctx context.Context, name string, source fetch.Source, li
 	line.Snapshot, line.Complete = r.Snapshot.Ordinal, r.Complete
 	line.Items, line.Added, line.Changed, line.Removed = r.Snapshot.Items, r.Snapshot.Added, r.Snapshot.Changed, r.Snapshot.Removed
 	line.Failed, line.Unparsed, line.ExportedBytes = len(r.Failures), r.Unparsed, r.ExportedBytes
+	line.Coverage = r.Coverage
 	for _, f := range r.Failures {
+		line.Failures = append(line.Failures, failureLine(name, f))
 		what := "item " + f.ItemID
 		if f.ItemID == "" {
 			what = "folder " + f.Folder
 		}
 		b.warn("%s: failed: %s: %s", name, what, f.Cause)
+	}
+	for _, gap := range r.Coverage.Missing() {
+		b.warn("%s: not covered: %s", name, gap)
 	}
 	return err
 }
@@ -256,7 +290,32 @@ func (b *backup) tell(line backupLine, err error) error {
 	}
 	_, werr := fmt.Fprintf(b.out, "%s: snapshot %d: %d items, %d added, %d changed, %d removed, %d failed; %d requests, %s exported, %.1f s\n",
 		line.Mailbox, line.Snapshot, line.Items, line.Added, line.Changed, line.Removed, line.Failed, line.Requests, bytes(line.ExportedBytes), line.Seconds)
+	if text := coverageText(line.Coverage); text != "" && werr == nil {
+		_, werr = fmt.Fprintf(b.out, "  covered: %s\n", text)
+	}
 	return werr
+}
+
+// coverageText says in a line what was covered and what was not.
+func coverageText(c fetch.Coverage) string {
+	var covered, not []string
+	for _, p := range c.Parts {
+		switch {
+		case p.State == fetch.Covered:
+			covered = append(covered, p.Name)
+		case p.State == fetch.Apart, p.Name == fetch.PartArchiveRecoverable && p.State != fetch.Refused: // said elsewhere
+		default:
+			not = append(not, fmt.Sprintf("%s (%s)", p.Name, p.State))
+		}
+	}
+	if len(c.Skipped) > 0 {
+		not = append(not, fmt.Sprintf("%d folders left out by --include and --exclude", len(c.Skipped)))
+	}
+	text := strings.Join(covered, ", ")
+	if text != "" && len(not) > 0 {
+		text += "; not: "
+	}
+	return text + strings.Join(not, ", ")
 }
 
 // meter is a bucket that knows how many bytes it holds without listing itself again.

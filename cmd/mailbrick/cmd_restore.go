@@ -20,6 +20,8 @@ type restoreOptions struct {
 	toFolder         string
 	mode             restore.Mode
 	dryRun, noVerify bool
+	recoverable      bool // these too, though they are not named
+	associated       bool
 	each             func(restore.Result) // hears of every item that is settled, beside the user; may be nil
 }
 
@@ -38,11 +40,13 @@ func newRestoreCommand() *cli.Command {
 			&cli.StringFlag{Name: "to-mailbox", Usage: "into mailbox `ADDRESS` (default: the one the items are of)"},
 			&cli.StringFlag{Name: "to-folder", Usage: "everything below folder `PATH`"},
 			&cli.StringFlag{Name: "mode", Value: "skip", Usage: "`MODE`: new, update or skip"},
+			&cli.BoolFlag{Name: "recoverable-items", Usage: "what was in the recoverable items too (into a folder \"Recovered Items\"); else only if named by id or --folder"},
+			&cli.BoolFlag{Name: "associated", Usage: "associated items too (rules, views, settings); else only if named by id"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, change nothing"},
 			&cli.BoolFlag{Name: "no-verify", Usage: "do not compare with what the server then holds"})...),
 		Action: func(c *cli.Context) error {
 			o := &restoreOptions{common: commonOf(c), toMailbox: strings.ToLower(c.String("to-mailbox")), toFolder: c.String("to-folder"),
-				dryRun: c.Bool("dry-run"), noVerify: c.Bool("no-verify")}
+				dryRun: c.Bool("dry-run"), noVerify: c.Bool("no-verify"), recoverable: c.Bool("recoverable-items"), associated: c.Bool("associated")}
 			var err error
 			if o.mode, err = restore.ParseMode(c.String("mode")); err != nil {
 				return usagef("--mode: %s", err)
@@ -147,7 +151,20 @@ func (o *restoreOptions) into(ctx context.Context, a *archive.Archive, mailbox s
 	}
 	defer client.Close()
 	return o.bring(ctx, a, restore.NewMailbox(client, mailbox), items, restore.Options{
-		Mode: o.mode, ToFolder: o.toFolder, DryRun: o.dryRun, NoVerify: o.noVerify, Each: o.each})
+		Mode: o.mode, ToFolder: o.toFolder, DryRun: o.dryRun, NoVerify: o.noVerify, Each: o.each,
+		LeaveRecoverable: !o.recoverable && !o.byID() && !o.fromDumpster(), LeaveAssociated: !o.associated && !o.byID()})
+}
+
+// byID tells whether the items were named one by one.
+func (o *restoreOptions) byID() bool { return o.selection != nil && len(o.selection.words) > 0 }
+
+// fromDumpster tells whether the folder of the recoverable items was named.
+func (o *restoreOptions) fromDumpster() bool {
+	if o.selection == nil {
+		return false
+	}
+	path := strings.ToLower(strings.Trim(o.selection.folder, "/"))
+	return strings.HasPrefix(strings.TrimPrefix(path, "in-place archive/"), "recoverable items")
 }
 
 // restoreLine is what became of one item.

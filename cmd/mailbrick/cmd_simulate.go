@@ -21,6 +21,8 @@ type simulateOptions struct {
 	listen    string
 	users     []string
 	mailboxes []string
+	archives  []string
+	public    string
 	faults    string
 }
 
@@ -36,6 +38,8 @@ func newSimulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDR` to listen on; port 0 takes a free one"},
 			&cli.StringSliceFlag{Name: "user", Usage: "an account, `NAME:PASSWORD`; again for more"},
 			&cli.StringSliceFlag{Name: "mailbox", Usage: "a mailbox, `ADDRESS=DIR`; again for more"},
+			&cli.StringSliceFlag{Name: "archive-mailbox", Usage: "the in-place archive of a mailbox, `ADDRESS=DIR`; again for more"},
+			&cli.StringFlag{Name: "public-folders", Usage: "public folders, loaded from `DIR`"},
 			&cli.StringFlag{Name: "faults", Usage: "faults to order, a JSON `FILE`"},
 			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off"}),
 		Action: func(c *cli.Context) error {
@@ -43,7 +47,8 @@ func newSimulateCommand() *cli.Command {
 				return usagef("--throttle %s is not supported yet: off is", t)
 			}
 			return runSimulate(c.Context, &simulateOptions{common: commonOf(c), listen: c.String("listen"),
-				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults")})
+				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults"),
+				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders")})
 		},
 	}
 }
@@ -105,10 +110,8 @@ func (o *simulateOptions) server() (*exchangetest.Server, error) {
 		}
 		s.AddAccount(name, password)
 	}
-	for _, m := range o.mailboxes {
-		if err := o.load(s, m); err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
+	if err := o.fill(s); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -122,13 +125,31 @@ func readFaults(file string) ([]exchangetest.Fault, error) {
 	return exchangetest.ReadFaults(f)
 }
 
+// fill loads mailboxes, archives and public folders.
+func (o *simulateOptions) fill(s *exchangetest.Server) error {
+	for _, m := range o.mailboxes {
+		if err := o.load(s, m, s.Load); err != nil {
+			return err
+		}
+	}
+	for _, m := range o.archives {
+		if err := o.load(s, m, s.LoadArchive); err != nil {
+			return err
+		}
+	}
+	if o.public == "" {
+		return nil
+	}
+	return s.LoadPublicFolders(o.public)
+}
+
 // load fills a mailbox. Files that are not mail are named and passed over.
-func (o *simulateOptions) load(s *exchangetest.Server, mailbox string) error {
+func (o *simulateOptions) load(s *exchangetest.Server, mailbox string, load func(address, dir string) error) error {
 	addr, dir, ok := strings.Cut(mailbox, "=")
 	if !ok || addr == "" || dir == "" {
 		return usagef("--mailbox %q: ADDRESS=DIR is wanted", mailbox)
 	}
-	if err := s.Load(addr, dir); err != nil {
+	if err := load(addr, dir); err != nil {
 		return fmt.Errorf("load mailbox %s: %w", addr, err)
 	}
 	for _, err := range s.AddMailbox(addr).Skipped() {

@@ -66,7 +66,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			newInitCommand(), newBackupCommand(),
 			newMailboxesCommand(), newSnapshotsCommand(), newLsCommand(), newVersionsCommand(),
-			newShowCommand(), newCatCommand(), newSearchCommand(),
+			newShowCommand(), newCatCommand(), newSearchCommand(), newReportCommand(),
 			newExportCommand(), newRestoreCommand(),
 			newHoldCommand(), newRetentionCommand(), newForgetCommand(), newPruneCommand(),
 			newVerifyCommand(), newRepairCommand(), newRebuildCommand(), newStatsCommand(), newLogCommand(),

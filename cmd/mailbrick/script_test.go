@@ -94,6 +94,13 @@ func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, true, "exchange [ADDRESS=DIR...] [FLAG FILE...]")
 	line := []string{"mailbrick", "simulate", "--user", "backup:secret"}
 	for _, a := range args {
+		if flag, value, is := strings.Cut(a, "="); is && strings.HasPrefix(flag, "--") {
+			if address, dir, is := strings.Cut(value, "="); is {
+				value = address + "=" + ts.MkAbs(dir)
+			}
+			line = append(line, flag, value)
+			continue
+		}
 		if address, dir, is := strings.Cut(a, "="); is {
 			line = append(line, "--mailbox", address+"="+ts.MkAbs(dir))
 			continue

@@ -32,6 +32,8 @@ type server struct {
 	url         string
 	sign        *signIn
 	impersonate bool
+	scope       fetch.EWSScope
+	publicBy    string       // the mailbox by which the public folders are seen; "" if they are not asked for
 	account     *ews.Account // what all clients of a run know of the account
 	waits       func(mailbox string, d time.Duration, cause error)
 
@@ -87,11 +89,20 @@ func (s *server) connections() (http.RoundTripper, error) {
 type kept struct{ http.RoundTripper }
 
 func (s *server) open(mailbox string) (*opened, error) {
+	public := s.publicBy != "" && mailbox == s.scope.PublicAs
+	if public {
+		mailbox = s.publicBy
+	}
 	client, err := s.client(mailbox)
 	if err != nil {
 		return nil, err
 	}
-	return &opened{source: fetch.EWS(client), close: client.Close, cost: func() (int, time.Duration) {
+	source := fetch.EWS(client, s.scope)
+	if public {
+		_, domain, _ := strings.Cut(mailbox, "@")
+		source = fetch.EWSPublicFolders(client, domain, s.scope.Associated)
+	}
+	return &opened{source: source, close: client.Close, cost: func() (int, time.Duration) {
 		stats := client.Stats()
 		return stats.Requests, stats.Throttled
 	}}, nil

@@ -237,6 +237,12 @@ func (a *answer) number() (int64, error) {
 	return n, err
 }
 
+// count is number for what is counted in ints.
+func (a *answer) count() (int, error) {
+	n, err := a.number()
+	return int(n), err
+}
+
 // flag reads an xs:boolean.
 func (a *answer) flag() (bool, error) {
 	v, err := a.word()

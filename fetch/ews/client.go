@@ -25,7 +25,12 @@ type Options struct {
 	Impersonate string       // primary SMTP address of the mailbox to work on; also X-AnchorMailbox
 	Mailbox     string       // SMTP address of the mailbox to work on without impersonation: the account's own or one it has rights to; the account's own if empty; not used beside Impersonate
 	UserAgent   string       // "Mailbrick"
-	Account     *Account     // shared by the clients of one account in one run; one for this client alone if nil
+
+	// PublicFolderMailbox is where requests for public folders are to be answered: the address that Autodiscover names for
+	// their hierarchy. Without it the server routes them by the mailbox. See also Routed.
+	PublicFolderMailbox string
+
+	Account *Account // shared by the clients of one account in one run; one for this client alone if nil
 
 	MaxAttempts int           // sendings of one request that meets passing errors: 5
 	Patience    time.Duration // how long one call waits in all, back-offs included: 1 h
@@ -88,6 +93,8 @@ type Client struct {
 	anchor string
 	pause  *pause
 
+	routes routes
+
 	schema atomic.Int32 // the rung of versions that the server takes
 
 	requests, bytesIn, bytesOut atomic.Int64
@@ -102,7 +109,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range []string{o.User, o.Impersonate, o.Mailbox, o.UserAgent} {
+	for _, v := range []string{o.User, o.Impersonate, o.Mailbox, o.UserAgent, o.PublicFolderMailbox} {
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7F }) {
 			return nil, refusal("a user, address or user agent with control characters", nil, "")
 		}
@@ -115,6 +122,8 @@ func New(o Options) (*Client, error) {
 // anchor is the mailbox whose server the front end is to pass requests to.
 func anchor(o Options) string {
 	switch {
+	case o.PublicFolderMailbox != "":
+		return o.PublicFolderMailbox
 	case o.Impersonate != "":
 		return o.Impersonate
 	case o.Mailbox != "":
@@ -183,10 +192,10 @@ type Stats struct {
 }
 
 func (c *Client) Stats() Stats {
-	return Stats{
+	return c.routedStats(Stats{
 		Requests: int(c.requests.Load()), Throttled: c.pause.throttled(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
-	}
+	})
 }
 
 // Close lets go of connections that are not in use.

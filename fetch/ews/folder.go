@@ -19,7 +19,9 @@ type Folder struct {
 	Name, Class             string
 	Distinguished           string // "inbox"; "" if it is none of those, or the server is older than 2013
 	Total                   int
-	Search                  bool // a search folder: it holds nothing of its own
+	Children                int    // folders right below, see ChildFolders
+	Replica                 string // of a public folder: GUID of the mailbox that holds its items, "" if the server does not say
+	Search                  bool   // a search folder: it holds nothing of its own
 	CommitTime, Deleted     string
 }
 
@@ -43,17 +45,11 @@ func (c *Client) GetFolders(ctx context.Context, refs ...FolderRef) ([]Folder, e
 	}
 	var found []Folder
 	err := c.call(ctx, &operation{
-		name: "GetFolder",
-		build: func(e *etree.Element, v schema, _ func(int) string) {
-			addShape(e, "m:FolderShape", folderProperties(v))
-			ids := e.CreateElement("m:FolderIds")
-			for _, r := range refs {
-				c.addFolderID(ids, r)
-			}
-		},
+		name:  "GetFolder",
+		build: func(e *etree.Element, v schema, _ func(int) string) { c.addGetFolder(e, v, refs) },
 		read: func(a *answer) error {
 			found = make([]Folder, len(refs))
-			return a.foldersInto(found)
+			return a.foldersInto(found, func(m *message) error { return m.err(c) })
 		},
 	})
 	if err != nil {
@@ -62,8 +58,16 @@ func (c *Client) GetFolders(ctx context.Context, refs ...FolderRef) ([]Folder, e
 	return found, nil
 }
 
-// foldersInto reads one folder per message.
-func (a *answer) foldersInto(found []Folder) error {
+func (c *Client) addGetFolder(e *etree.Element, v schema, refs []FolderRef) {
+	addShape(e, "m:FolderShape", folderProperties(v))
+	ids := e.CreateElement("m:FolderIds")
+	for _, r := range refs {
+		c.addFolderID(ids, r)
+	}
+}
+
+// foldersInto reads one folder per message; refused judges a message that failed.
+func (a *answer) foldersInto(found []Folder, refused func(m *message) error) error {
 	n := 0
 	err := a.messages(func(m *message, t token) error {
 		if m.index >= len(found) {
@@ -72,8 +76,8 @@ func (a *answer) foldersInto(found []Folder) error {
 		return a.folders(t, func(f Folder) { found[m.index] = f })
 	}, func(m *message) error {
 		n++
-		if m.failed() && !absent(m.code) {
-			return m.err(a.client)
+		if m.failed() && !absent(m.code) && m.index < len(found) {
+			return refused(m)
 		}
 		return nil
 	})
@@ -93,7 +97,7 @@ func (c *Client) FindFolders(ctx context.Context, root FolderRef) ([]Folder, err
 	return c.findFolders(ctx, root, "Deep")
 }
 
-func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal string) ([]Folder, error) {
+func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal string, more ...property) ([]Folder, error) {
 	var all []Folder
 	p := newPaging()
 	for !p.last {
@@ -102,7 +106,7 @@ func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal stri
 			name: "FindFolder",
 			build: func(e *etree.Element, v schema, _ func(int) string) {
 				e.CreateAttr("Traversal", traversal)
-				addShape(e, "m:FolderShape", folderProperties(v))
+				addShape(e, "m:FolderShape", append(folderProperties(v), more...))
 				addPage(e, "m:IndexedPageFolderView", p.size, p.offset)
 				c.addFolderID(e.CreateElement("m:ParentFolderIds"), root)
 			},
@@ -153,9 +157,9 @@ func (a *answer) folder(t token) (Folder, error) {
 		case "DistinguishedFolderId":
 			f.Distinguished, err = a.word()
 		case "TotalCount":
-			var n int64
-			n, err = a.number()
-			f.Total = int(n)
+			f.Total, err = a.count()
+		case "ChildFolderCount":
+			f.Children, err = a.count()
 		case "ExtendedProperty":
 			err = a.folderMark(&f)
 		default:
@@ -176,6 +180,8 @@ func (a *answer) folderMark(f *Folder) error {
 		f.CommitTime = value
 	case 0x670B: // PidTagDeletedCountTotal
 		f.Deleted = value
+	case 0x6698: // PidTagReplicaList
+		f.Replica = replica(value)
 	case 0x3601: // PidTagFolderType
 		f.Search = f.Search || value == "2"
 	}

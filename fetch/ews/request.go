@@ -61,6 +61,9 @@ func (c *Client) envelope(op *operation, v schema) (*payload, error) {
 	return p, nil
 }
 
+// publicRoot is the one distinguished folder that is of no mailbox.
+const publicRoot = "publicfoldersroot"
+
 func addText(parent *etree.Element, tag, text string) *etree.Element {
 	e := parent.CreateElement(tag)
 	e.SetText(text)
@@ -84,6 +87,9 @@ func (c *Client) addFolderID(parent *etree.Element, f FolderRef) {
 	}
 	e := parent.CreateElement("t:DistinguishedFolderId")
 	e.CreateAttr("Id", f.Distinguished)
+	if f.Distinguished == publicRoot {
+		return // nobody's
+	}
 	if c.opts.Mailbox != "" && c.opts.Impersonate == "" {
 		addText(e.CreateElement("t:Mailbox"), "t:EmailAddress", c.opts.Mailbox)
 	}

@@ -77,6 +77,9 @@ func (c *Client) setHeaders(h http.Header) {
 	if c.anchor != "" {
 		h.Set("X-AnchorMailbox", c.anchor)
 	}
+	if c.opts.PublicFolderMailbox != "" {
+		h.Set("X-PublicFolderMailbox", c.opts.PublicFolderMailbox)
+	}
 }
 
 // answer judges status and content and lets the operation read the document.

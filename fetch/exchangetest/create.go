@@ -40,7 +40,7 @@ func (c *call) createItem(unit *etree.Element) (content, *failure) {
 		rev.discard()
 		return nil, f
 	}
-	made := m.addItem(to, rev, false)
+	made := m.addItem(to, rev, isTrue(childText(unit, "IsAssociated")))
 	if disposition == "SendAndSaveCopy" {
 		return noItems, nil // EWS: a sent message's copy has no id to give yet
 	}
@@ -103,7 +103,7 @@ func (c *call) newMessage(unit *etree.Element) (*mapi.Message, int64, *failure) 
 func setGiven(m *mapi.Message, unit *etree.Element) *failure {
 	for e := range unit.ChildElementsSeq() {
 		switch e.Tag {
-		case "MimeContent":
+		case "MimeContent", "IsAssociated":
 		case "ItemClass":
 			m.Properties.Set(mapi.NewText(mapi.PidTagMessageClass, e.Text()))
 		case "Body":

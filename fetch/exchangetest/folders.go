@@ -46,6 +46,9 @@ func (c *call) findFolder(unit *etree.Element) (content, *failure) {
 	if f != nil {
 		return nil, f
 	}
+	if c.mailbox.address == publicAddress && attr(c.body, "Traversal") == "Deep" {
+		return nil, fail("ErrorInvalidFolderTypeForOperation") // EWS: deep traversal is not allowed on public folders
+	}
 	list := findFolders(root, attr(c.body, "Traversal"))
 	view := child(c.body, "IndexedPageFolderView")
 	if view == nil {
@@ -215,7 +218,11 @@ func (c *call) deleteFolder(unit *etree.Element) (content, *failure) {
 		m.recoverItems(found)
 		m.removeFolder(found)
 	case "MoveToDeletedItems":
-		bin := m.special["deleteditems"]
+		bin := m.relative(found, "deleteditems")
+		if bin == nil {
+			m.removeFolder(found)
+			break
+		}
 		found.name = freeName(bin, found.name)
 		m.moveFolder(found, bin)
 	}
@@ -226,7 +233,7 @@ func (c *call) deleteFolder(unit *etree.Element) (content, *failure) {
 func (m *Mailbox) recoverItems(f *folder) {
 	move := func(f *folder) {
 		for len(f.items) > 0 {
-			m.moveItem(f.items[len(f.items)-1], m.special["recoverableitemsdeletions"])
+			m.deleteItem(f.items[len(f.items)-1], "SoftDelete")
 		}
 	}
 	move(f)

@@ -26,6 +26,7 @@ type folderView struct {
 	commit              time.Time
 	deleted             int
 	path                string
+	replica             string
 }
 
 // viewFolder takes it. The mailbox is locked.
@@ -34,7 +35,7 @@ func (m *Mailbox) viewFolder(f *folder) folderView {
 	v := folderView{
 		id: id.String(), key: m.folderKey(f), entry: id.entry(), source: sourceKey(id),
 		name: f.name, class: f.class, special: f.special, search: f.search, root: f.parent == nil,
-		children: len(f.children), commit: f.commit, deleted: f.deleted, path: f.path(),
+		children: len(f.children), commit: f.commit, deleted: f.deleted, path: f.path(), replica: f.content(),
 	}
 	if f.parent != nil {
 		v.parentID, v.parentKey = m.folderID(f.parent).String(), m.folderKey(f.parent)
@@ -196,6 +197,7 @@ const (
 	tagContainerClass = 0x3613
 	tagAssociated     = 0x3617
 	tagHidden         = 0x10F4
+	tagReplicaList    = 0x6698
 	tagPathFullName   = 0x66B5
 	tagCommitTimeMax  = 0x670A
 	tagDeletedCount   = 0x670B
@@ -226,6 +228,11 @@ func (v folderView) extended(e extendedField) *mapi.Property {
 		p = mapi.NewBool(e.tag, false)
 	case tagContainerClass:
 		p = mapi.NewText(e.tag, v.class)
+	case tagReplicaList:
+		if v.replica == "" {
+			return nil
+		}
+		p = mapi.NewBinary(e.tag, append([]byte(v.replica), 0))
 	case tagPathFullName:
 		p = mapi.NewText(e.tag, v.path)
 	case mapi.PidTagDisplayName:

@@ -88,7 +88,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, user string) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	c := &call{server: s, w: w, ctx: r.Context(), user: user, raw: raw, data: data}
+	c := &call{server: s, w: w, ctx: r.Context(), user: user, header: r.Header, raw: raw, data: data}
 	defer c.release()
 	s.serve(c)
 }

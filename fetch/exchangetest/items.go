@@ -97,23 +97,21 @@ func (c *call) deleteItem(unit *etree.Element) (content, *failure) {
 	case element == "t:Task" && attr(c.body, "AffectedTaskOccurrences") == "":
 		return nil, fail("ErrorAffectedTaskOccurrencesRequired")
 	}
-	switch kind := attr(c.body, "DeleteType"); {
-	case kind == "MoveToDeletedItems":
-		m.moveItem(it, m.special["deleteditems"])
-	case kind == "SoftDelete" && !it.folder.recoverable():
-		m.moveItem(it, m.special["recoverableitemsdeletions"])
-	default:
-		m.removeItem(it)
-	}
+	m.deleteItem(it, attr(c.body, "DeleteType"))
 	return nothing, nil
 }
 
-// recoverable says whether the folder is one of the recoverable items.
-func (f *folder) recoverable() bool {
-	for ; f != nil; f = f.parent {
-		if f.special == "recoverableitemsroot" {
-			return true
-		}
+// deleteItem does what a DeleteType says. Public folders have neither deleted nor recoverable items.
+func (m *Mailbox) deleteItem(it *item, kind string) {
+	to := m.relative(it.folder, "deleteditems")
+	if kind == "SoftDelete" && !it.folder.recoverable() {
+		to = m.relative(it.folder, "recoverableitemsdeletions")
+	} else if kind != "MoveToDeletedItems" {
+		to = nil
 	}
-	return false
+	if to == nil {
+		m.removeItem(it)
+		return
+	}
+	m.moveItem(it, to)
 }

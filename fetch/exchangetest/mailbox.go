@@ -38,6 +38,7 @@ type folder struct {
 	class    string
 	special  string // distinguished name
 	search   bool
+	replica  string // GUID of the mailbox that holds a public folder's items; "": that of its parent
 
 	created uint64 // numbers of changes of the hierarchy
 	changed uint64
@@ -68,13 +69,18 @@ type goneFolder struct {
 }
 
 func newMailbox(address string, now func() time.Time) *Mailbox {
-	m := &Mailbox{
+	m := bareMailbox(address, now)
+	m.plant()
+	return m
+}
+
+// bareMailbox is one without any folder.
+func bareMailbox(address string, now func() time.Time) *Mailbox {
+	return &Mailbox{
 		address: address, guid: guidOf("mailbox", strings.ToLower(address)), now: now,
 		folders: map[uint64]*folder{}, items: map[uint64]*item{},
 		special: map[string]*folder{}, gone: map[uint64]goneFolder{},
 	}
-	m.plant()
-	return m
 }
 
 // Address is the primary SMTP address.
@@ -220,7 +226,7 @@ func (m *Mailbox) removeItem(it *item) {
 // folders of deleted items and is new elsewhere.
 func (m *Mailbox) moveItem(it *item, to *folder) *item {
 	rev := it.rev.clone()
-	if to.special != "deleteditems" && to.special != "recoverableitemsdeletions" {
+	if name := strings.TrimPrefix(to.special, "archive"); name != "deleteditems" && name != "recoverableitemsdeletions" {
 		rev.number = 0
 	}
 	m.removeItem(it)

@@ -55,6 +55,7 @@ type Server struct {
 	mu        sync.RWMutex // guards all below
 	accounts  map[string]string
 	mailboxes map[string]*Mailbox // by address in lower case
+	public    *Mailbox            // nil: there are no public folders
 	requests  map[string]map[string]int
 }
 

@@ -20,6 +20,7 @@ type call struct {
 	w       http.ResponseWriter
 	ctx     context.Context
 	user    string
+	header  http.Header
 	raw     []byte    // the document without the content of Data elements
 	data    []payload // that content
 	version int       // of the schema asked for, an index into versions
@@ -158,6 +159,9 @@ func (c *call) check() *failure {
 	}
 	if c.version < slices.Index(versions(), op.since) {
 		return fail("ErrorIncorrectSchemaVersion")
+	}
+	if f := c.turnToPublic(); f != nil {
+		return f
 	}
 	if c.mailbox == nil {
 		if c.body.FindElement(".//DistinguishedFolderId/Mailbox") == nil {

@@ -31,7 +31,7 @@ func (c *call) syncItems(unit *etree.Element) (content, *failure) {
 	switch {
 	case f != nil:
 		return nil, f
-	case found.search:
+	case found.search, m.address == publicAddress:
 		return nil, fail("ErrorInvalidFolderTypeForOperation") // EWS: search folders are for FindItem
 	}
 	point := syncPoint{scopeItems, m.guid, found.counter}
@@ -165,6 +165,9 @@ func (c *call) syncHierarchy(unit *etree.Element) (content, *failure) {
 	m := c.mailbox
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	if m.address == publicAddress {
+		return nil, fail("ErrorInvalidFolderTypeForOperation") // EWS: there is no synchronization of public folders
+	}
 	root, point := m.special["root"], syncPoint{scopeMailbox, m.guid, 0}
 	if e := child(unit, "SyncFolderId"); e != nil {
 		if root, f = c.folderOf(e, "ErrorSyncFolderNotFound"); f != nil {

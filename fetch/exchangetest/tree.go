@@ -31,15 +31,7 @@ func (m *Mailbox) plant() {
 	}
 	finder := m.addSpecial(root, defaultFolder{"searchfolders", "Finder", ""})
 	m.addSpecial(finder, defaultFolder{"", "AllItems", "IPF"}).search = true
-	dumpster := m.addSpecial(root, defaultFolder{"recoverableitemsroot", "Recoverable Items", ""})
-	for _, d := range []defaultFolder{
-		{"recoverableitemsdeletions", "Deletions", ""},
-		{"recoverableitemsversions", "Versions", ""},
-		{"recoverableitemspurges", "Purges", ""},
-		{"recoverableitemsdiscoveryholds", "DiscoveryHolds", ""},
-	} {
-		m.addSpecial(dumpster, d)
-	}
+	m.plantDumpster(root, "")
 }
 
 func (m *Mailbox) addSpecial(parent *folder, d defaultFolder) *folder {
