@@ -83,6 +83,7 @@ type application struct {
 	rec    *journal.Record
 	states map[string]*mailboxState
 	packs  uint32
+	placed []chunkID // whose rows are new
 
 	holdsNew map[string]*Hold // nil of one that ended
 }
@@ -105,7 +106,12 @@ func (a *application) commit() error {
 	if err := a.batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
-	a.rows.clear()
+	if a.rec.Body.Condemn != nil {
+		a.rows.clear()
+	}
+	for _, id := range a.placed {
+		a.rows.remove(id)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.head, a.catalog.packs, a.dirty = a.rec.Head, a.packs, true
@@ -165,6 +171,7 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 				return err
 			}
 		}
+		a.placed = append(a.placed, ch.ID)
 		return a.set(append([]byte{keyChunk}, ch.ID[:]...), row)
 	})
 }

@@ -19,7 +19,7 @@ const (
 	groupRows  = 4 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
 	maxBase    = 1 << 20          // bytes of a recipe that others are stored against
-	basesHeld  = 16 << 20         // bytes of such recipes kept in memory
+	basesHeld  = 32 << 20         // bytes of such recipes kept in memory
 )
 
 // group gathers what the sessions of this process add, so that the journal grows with groups and not with mailboxes. It
@@ -223,7 +223,7 @@ func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error
 // stored tells where a chunk lies, and whether its pack is there: one that lies in a lost pack is stored again. The row of one that
 // is nowhere is empty.
 func (g *group) stored(ctx context.Context, id chunkID) (row chunkRow, there bool, err error) {
-	row, err = g.a.cat.chunk(id)
+	row, err = g.a.cat.known(id)
 	if errors.Is(err, errNowhere) {
 		return row, false, nil
 	}

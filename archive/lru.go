@@ -44,6 +44,16 @@ func (c *lru[K, V]) clear() {
 	c.size = 0
 }
 
+// remove forgets one value.
+func (c *lru[K, V]) remove(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.index[key]; e != nil {
+		delete(c.index, key)
+		c.size -= c.order.Remove(e).(*cached[K, V]).size
+	}
+}
+
 // put keeps a value of so many bytes, and forgets what was not used for longest. The newest stays, whatever its size.
 func (c *lru[K, V]) put(key K, value V, size int) {
 	c.mu.Lock()

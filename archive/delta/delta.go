@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"mailbrick/archive/wire"
 )
@@ -12,15 +13,16 @@ import (
 var ErrDamaged = errors.New("delta damaged")
 
 const (
-	seed      = 8 // bytes that must be alike before a match is looked at
-	stride    = 8 // every so many places of the base are known to the search
-	tableBits = 16
+	seed   = 8 // bytes that must be alike before a match is looked at
+	stride = 8 // every so many places of the base are known to the search
+
+	fewBits, mostBits = 8, 16 // of the search's table: it is as long as the base asks for, so that it stays in the nearest cache
 )
 
 // Encoder finds deltas. It keeps its tables from one call to the next and is not for concurrent use.
 type Encoder struct {
-	table    [1 << tableBits]int32 // hash of a seed -> its place in the base + 1
-	used     []uint32              // entries to clear
+	table    [1 << mostBits]int32 // hash of a seed -> its place in the base + 1
+	shift    uint                 // what makes a hash of a product
 	moves    []byte
 	literals []byte
 }
@@ -39,22 +41,21 @@ func (e *Encoder) Encode(dst, base, target []byte) []byte {
 	return append(append(dst, e.literals...), target[s.done:]...)
 }
 
-// learn makes the table of a base.
+// learn makes the table of a base, of at least four entries for each place.
 func (e *Encoder) learn(base []byte) {
-	for _, h := range e.used {
-		e.table[h] = 0
-	}
-	e.used, e.moves, e.literals = e.used[:0], e.moves[:0], e.literals[:0]
+	width := min(max(bits.Len(uint(len(base)*4/stride)), fewBits), mostBits)
+	e.shift = uint(64 - width)
+	clear(e.table[:1<<width])
+	e.moves, e.literals = e.moves[:0], e.literals[:0]
 	for i := 0; i+seed <= len(base); i += stride {
-		if h := hash(base[i:]); e.table[h] == 0 {
-			e.table[h] = int32(i + 1)
-			e.used = append(e.used, h)
+		if at := &e.table[e.hash(base[i:])]; *at == 0 {
+			*at = int32(i + 1)
 		}
 	}
 }
 
-func hash(p []byte) uint32 {
-	return uint32(binary.LittleEndian.Uint64(p) * 0x9E3779B185EBCA87 >> (64 - tableBits))
+func (e *Encoder) hash(p []byte) uint16 {
+	return uint16(binary.LittleEndian.Uint64(p) * 0x9E3779B185EBCA87 >> e.shift)
 }
 
 // search is one call of Encode.
@@ -79,7 +80,7 @@ func (s *search) onward() bool {
 
 // elsewhere takes a match anywhere in the base.
 func (s *search) elsewhere() bool {
-	from := int(s.e.table[hash(s.target[s.at:])]) - 1
+	from := int(s.e.table[s.e.hash(s.target[s.at:])]) - 1
 	if from < 0 || binary.LittleEndian.Uint64(s.base[from:]) != binary.LittleEndian.Uint64(s.target[s.at:]) {
 		return false
 	}

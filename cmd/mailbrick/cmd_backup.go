@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +42,7 @@ func newBackupCommand() *cli.Command {
 		&cli.BoolFlag{Name: "recoverable-items", Usage: "what users deleted and can still recover, and what holds keep, too"},
 		&cli.BoolFlag{Name: "associated", Usage: "hidden items too: rules, views, settings of programs"},
 		&cli.BoolFlag{Name: "public-folders", Usage: "the public folders too, as a mailbox \"public folders of DOMAIN\""},
-		&cli.IntFlag{Name: "parallel", Value: 4, Usage: "mailboxes at once"},
+		&cli.IntFlag{Name: "parallel", Usage: "`N` mailboxes at once (default: 4 of a server, one for two processors of files)"},
 		&cli.BoolFlag{Name: "no-index", Usage: "leave the search index to the next command that needs it"})
 	return &cli.Command{
 		Name:      "backup",
@@ -69,6 +70,9 @@ func newBackupCommand() *cli.Command {
 func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 	o := &backupOptions{common: commonOf(c), include: c.StringSlice("include"), exclude: c.StringSlice("exclude"),
 		parallel: c.Int("parallel"), noIndex: c.Bool("no-index")}
+	if !c.IsSet("parallel") {
+		o.parallel = parallelFor(c.String("from") != "")
+	}
 	if o.parallel < 1 || o.parallel > 64 {
 		return nil, usagef("--parallel %d: 1 to 64", o.parallel)
 	}
@@ -104,6 +108,15 @@ func (o *backupOptions) withPublic(s *server) {
 	s.publicBy = o.mailboxes[0]
 	s.scope.PublicAs = fetch.PublicFoldersName(s.publicBy)
 	o.mailboxes = append(o.mailboxes, s.scope.PublicAs)
+}
+
+// parallelFor is how many mailboxes are read at once when nobody says. A server makes one wait. Files do not: two mailboxes on
+// one core's two threads only get into each other's way, and take a fifth more CPU for the same time.
+func parallelFor(files bool) int {
+	if files {
+		return max(1, runtime.NumCPU()/2)
+	}
+	return 4
 }
 
 // backupLine is what a backup did for a mailbox.
