@@ -1,0 +1,177 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"mailbrick/fetch/throttle"
+)
+
+// operation is one request: what to send, how to read the answer, how to try again. Every call goes through it.
+type operation struct {
+	name   string
+	method string
+	url    string
+	prefer string                 // header Prefer
+	json   []byte                 // the body; nil if there is none
+	item   *payload               // the body of an import, instead
+	read   func(s *scanner) error // the document of a good answer, called anew for each try; nil: there is none
+	limit  int64                  // of the answer's length; 0: maxAnswer
+	splits bool                   // the caller can ask for less at a time
+	once   bool                   // sending it twice would do it twice
+
+	permit    *throttle.Permit // of the try at hand
+	delivered bool             // the caller was given something: too late to try again
+	unsure    bool             // the server may have done it, but did not say
+}
+
+const (
+	maxAnswer       = 64 << 20
+	maxExportAnswer = 4 << 30
+	maxErrorBody    = 64 << 10
+
+	maxBackOff = 24 * time.Hour  // of what a server may ask for
+	maxWait    = 5 * time.Minute // of waits of our own making
+	firstWait  = time.Second
+	busyWait   = 10 * time.Second // first wait where a server asks for one and does not say how long
+	fewTries   = 3                // for what may be the item's fault
+)
+
+// stopError is an error of the caller's own function, to be handed back as it is.
+type stopError struct{ err error }
+
+func (e *stopError) Error() string { return e.err.Error() }
+
+// call sends an operation until it has an answer, the error is one that trying again does not help, or patience ends.
+func (c *Client) call(ctx context.Context, op *operation) error {
+	t := &tries{c: c, op: op, until: c.opts.Clock().Add(c.opts.Patience)}
+	for {
+		permit, err := c.governor.Acquire(ctx, throttle.Ask{Upload: op.length(), Before: t.until})
+		if err != nil {
+			return op.notBegun(err)
+		}
+		op.permit = permit
+		err = c.exchange(ctx, op)
+		permit.Release(signalOf(err))
+		if err == nil {
+			return nil
+		}
+		wait, again := t.after(err)
+		if !again {
+			return err
+		}
+		if c.opts.OnWait != nil {
+			var e *Error
+			_ = errors.As(err, &e) // after has seen that it is one
+			c.opts.OnWait(max(wait, e.BackOff), err)
+		}
+		if wait > 0 {
+			if err := c.opts.Sleep(ctx, wait); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// length is what the operation sends, as far as is known.
+func (op *operation) length() int64 {
+	if op.item != nil {
+		return max(op.item.length(), 0)
+	}
+	return int64(len(op.json))
+}
+
+func (op *operation) notBegun(err error) error {
+	var long *throttle.TooLong
+	if errors.As(err, &long) {
+		return &Error{Operation: op.name, BackOff: long.For, class: BackOff, Text: "waiting for the server"}
+	}
+	return fmt.Errorf("%s: %w", op.name, err)
+}
+
+// signalOf tells the governor what an answer says about load. All budgets are those of a mailbox.
+func signalOf(err error) throttle.Signal {
+	var e *Error
+	switch {
+	case err == nil:
+		return throttle.Signal{Kind: throttle.Served}
+	case !errors.As(err, &e):
+		return throttle.Signal{Kind: throttle.Lost}
+	case e.Status == http.StatusTooManyRequests || e.rule() == BackOff:
+		return throttle.Signal{Kind: throttle.Busy, After: e.BackOff, Floor: busyWait}
+	case e.Status == 0 || errors.Is(err, ErrTruncated):
+		return throttle.Signal{Kind: throttle.Lost}
+	case e.Status >= 500:
+		return throttle.Signal{Kind: throttle.Slow, After: e.BackOff}
+	}
+	return throttle.Signal{Kind: throttle.Refused}
+}
+
+// tries keeps count for one call.
+type tries struct {
+	c      *Client
+	op     *operation
+	until  time.Time
+	passed int // passing errors met
+	denied bool
+}
+
+// after decides what follows an error.
+func (t *tries) after(err error) (wait time.Duration, again bool) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return 0, false
+	}
+	again = !t.op.delivered && !(t.op.once && t.op.unsure)
+	class := e.rule()
+	switch {
+	case t.op.splits && again && tooMuch(e, class):
+		e.class = Shrink
+		return 0, false
+	case class == BackOff:
+		return 0, again && t.c.opts.Clock().Add(e.BackOff).Before(t.until) // the governor waits
+	case class == Transient:
+		return t.passing(e, again)
+	case class == Auth && !t.denied && e.Status == http.StatusUnauthorized && t.op.item == nil:
+		t.denied = true // one more, with another token: the old one may have run out
+		return 0, again
+	}
+	return 0, false
+}
+
+// tooMuch says whether less at a time may come through: a server that broke down or stayed silent over it.
+func tooMuch(e *Error, class Class) bool {
+	return class == Shrink || (class == Transient || class == BackOff) && (e.Status >= 500 && e.BackOff == 0 || e.Status == 0 && !e.unmet)
+}
+
+func (t *tries) passing(e *Error, again bool) (time.Duration, bool) {
+	t.passed++
+	limit := t.c.opts.MaxAttempts
+	if e.internal() {
+		limit = min(limit, fewTries)
+	}
+	if e.unmet {
+		limit = min(limit, 2) // a wrong address more often than a server that is starting
+	}
+	wait := max(t.c.growing(t.passed-1), e.BackOff)
+	if again && t.passed < limit && t.c.opts.Clock().Add(wait).Before(t.until) {
+		return wait, true
+	}
+	e.final = again
+	return 0, false
+}
+
+// growing doubles a wait with each failure and spreads it.
+func (c *Client) growing(before int) time.Duration {
+	d := min(firstWait<<min(before, 20), maxWait)
+	return d + c.jitter(d/2)
+}
+
+// refused says whether an error means that the server did nothing of what it was asked: it said so.
+func refused(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status >= 300 && e.Status < 500 && e.Status != http.StatusRequestTimeout
+}

@@ -1,0 +1,182 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"mailbrick/fetch/wire"
+)
+
+// exchange sends a request once and reads its answer. What it returns is an *Error, the caller's own error or that of ctx.
+func (c *Client) exchange(ctx context.Context, op *operation) error {
+	watch, reqCtx := wire.NewWatchdog(ctx, c.opts.Stall)
+	defer watch.Stop()
+	req, body, err := c.request(reqCtx, op, watch)
+	if err != nil {
+		return &Error{Operation: op.name, class: Bug, Text: "the request cannot be made"} // the error would hold the URL
+	}
+	via := c.via
+	if op.item != nil {
+		via = c.bare
+	}
+	c.requests.Add(1)
+	watch.Arm()
+	resp, err := via.RoundTrip(req)
+	watch.Answered()
+	if err != nil {
+		err = c.networkError(ctx, op, req.URL, body, watch.Reason(err))
+	} else {
+		err = c.answer(ctx, op, resp, watch)
+		_ = resp.Body.Close() // nothing is lost: the answer was read, or is not wanted
+	}
+	if body != nil {
+		<-body().closed // the source belongs to the caller again
+		sent, _ := body().outcome()
+		op.unsure = sent && err != nil && !refused(err)
+	}
+	return err
+}
+
+// request makes the HTTP request. body gives the reader that the transport used last; it is nil but for imports.
+func (c *Client) request(ctx context.Context, op *operation, watch *wire.Watchdog) (req *http.Request, body func() *payloadReader, err error) {
+	var first io.Reader
+	if op.json != nil {
+		first = bytes.NewReader(op.json) // net/http knows how to begin one anew
+		c.bytesOut.Add(int64(len(op.json)))
+	}
+	var last atomic.Pointer[payloadReader]
+	open := func() (io.ReadCloser, error) {
+		r := op.item.open(&c.bytesOut)
+		last.Store(r)
+		return watch.RequestBody(r), nil
+	}
+	if op.item != nil {
+		first, _ = open()
+		body = last.Load
+	}
+	req, err = http.NewRequestWithContext(ctx, op.method, op.url, first)
+	if err != nil {
+		return nil, nil, err
+	}
+	if op.item != nil {
+		req.GetBody, req.ContentLength = open, op.item.length() // used by the transport only where nothing was written
+	}
+	c.setHeaders(req.Header, op)
+	return req, body, nil
+}
+
+func (c *Client) setHeaders(h http.Header, op *operation) {
+	h.Set("User-Agent", c.opts.UserAgent)
+	h.Set("Accept", "application/json")
+	h.Set("client-request-id", c.newGUID())
+	h.Set("return-client-request-id", "true")
+	if op.json != nil || op.item != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	if op.prefer != "" {
+		h.Set("Prefer", op.prefer)
+	}
+}
+
+// answer judges the status and lets the operation read the document.
+func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response, watch *wire.Watchdog) error {
+	raw := watch.AnswerBody(resp.Body, &c.bytesIn)
+	if resp.StatusCode/100 != 2 {
+		return c.statusError(op, resp, raw)
+	}
+	if op.read == nil {
+		return nil
+	}
+	if !isJSON(resp) {
+		return &Error{Operation: op.name, Status: resp.StatusCode, class: Permanent, cause: ErrNotGraph,
+			hint: "the address must be that of Microsoft Graph; a proxy or a login page may stand before it"}
+	}
+	limit := op.limit
+	if limit == 0 {
+		limit = maxAnswer
+	}
+	s := newScanner(wire.Limit(raw, limit))
+	err := op.read(s)
+	if err == nil {
+		err = s.finished()
+	}
+	if err != nil {
+		err = c.judge(ctx, op, resp.StatusCode, watch.Reason(err))
+	}
+	return err
+}
+
+// finished sees to it that nothing follows the document.
+func (s *scanner) finished() error {
+	rest, err := s.epilog(len(wire.Notice))
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	if bytes.HasPrefix([]byte(strings.ReplaceAll(wire.Notice, " ", "")), rest) || string(rest) == wire.Notice {
+		return wire.ErrNotice
+	}
+	return s.syntax("something follows the document")
+}
+
+func isJSON(resp *http.Response) bool {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return kind == "application/json" || strings.HasSuffix(kind, "+json")
+}
+
+// judge makes an *Error of what went wrong while an answer was read.
+func (c *Client) judge(ctx context.Context, op *operation, status int, err error) error {
+	var stop *stopError
+	var e *Error
+	switch {
+	case errors.As(err, &stop):
+		return stop.err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", op.name, ctx.Err())
+	case errors.As(err, &e):
+		e.Operation, e.Status = op.name, status
+		return e
+	case errors.Is(err, wire.ErrTooLong):
+		return &Error{Operation: op.name, Status: status, class: Shrink, cause: err}
+	case errors.Is(err, ErrOtherHost):
+		return &Error{Operation: op.name, Status: status, class: Permanent, cause: err}
+	}
+	return &Error{Operation: op.name, Status: status, class: Transient, cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.PlainError(err))}
+}
+
+// networkError is a request without an answer.
+func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, body func() *payloadReader, err error) error {
+	if body != nil {
+		if _, sourceErr := body().outcome(); sourceErr != nil && ctx.Err() == nil {
+			return fmt.Errorf("%s: %w", op.name, sourceErr)
+		}
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", op.name, ctx.Err())
+	}
+	e := &Error{Operation: op.name, class: Transient, cause: wire.PlainError(err)}
+	var signIn interface {
+		error
+		Hint() string
+	}
+	switch proxy, server := wire.Unmet(err); {
+	case errors.As(err, &signIn): // who signs in for us was refused: its words are clear
+		e.class, e.hint = Auth, signIn.Hint()
+	case proxy:
+		e.unmet, e.Text = true, "the proxy does not answer"
+	case server:
+		e.unmet, e.Text = true, hostPort(to)+" does not answer"
+		e.hint = "check the URL, and whether this machine may talk to it"
+	}
+	if hint := wire.TLSHint(err); hint != "" {
+		e.class, e.hint = Permanent, hint
+	}
+	return e
+}

@@ -1,0 +1,268 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Folder is what a backup keeps of a folder. CommitTime and Deleted are its marks: while neither differs from last time,
+// nothing in the folder has changed (PidTagLocalCommitTimeMax, PidTagDeletedCountTotal). They are "" where the server
+// does not give them.
+type Folder struct {
+	ID, ParentID, Name, Class string
+	WellKnown                 string // "inbox"; "" if it is none of those
+	Total, Children           int    // Children is -1 if the server does not say
+	Search                    bool   // a search folder: it holds nothing of its own
+	CommitTime, Deleted       string
+}
+
+// Properties of folders that are asked for beside those of the API.
+const (
+	tagFolderType   = 0x3601
+	tagCommitTime   = 0x670A
+	tagDeletedTotal = 0x670B
+
+	folderSearch = 2 // PidTagFolderType [MS-OXCFOLD] 2.2.2.2.2.11
+
+	folderFields   = "id,displayName,parentFolderId,childFolderCount,totalItemCount,type,wellKnownName"
+	folderExpanded = "singleValueExtendedProperties($filter=id eq 'Integer 0x3601' or id eq 'SystemTime 0x670A' or id eq 'Integer 0x670B')"
+	folderPage     = "250"
+)
+
+// maxFolderDepth: deeper is a loop.
+const maxFolderDepth = 300
+
+// Folder looks a folder up by id or well-known name. One that is not there, or may not be seen, is the zero Folder.
+func (c *Client) Folder(ctx context.Context, idOrName string) (f Folder, err error) {
+	mailbox, err := c.MailboxID(ctx)
+	if err != nil {
+		return f, err
+	}
+	err = c.call(ctx, &operation{
+		name: "get folder", method: http.MethodGet,
+		url: c.at(in(mailbox, "folders", idOrName), "$select", folderFields, "$expand", folderExpanded),
+		read: func(s *scanner) (err error) {
+			f, err = s.folder()
+			return err
+		},
+	})
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusNotFound && !errors.Is(err, ErrNotGraph) {
+		return Folder{}, nil
+	}
+	return f, err
+}
+
+// Folders gives all folders below one, at any depth; "" is the top of what people see. It takes a request for every
+// folder that has some.
+func (c *Client) Folders(ctx context.Context, under string) ([]Folder, error) {
+	var all []Folder
+	seen := map[string]bool{}
+	var walk func(under string, depth int) error
+	walk = func(under string, depth int) error {
+		if depth > maxFolderDepth {
+			return &Error{Operation: "list folders", class: Permanent, Text: "the folders lie within one another without end"}
+		}
+		list, err := c.children(ctx, under)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			if seen[f.ID] {
+				continue // a page may tell again what one before told
+			}
+			seen[f.ID] = true
+			if f.ParentID == "" {
+				f.ParentID = under
+			}
+			all = append(all, f)
+			if f.Children == 0 || f.Search {
+				continue
+			}
+			if err := walk(f.ID, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := walk(under, 0)
+	return all, err
+}
+
+// children gives the folders right below one.
+func (c *Client) children(ctx context.Context, under string) (list []Folder, err error) {
+	mailbox, err := c.MailboxID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts := in(mailbox, "folders")
+	if under != "" {
+		parts = in(mailbox, "folders", under, "childFolders")
+	}
+	link := c.at(parts, "$top", folderPage, "$select", folderFields, "$expand", folderExpanded)
+	for link != "" {
+		op := &operation{name: "list folders", method: http.MethodGet, url: link}
+		var page []Folder
+		op.read = func(s *scanner) (err error) {
+			page = page[:0]
+			link, err = c.page(s, op.url, func() error {
+				f, err := s.folder()
+				page = append(page, f)
+				return err
+			})
+			return err
+		}
+		if err := c.call(ctx, op); err != nil {
+			return nil, err
+		}
+		list = append(list, page...)
+	}
+	return list, nil
+}
+
+// page reads a collection, and gives the link to what follows.
+func (c *Client) page(s *scanner, asked string, element func() error) (next string, err error) {
+	found := false
+	err = s.object(func(name string) (err error) {
+		switch name {
+		case "value":
+			found = true
+			return s.array(element)
+		case "@odata.nextLink":
+			next, err = s.text()
+			return err
+		}
+		return s.skip()
+	})
+	if err != nil || next == "" {
+		if err == nil && !found {
+			err = s.syntax("no value in the answer")
+		}
+		return "", err
+	}
+	if next == asked {
+		return "", s.syntax("a page that leads to itself")
+	}
+	return next, c.own(next)
+}
+
+func (s *scanner) folder() (Folder, error) {
+	f := Folder{Children: -1}
+	err := s.object(func(name string) (err error) {
+		switch name {
+		case "id":
+			f.ID, err = s.text()
+		case "displayName":
+			f.Name, err = s.text()
+		case "parentFolderId":
+			f.ParentID, err = s.text()
+		case "type":
+			f.Class, err = s.text()
+		case "wellKnownName":
+			f.WellKnown, err = s.text()
+		case "totalItemCount":
+			f.Total, err = s.count()
+		case "childFolderCount":
+			f.Children, err = s.count()
+		case "singleValueExtendedProperties":
+			err = s.properties(func(tag uint16, value string) {
+				switch tag {
+				case tagFolderType:
+					f.Search = value == strconv.Itoa(folderSearch)
+				case tagCommitTime:
+					f.CommitTime = value
+				case tagDeletedTotal:
+					f.Deleted = value
+				}
+			})
+		default:
+			err = s.skip()
+		}
+		return err
+	})
+	if err == nil && f.ID == "" {
+		err = s.syntax("a folder without an id")
+	}
+	f.WellKnown = strings.ToLower(f.WellKnown)
+	return f, err
+}
+
+func (s *scanner) count() (int, error) {
+	n, err := s.number()
+	if err == nil && (n < 0 || n > 1<<40) {
+		err = s.syntax("a count that is none")
+	}
+	return int(n), err
+}
+
+// properties reads [{"id":"Integer 0x3601","value":"2"}]. Servers write the numbers of tags as they like: 0x1A or 0x001a.
+func (s *scanner) properties(each func(tag uint16, value string)) error {
+	return s.array(func() error {
+		var id, value string
+		err := s.object(func(name string) (err error) {
+			switch name {
+			case "id":
+				id, err = s.text()
+			case "value":
+				value, err = s.text()
+			default:
+				err = s.skip()
+			}
+			return err
+		})
+		_, number, _ := strings.Cut(id, " ")
+		if tag, numErr := strconv.ParseUint(number, 0, 16); numErr == nil {
+			each(uint16(tag), value)
+		}
+		return err
+	})
+}
+
+// CreateFolder makes a folder below one, "" being the top, and gives that which is there already, if there is.
+func (c *Client) CreateFolder(ctx context.Context, parentID, name, class string) (f Folder, err error) {
+	mailbox, err := c.MailboxID(ctx)
+	if err != nil {
+		return f, err
+	}
+	if class == "" {
+		class = "IPF.Note" // it must be given, and cannot be changed
+	}
+	body, err := json.Marshal(map[string]string{"displayName": name, "type": class})
+	if err != nil {
+		return f, err
+	}
+	parts := in(mailbox, "folders")
+	if parentID != "" {
+		parts = in(mailbox, "folders", parentID, "childFolders")
+	}
+	err = c.call(ctx, &operation{
+		name: "create folder", method: http.MethodPost, url: c.at(parts), json: body,
+		read: func(s *scanner) (err error) {
+			f, err = s.folder()
+			return err
+		},
+	})
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusConflict {
+		return c.existing(ctx, parentID, name, err)
+	}
+	return f, err
+}
+
+// existing finds the folder that kept another from being made.
+func (c *Client) existing(ctx context.Context, parentID, name string, refusal error) (Folder, error) {
+	list, err := c.children(ctx, parentID)
+	if err != nil {
+		return Folder{}, err
+	}
+	for _, f := range list {
+		if strings.EqualFold(f.Name, name) && !f.Search {
+			return f, nil
+		}
+	}
+	return Folder{}, refusal
+}
