@@ -4,11 +4,12 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"time"
+
+	"mailbrick/fetch/throttle"
 )
 
-// Account is what the clients of one account at one server know together: whether the server has let it in, and whether
-// all of them are to leave the server alone. Until it is let in, one call at a time goes to the server, so that a wrong
+// Account is what the clients of one account at one server know together: whether the server has let it in, and what
+// it lets go at once. Until it is let in, one call at a time goes to the server, so that a wrong
 // password is sent twice at most, however many clients there are. The zero Account is one that has asked nothing yet; it
 // must not be copied.
 type Account struct {
@@ -21,7 +22,8 @@ type Account struct {
 	denial   *Error     // it refused the account, which it had never let in: not asked again
 	refusals int        // before it was let in
 	missed   int        // connections that nobody took, before the server ever answered
-	until    time.Time  // end of the pause for all
+
+	calls, syncs *throttle.Governor // of all clients; nil before the first
 }
 
 // NewAccount makes an account for Options.
@@ -114,19 +116,4 @@ func (a *Account) miss() bool {
 	}
 	a.missed++
 	return a.missed < 2
-}
-
-// pauseUntil keeps all clients from sending until then.
-func (a *Account) pauseUntil(t time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t.After(a.until) {
-		a.until = t
-	}
-}
-
-func (a *Account) pausedUntil() time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.until
 }

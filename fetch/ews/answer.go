@@ -125,6 +125,7 @@ type message struct {
 	code    string
 	text    string
 	inner   string
+	policy  string // the part of the throttling policy that was exceeded
 	backOff time.Duration
 }
 
@@ -132,7 +133,7 @@ func (m *message) failed() bool { return m.class != "Success" }
 
 // err is what the message says went wrong.
 func (m *message) err(c *Client) *Error {
-	e := &Error{Code: m.code, Inner: m.inner, Text: c.scrub(m.text), BackOff: m.backOff}
+	e := &Error{Code: m.code, Inner: m.inner, Text: c.scrub(m.text), Policy: m.policy, BackOff: m.backOff}
 	if m.code == "" || m.code == "NoError" {
 		e.Code, e.class = "", Transient
 	}
@@ -157,17 +158,22 @@ func (a *answer) messageField(m *message, t token) (err error) {
 // messageValue reads <t:Value Name="...">; anything may stand beside it.
 func (a *answer) messageValue(m *message, t token) error {
 	name := t.attr("Name")
-	if t.Name.Local != "Value" || name != "BackOffMilliseconds" && name != "InnerErrorResponseCode" {
+	if t.Name.Local != "Value" || name != "BackOffMilliseconds" && name != "InnerErrorResponseCode" && name != "Policy" {
 		return a.skip()
 	}
 	v, err := a.word()
 	if err != nil {
 		return err
 	}
-	if name == "InnerErrorResponseCode" {
+	switch name {
+	case "InnerErrorResponseCode":
 		m.inner = v
-	} else if ms, err := strconv.ParseInt(v, 10, 64); err == nil && ms > 0 {
-		m.backOff = min(time.Duration(min(ms, maxBackOff.Milliseconds()))*time.Millisecond, maxBackOff)
+	case "Policy":
+		m.policy = v
+	default:
+		if ms, err := strconv.ParseInt(v, 10, 64); err == nil && ms > 0 {
+			m.backOff = min(time.Duration(min(ms, maxBackOff.Milliseconds()))*time.Millisecond, maxBackOff)
+		}
 	}
 	return nil
 }

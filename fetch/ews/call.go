@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/throttle"
 )
 
 // operation is one EWS operation: what to send, how to read the answer, how to try again. Every call goes through it.
@@ -19,8 +21,9 @@ type operation struct {
 	splits  bool // the caller can ask for less at a time
 	once    bool // sending it twice would do it twice
 
-	delivered bool // the caller was given something: too late to try again
-	unsure    bool // the server may have done it, but did not say
+	permit    *throttle.Permit // of the try at hand
+	delivered bool             // the caller was given something: too late to try again
+	unsure    bool             // the server may have done it, but did not say
 }
 
 const (
@@ -49,7 +52,7 @@ const (
 
 // call sends an operation until it has an answer, the error is one that trying again does not help, or patience ends.
 func (c *Client) call(ctx context.Context, op *operation) error {
-	t := &tries{c: c, op: op, since: c.opts.Clock()}
+	t := &tries{c: c, op: op, until: c.opts.Clock().Add(c.opts.Patience)}
 	leave, err := c.opts.Account.enter(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op.name, err)
@@ -59,22 +62,17 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 		if err := c.opts.Account.denied(op.name); err != nil {
 			return err
 		}
-		if tooLong, err := c.pause.wait(ctx, t.left()); err != nil {
-			return err
-		} else if tooLong > 0 {
-			return &Error{Operation: op.name, BackOff: tooLong, class: BackOff, Text: "waiting for the server"}
-		}
 		v := schema(c.schema.Load())
-		err := c.exchange(ctx, op, v)
-		if err == nil {
-			return nil
+		sent, err := c.send(ctx, op, v, t.until)
+		if err == nil || !sent {
+			return err
 		}
 		wait, again := t.after(err, v)
 		if !again {
 			return err
 		}
 		if c.opts.OnWait != nil {
-			c.opts.OnWait(max(wait, c.pause.end().Sub(c.opts.Clock())), err)
+			c.opts.OnWait(max(wait, c.budget.calls.Rest()), err)
 		}
 		if wait > 0 {
 			if err := c.opts.Sleep(ctx, wait); err != nil {
@@ -82,6 +80,21 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 			}
 		}
 	}
+}
+
+// send sends an operation once, as soon as the governor allows it, and tells it what came of that.
+func (c *Client) send(ctx context.Context, op *operation, v schema, until time.Time) (sent bool, err error) {
+	op.permit, err = c.budget.of(op.name).Acquire(ctx, throttle.Ask{Before: until})
+	var long *throttle.TooLong
+	switch {
+	case errors.As(err, &long):
+		return false, &Error{Operation: op.name, BackOff: long.For, class: BackOff, Text: "waiting for the server"}
+	case err != nil:
+		return false, err
+	}
+	err = c.exchange(ctx, op, v)
+	op.permit.Release(c.signal(err))
+	return true, err
 }
 
 // shrinking makes a call whose size the client may choose, and halves the size down to least while the server finds it
@@ -102,18 +115,17 @@ func (c *Client) shrinking(ctx context.Context, size *int, least int, op *operat
 type tries struct {
 	c      *Client
 	op     *operation
-	since  time.Time
-	passed int // passing errors met
-	busy   int // back-offs met
+	until  time.Time // patience ends
+	passed int       // passing errors met
 	denied bool
 }
 
 // left is what remains of the patience.
 func (t *tries) left() time.Duration {
-	return t.c.opts.Patience - t.c.opts.Clock().Sub(t.since)
+	return t.until.Sub(t.c.opts.Clock())
 }
 
-// after decides what follows an error. A back-off holds for all callers, whether this one tries again or not.
+// after decides what follows an error. The governor knows of it already.
 func (t *tries) after(err error, v schema) (wait time.Duration, again bool) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -126,9 +138,7 @@ func (t *tries) after(err error, v schema) (wait time.Duration, again bool) {
 	again = !t.op.delivered && !(t.op.once && t.op.unsure)
 	switch class {
 	case BackOff:
-		d := t.c.backOff(e, t.busy)
-		t.busy++
-		return 0, again && d <= t.left()
+		return 0, again && t.c.budget.of(t.op.name).Rest() <= t.left()
 	case Transient:
 		return t.passing(e, known, again)
 	case Version:
@@ -167,17 +177,6 @@ func (t *tries) refused(e *Error, again bool) (time.Duration, bool) {
 		return 0, false
 	}
 	return t.c.growing(floorOf(Auth, ""), 0), true
-}
-
-// backOff begins the pause that an error asks for. With impersonation budgets are those of each mailbox, and so is the
-// pause; without, all that the account does counts against its own. 429 and 503 are the front end's, before any mailbox.
-func (c *Client) backOff(e *Error, before int) time.Duration {
-	d := max(e.BackOff, c.growing(floorOf(BackOff, e.deciding()), before))
-	c.pause.extend(d)
-	if c.opts.Impersonate == "" || e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
-		c.opts.Account.pauseUntil(c.opts.Clock().Add(d))
-	}
-	return d
 }
 
 // growing doubles a wait with each failure and spreads it.

@@ -289,7 +289,7 @@ func TestBackOffWaitsAsLongAsAsked(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t, tt.reply, inbox)
-			c, clock := newTestClient(t, s, nil)
+			c, clock := newTestClient(t, s, spreadNothing)
 			if err := getInbox(c); err != nil {
 				t.Fatal(err)
 			}
@@ -324,7 +324,7 @@ func TestBackOffsGrowAndPatienceEnds(t *testing.T) {
 func TestBackOffLongerThanPatience(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, busy("7200000"), inbox)
-	c, clock := newTestClient(t, s, nil)
+	c, clock := newTestClient(t, s, spreadNothing)
 	err := getInbox(c)
 	if e := asError(t, err); e.Class() != BackOff || e.BackOff != 2*time.Hour {
 		t.Errorf("%v", err)

@@ -3,6 +3,8 @@ package ews
 import (
 	"net/http"
 	"time"
+
+	"mailbrick/fetch/throttle"
 )
 
 // Class is what to do about an error.
@@ -126,6 +128,36 @@ func classOfStatus(status int) Class {
 
 // statusLocked is what Exchange Online says of an account that is locked or must change its password.
 const statusLocked = 456
+
+// Parts of the throttling policy, as servers name them, that bound requests at once.
+const (
+	policyCalls = "MaxConcurrency"
+	policySyncs = "ConcurrentSyncCalls"
+)
+
+// loadOf is the table of what errors say about load. Requests that are too many at once need not be followed by a pause
+// but by fewer at once.
+func loadOf(e *Error) throttle.Kind {
+	class, _ := e.rule()
+	code := e.deciding()
+	crowd := e.Policy == policyCalls || e.Policy == policySyncs
+	switch {
+	case code == "ErrorExceededConnectionCount", class == BackOff && crowd && e.BackOff == 0:
+		return throttle.Crowded
+	case class == BackOff:
+		return throttle.Busy
+	}
+	switch code {
+	case "ErrorTimeoutExpired", "ErrorExceededFindCountLimit", "ErrorInsufficientResources", "ErrorNotEnoughMemory":
+		return throttle.Slow
+	case "":
+		if e.Status == http.StatusUnauthorized {
+			return throttle.Slow // servers say that under load too; where it is the password, nothing more is sent anyway
+		}
+		return throttle.Lost
+	}
+	return throttle.Refused
+}
 
 // floorOf is the shortest first wait after an error of this class and code.
 func floorOf(class Class, code string) time.Duration {

@@ -91,7 +91,7 @@ type Client struct {
 	host   string // with port
 	via    http.RoundTripper
 	anchor string
-	pause  *pause
+	budget budget
 
 	routes routes
 
@@ -115,7 +115,7 @@ func New(o Options) (*Client, error) {
 		}
 	}
 	c := &Client{opts: o, url: u.String(), host: hostPort(u), via: transport(o.HTTP), anchor: anchor(o)}
-	c.pause = &pause{now: o.Clock, sleep: o.Sleep, account: o.Account}
+	c.budget = o.Account.budget(o)
 	return c, nil
 }
 
@@ -188,13 +188,17 @@ func transport(given *http.Client) http.RoundTripper {
 type Stats struct {
 	Requests          int
 	Throttled         time.Duration // time during which back-offs allowed no request
+	Waited            time.Duration // by all calls, for back-offs and for others to make room
+	Concurrency       int           // requests at once that the server has been found to take
 	BytesIn, BytesOut int64         // of bodies, as they went over the wire
 }
 
 func (c *Client) Stats() Stats {
+	calls, syncs := c.budget.calls.Stats(), c.budget.syncs.Stats()
 	return c.routedStats(Stats{
-		Requests: int(c.requests.Load()), Throttled: c.pause.throttled(),
-		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
+		Requests: int(c.requests.Load()), Throttled: calls.Paused, Waited: calls.Waited + syncs.Waited,
+		Concurrency: min(calls.Concurrency, c.budget.account.Stats().Concurrency),
+		BytesIn:     c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 	})
 }
 

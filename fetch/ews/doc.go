@@ -21,9 +21,9 @@
 // and how to read its answer; call sends it, sorts what comes back, waits and
 // sends again.
 //
-//	call ── account ── pause ── exchange ── envelope, payload ──> server
-//	  ^
-//	  └── tries <── judge, statusError <── answer (scanner) <─────────┘
+//	call ── account ── governor ── exchange ── envelope, payload ──> server
+//	  ^                   ^
+//	  └── tries <── signal, judge, statusError <── answer (scanner) <──┘
 //
 // # Whose mailbox
 //
@@ -74,17 +74,35 @@
 // A code that the table does not know, and ErrorInternalServerError, is tried
 // three times and is the item's then. Errors of TLS are never tried again.
 //
-// A back-off is as long as the server says (BackOffMilliseconds in a fault, in a
-// message, beside an inner error; Retry-After) or grows from 10 s, and holds for
-// all goroutines of the Client. Options.Patience bounds what one call waits.
+// # When requests go
+//
+// Package throttle decides that; class.go says what each error tells it. A back-off
+// is as long as the server says (BackOffMilliseconds in a fault, in a message,
+// beside an inner error; Retry-After) or grows from 10 s, and then one request goes
+// first. Options.Patience bounds what one call waits.
+//
+//	                                         pause   fewer at once
+//	class BackOff                            yes     yes
+//	ErrorExceededConnectionCount, a busy     only    yes
+//	  server that names a concurrency        of one
+//	  policy and no time
+//	ErrorTimeoutExpired, a stalled           no      yes
+//	  connection, ErrorExceededFindCountLimit,
+//	  short memory, 401
+//	all others                               no      no
+//
+// At most 27 requests are on their way for one budget, 5 of them SyncFolderItems,
+// which are the limits of Exchange's default policies.
 //
 // # Accounts
 //
 // A run has a Client for each mailbox and one Account for all of them:
 //
 //	              with impersonation               without
+//	budget        of this mailbox: 27, 5           of the account: 27, 5
 //	back-off      of this mailbox                  of the account
 //	429, 503      of the account: the front end's, before any mailbox
+//	all at once   64                               27
 //	credentials   of the account
 //
 // Until the server has let the account in, which any answer of EWS but a refusal

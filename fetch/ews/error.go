@@ -27,6 +27,7 @@ type Error struct {
 	Inner     string        // InnerErrorResponseCode, which tells more than ErrorInternalServerError
 	Text      string        // the server's words, addresses taken out
 	Operation string        // "ExportItems"
+	Policy    string        // what of the throttling policy was exceeded ("MaxConcurrency"), "" if the server does not say
 	BackOff   time.Duration // how long the server asks to be left alone, 0 if it does not say
 	Status    int           // HTTP status, 0 if there was no answer
 

@@ -143,7 +143,7 @@ func (x *export) end(a *answer, m *message) error {
 		if !x.op.delivered {
 			return e // the server is busy, not the item at fault: the whole is asked for again
 		}
-		a.client.backOff(e, 0)
+		a.op.permit.Tell(a.client.signal(e))
 	}
 	return x.deliver(x.items[m.index], nil, e)
 }

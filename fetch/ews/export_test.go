@@ -268,7 +268,7 @@ func TestExportBusyAmongItemsHoldsTheNextRequest(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, reply{body: envelope("ExportItems", exported("a", "k", b64("one")),
 		failure("ExportItems", "ErrorServerBusy", "BackOffMilliseconds", "45000"))}, inbox)
-	c, clock := newTestClient(t, s, nil)
+	c, clock := newTestClient(t, s, spreadNothing)
 	items, err := exportAll(c, ItemRef{ID: "a"}, ItemRef{ID: "b"})
 	if err != nil || asError(t, items[1].err).Class() != BackOff || clock.total() != 0 {
 		t.Fatalf("%v, %+v", err, items)

@@ -44,6 +44,13 @@ func (f *fakeTime) total() (d time.Duration) {
 	return d
 }
 
+// still is randomness that spreads no waits.
+type still struct{}
+
+func (still) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func spreadNothing(o *Options) { o.Rand = still{} }
+
 // reply is one canned answer.
 type reply struct {
 	status int // 0: 200

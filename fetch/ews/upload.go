@@ -116,7 +116,7 @@ func (a *answer) uploadResult(m *message, item ItemRef) UploadResult {
 		e := m.err(a.client)
 		e.Operation, e.Status = a.op.name, 200
 		if e.Class() == BackOff {
-			a.client.backOff(e, 0)
+			a.op.permit.Tell(a.client.signal(e))
 		}
 		return UploadResult{Err: e}
 	case item.ID == "":

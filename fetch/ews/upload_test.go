@@ -204,7 +204,7 @@ func TestUploadItemErrors(t *testing.T) {
 	s := newServer(t, reply{body: envelope("UploadItems", failure("UploadItems", "ErrorCorruptData"),
 		failure("UploadItems", "ErrorServerBusy", "BackOffMilliseconds", "30000"),
 		`<m:UploadItemsResponseMessage ResponseClass="Warning"><m:ResponseCode>ErrorBatchProcessingStopped</m:ResponseCode></m:UploadItemsResponseMessage>`)}, inbox)
-	c, clock := newTestClient(t, s, nil)
+	c, clock := newTestClient(t, s, spreadNothing)
 	src := &source{data: "x"}
 	res, err := c.UploadItems(context.Background(), []Upload{upload(src), upload(src), upload(src)})
 	if err != nil {

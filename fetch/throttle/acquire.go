@@ -122,6 +122,13 @@ func (g *Governor) tooLong(until time.Time, ask Ask) error {
 	return nil
 }
 
+// Rest is how long pauses, its own or above, will let nothing begin from now on.
+func (g *Governor) Rest() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return max(0, g.pauseEnd().Sub(g.now()))
+}
+
 // pauseEnd is the end of the pauses of the chain.
 func (g *Governor) pauseEnd() (until time.Time) {
 	for _, above := range g.chain {

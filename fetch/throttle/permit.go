@@ -86,9 +86,10 @@ func (g *Governor) answered(served, full bool) {
 // complaint takes in that there was too much. For the limit, and for how long pauses are, it is only news when the
 // request is of this era.
 func (g *Governor) complaint(s Signal, current bool) {
-	lone := g.limit < 2
+	used := min(g.limit, float64(g.flying))
+	lone := used < 2
 	if current {
-		g.limit = max(min(g.limit, float64(g.flying))/2, 1)
+		g.limit = max(used/2, 1)
 	}
 	if s.Kind == Busy || s.Kind == Crowded && (s.After > 0 || lone && current) {
 		g.pause(s, current)
