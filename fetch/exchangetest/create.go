@@ -210,11 +210,22 @@ func setExtended(m *mapi.Message, e *etree.Element) *failure {
 
 // parse makes a property of an ExtendedProperty element.
 func (x extendedField) parse(e *etree.Element) (p mapi.Property, ok bool) {
-	value := strings.TrimSpace(childText(e, "Value"))
+	if x.kind != "StringArray" {
+		return x.parseText(childText(e, "Value"))
+	}
+	list := texts(child(e, "Values"))
+	p = mapi.NewNamedTexts(mapi.Name{}, list)
+	p.Name, p.Tag = nil, mapi.MakeTag(x.tag, mapi.TypeTexts)
+	return x.named(p), len(list) > 0
+}
+
+// parseText makes a property of one value.
+func (x extendedField) parseText(text string) (p mapi.Property, ok bool) {
+	value := strings.TrimSpace(text)
 	ok = true
 	switch x.kind {
 	case "String":
-		p = mapi.NewText(x.tag, childText(e, "Value"))
+		p = mapi.NewText(x.tag, text)
 	case "Integer":
 		n, err := strconv.ParseInt(value, 10, 32)
 		p, ok = mapi.NewInt32(x.tag, int32(n)), err == nil
@@ -229,18 +240,17 @@ func (x extendedField) parse(e *etree.Element) (p mapi.Property, ok bool) {
 	case "SystemTime":
 		t, err := parseTime(value)
 		p, ok = mapi.NewTime(x.tag, t), err == nil
-	case "StringArray":
-		list := texts(child(e, "Values"))
-		p, ok = mapi.NewNamedTexts(mapi.Name{}, list), len(list) > 0
-		p.Name = nil
-		p.Tag = mapi.MakeTag(x.tag, mapi.TypeTexts)
 	default:
 		return p, false
 	}
+	return x.named(p), ok
+}
+
+func (x extendedField) named(p mapi.Property) mapi.Property {
 	if x.name != nil {
 		p.Name, p.Tag = x.name, mapi.MakeTag(mapi.FirstNamed, p.Tag.Type())
 	}
-	return p, ok
+	return p
 }
 
 func texts(e *etree.Element) (list []string) {

@@ -27,6 +27,7 @@ type folderView struct {
 	deleted             int
 	path                string
 	replica             string
+	given               mapi.Bag
 }
 
 // viewFolder takes it. The mailbox is locked.
@@ -35,7 +36,7 @@ func (m *Mailbox) viewFolder(f *folder) folderView {
 	v := folderView{
 		id: id.String(), key: m.folderKey(f), entry: id.entry(), source: sourceKey(id),
 		name: f.name, class: f.class, special: f.special, search: f.search, root: f.parent == nil,
-		children: len(f.children), commit: f.commit, deleted: f.deleted, path: f.path(), replica: f.content(),
+		children: len(f.children), commit: f.commit, deleted: f.deleted, path: f.path(), replica: f.content(), given: f.given,
 	}
 	if f.parent != nil {
 		v.parentID, v.parentKey = m.folderID(f.parent).String(), m.folderKey(f.parent)
@@ -206,7 +207,7 @@ const (
 // extended is the value of a folder's extended property, nil when it has none.
 func (v folderView) extended(e extendedField) *mapi.Property {
 	if e.name != nil {
-		return nil
+		return v.given.FindNamed(*e.name)
 	}
 	var p mapi.Property
 	switch e.tag {
@@ -244,7 +245,7 @@ func (v folderView) extended(e extendedField) *mapi.Property {
 	case mapi.PidTagSourceKey:
 		p = mapi.NewBinary(e.tag, v.source)
 	default:
-		return nil
+		return v.given.Find(e.tag)
 	}
 	return &p
 }

@@ -1,9 +1,11 @@
 package exchangetest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -174,4 +176,67 @@ func (c *graphCall) struck(a Action) bool {
 		}
 	}
 	return false
+}
+
+// folderDelta tells the changes of the folders below one, at any depth, or of all below the root.
+func (c *graphCall) folderDelta() *failure {
+	if f := c.checkDelta(); f != nil {
+		return f
+	}
+	values, link, f := c.folderPage()
+	if f != nil {
+		return f
+	}
+	if c.struck(ActionRepeat) && len(values) > 0 {
+		values = append(values, values[0])
+	}
+	return c.answer(http.StatusOK, object{
+		{"@odata.context", c.context("Collection(mailboxFolder)")}, link, {"value", values}})
+}
+
+// folderPage takes the changes of one page. They go by number, so that a round
+// may end anywhere; of a folder the last change counts.
+func (c *graphCall) folderPage() (values []object, link member, f *failure) {
+	m := c.box
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	root := m.top()
+	if _, named := c.vars["folder"]; named {
+		if root, f = c.graphFolder(); f != nil {
+			return nil, link, f
+		}
+	}
+	r, f := c.resume(syncPoint{scopeGraphFolders, m.guid, root.counter}, m.changes)
+	if f != nil {
+		return nil, link, f
+	}
+	values = []object{}
+	if c.struck(ActionEmptyPage) {
+		return values, c.deltaLink(r, m.changes, r.since, false), nil
+	}
+	list := m.folderChanges(root, r.since)
+	slices.SortFunc(list, func(a, b told) int { return cmp.Compare(a.number, b.number) })
+	upTo, size := m.changes.last(), c.pageSize()
+	if len(list) > size {
+		list = list[:size]
+		upTo = list[size-1].number
+	}
+	for _, t := range list {
+		values = append(values, c.toldFolder(t))
+	}
+	return values, c.deltaLink(r, m.changes, upTo, upTo == m.changes.last()), nil
+}
+
+// toldFolder is one change: without $select, little more than the name.
+func (c *graphCall) toldFolder(t told) object {
+	if t.kind == changeDelete {
+		return removed("mailboxFolder", t.id)
+	}
+	e := c.folderEntity(t.folder)
+	if c.query.fields != nil {
+		return c.entityObject(e)
+	}
+	return slices.DeleteFunc(e.object, func(m member) bool {
+		return !slices.Contains([]string{"@odata.type", "id", "displayName", "wellKnownName"}, m.name)
+	})
 }

@@ -30,6 +30,9 @@ func (b graphBox) folderByName(name string) (*folder, *failure) {
 	return b.folders[id.folder], nil
 }
 
+// top is the folder that has those that people see.
+func (b graphBox) top() *folder { return b.special["msgfolderroot"] }
+
 func notFound() *failure { return fail("ErrorItemNotFound") }
 
 // ownID reads an id in Graph's letters and refuses that of another mailbox.
@@ -45,9 +48,8 @@ func (b graphBox) ownID(text string) (objectID, *failure) {
 	return id, f
 }
 
-// folderEntity is a folder as answers have it. The mailbox is locked.
-func (c *graphCall) folderEntity(f *folder) entity {
-	v := c.box.viewFolder(f)
+// folderEntity is a folder as answers have it.
+func (c *graphCall) folderEntity(v folderView) entity {
 	orNull := func(s string) any {
 		if s == "" {
 			return nil
@@ -102,11 +104,11 @@ func (c *graphCall) folderEntities() (list []entity, f *failure) {
 		}
 		folders = parent.children
 	} else {
-		folders = append(folders, m.special["msgfolderroot"].children...)
+		folders = append(folders, m.top().children...)
 		folders = append(folders, m.special["searchfolders"].children...)
 	}
 	for _, child := range folders {
-		list = append(list, c.folderEntity(child))
+		list = append(list, c.folderEntity(m.viewFolder(child)))
 	}
 	return list, nil
 }
@@ -116,7 +118,7 @@ func (c *graphCall) getFolder() *failure {
 	found, f := c.graphFolder()
 	var e entity
 	if f == nil {
-		e = c.folderEntity(found)
+		e = c.folderEntity(c.box.viewFolder(found))
 	}
 	c.box.mu.RUnlock()
 	if f != nil {

@@ -129,7 +129,15 @@ func (f *failure) say(text string) *failure {
 }
 
 // refuse sends the envelope of an error.
-func (c *graphCall) refuse(f *failure) { c.refuseWith(graphStatus(f.code), f) }
+func (c *graphCall) refuse(f *failure) {
+	if status, own := importStatus(f.code); own {
+		c.w.Header().Set("Content-Type", "application/json")
+		c.w.WriteHeader(status)
+		c.w.Write(appendJSON(nil, object{{"Message", f.text}}))
+		return
+	}
+	c.refuseWith(graphStatus(f.code), f)
+}
 
 func (c *graphCall) refuseWith(status int, f *failure) {
 	h := c.w.Header()

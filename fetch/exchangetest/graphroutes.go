@@ -28,11 +28,21 @@ func graphRoutes() []graphRoute {
 	return []graphRoute{
 		{"GET", "users/{user}/settings/exchange", "graph.settings", "", bearer, (*graphCall).settings},
 		{"GET", box + "/folders", "graph.listFolders", listOptions, bearer, (*graphCall).listFolders},
+		{"GET", box + "/folders/delta", "graph.folderDelta", "$select $deltatoken $skiptoken", bearer, (*graphCall).folderDelta},
 		{"GET", folder, "graph.getFolder", getOptions, bearer, (*graphCall).getFolder},
 		{"GET", folder + "/childFolders", "graph.listChildFolders", listOptions, bearer, (*graphCall).listFolders},
 		{"GET", folder + "/items", "graph.listItems", listOptions, bearer, (*graphCall).listItems},
 		{"GET", folder + "/items/delta", "graph.itemDelta", "$select $top $filter $orderby $deltatoken $skiptoken", bearer, (*graphCall).itemDelta},
 		{"GET", folder + "/items/{item}", "graph.getItem", getOptions, bearer, (*graphCall).getItem},
+		{"GET", folder + "/childFolders/delta", "graph.folderDelta", "$select $deltatoken $skiptoken", bearer, (*graphCall).folderDelta},
+		{"POST", box + "/folders", "graph.createFolder", "", bearer, (*graphCall).createFolder},
+		{"POST", folder + "/childFolders", "graph.createFolder", "", bearer, (*graphCall).createFolder},
+		{"PATCH", folder, "graph.updateFolder", "", bearer, (*graphCall).updateFolder},
+		{"PATCH", folder + "/childFolders/{child}", "graph.updateFolder", "", bearer, (*graphCall).updateFolder},
+		{"DELETE", folder + "/$ref", "graph.deleteFolder", "", bearer, (*graphCall).deleteFolder},
+		{"DELETE", folder + "/childFolders/{child}/$ref", "graph.deleteFolder", "", bearer, (*graphCall).deleteFolder},
+		{"DELETE", folder + "/items/{item}", "graph.deleteItem", "disposalType", bearer, (*graphCall).deleteItem},
+		{"POST", box + "/createImportSession", "graph.createImportSession", "", bearer, (*graphCall).createImportSession},
 		{"POST", box + "/exportItems", "graph.exportItems", "", bearer, (*graphCall).exportItems},
 	}
 }
@@ -42,6 +52,9 @@ func (c *graphCall) find() *failure {
 	segments, f := c.segments()
 	if f != nil {
 		return f
+	}
+	if c.importing(segments) {
+		return nil
 	}
 	var others []string
 	for _, route := range graphRoutes() {
@@ -76,6 +89,20 @@ func (c *graphCall) segments() ([]string, *failure) {
 	}
 	c.beta = list[0] == betaPath[1:]
 	return list[1:], nil
+}
+
+// importing takes the address of an import, which is another service's.
+func (c *graphCall) importing(segments []string) bool {
+	root, path, _ := strings.Cut(strings.Join(segments, "/"), "/")
+	id, found := strings.CutPrefix(path, "Mailboxes('")
+	id, whole := strings.CutSuffix(id, "')/importItem")
+	if root != importPath[5:] && root != importBeta[5:] || !found || !whole || c.r.Method != http.MethodPost {
+		return false
+	}
+	c.beta = root == importBeta[5:]
+	c.vars = map[string]string{"mailbox": id}
+	c.route = graphRoute{name: "graph.importItem", options: "authtoken", allow: importer, do: (*graphCall).importItem}
+	return true
 }
 
 func match(pattern, segments []string) (map[string]string, bool) {

@@ -38,7 +38,8 @@ type folder struct {
 	class    string
 	special  string // distinguished name
 	search   bool
-	replica  string // GUID of the mailbox that holds a public folder's items; "": that of its parent
+	replica  string   // GUID of the mailbox that holds a public folder's items; "": that of its parent
+	given    mapi.Bag // properties that a client of Graph gave it
 
 	created uint64 // numbers of changes of the hierarchy
 	changed uint64

@@ -17,6 +17,8 @@ type Options struct {
 	Log             *slog.Logger     // nil: nowhere. Never a subject, address or body
 	Faults          []Fault
 	MaxRequestBytes int64                   // of a request's body; 0: 256 MiB
+	MaxImportBytes  int64                   // of the body of an import by Graph; 0: 512 MiB
+	ImportLifetime  time.Duration           // of an import session of Graph; 0: an hour
 	CacheBytes      int64                   // of streams made from files; 0: 64 MiB
 	TempDir         string                  // for items above 1 MiB; "": the system's
 	Bearer          func(token string) bool // lets in clients of Graph; nil: a token is the password of any account
@@ -35,6 +37,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxRequestBytes == 0 {
 		o.MaxRequestBytes = 256 << 20
+	}
+	if o.MaxImportBytes == 0 {
+		o.MaxImportBytes = 512 << 20
+	}
+	if o.ImportLifetime == 0 {
+		o.ImportLifetime = time.Hour
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20

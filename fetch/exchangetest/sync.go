@@ -1,7 +1,7 @@
 package exchangetest
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +16,7 @@ type told struct {
 	folder folderView
 	id     string // of what is gone
 	key    string
+	number uint64 // of a folder's change
 }
 
 func (c *call) syncItems(unit *etree.Element) (content, *failure) {
@@ -199,27 +200,26 @@ func (m *Mailbox) folderChanges(root *folder, since uint64) (list []told) {
 	root.walk(func(f *folder) {
 		switch {
 		case f.created > since:
-			list = append(list, told{kind: changeCreate, folder: m.viewFolder(f)})
+			list = append(list, told{kind: changeCreate, folder: m.viewFolder(f), number: f.changed})
 		case f.changed > since:
-			list = append(list, told{kind: changeUpdate, folder: m.viewFolder(f)})
+			list = append(list, told{kind: changeUpdate, folder: m.viewFolder(f), number: f.changed})
 		}
 	})
-	var gone []uint64
+	gone := map[uint64]uint64{} // numbers of the changes, by folder
 	for counter, g := range m.gone {
 		if g.created <= since && g.deleted > since && slices.Contains(g.within, root.counter) {
-			gone = append(gone, counter)
+			gone[counter] = g.deleted
 		}
 	}
 	for counter, f := range m.folders {
 		// Moved out of what the client looks at, or so it may be.
 		if f.created <= since && f.moved > since && f != root && !f.below(root) {
-			gone = append(gone, counter)
+			gone[counter] = f.moved
 		}
 	}
-	slices.SortFunc(gone, cmp.Compare[uint64])
-	for _, counter := range gone {
+	for _, counter := range slices.Sorted(maps.Keys(gone)) {
 		id := objectID{mailbox: m.guid, folder: counter}
-		list = append(list, told{kind: changeDelete, id: id.String(), key: changeKey(kindFolder, m.guid, m.number)})
+		list = append(list, told{kind: changeDelete, id: id.String(), key: changeKey(kindFolder, m.guid, m.number), number: gone[counter]})
 	}
 	return list
 }

@@ -27,7 +27,7 @@ func (c *call) uploadItem(unit *etree.Element) (content, *failure) {
 		return nil, f
 	}
 	b := c.take(child(unit, "Data").Text())
-	rev, f := c.received(b)
+	rev, f := c.server.received(b)
 	if f != nil {
 		discard(b)
 		return nil, f
@@ -85,8 +85,8 @@ func (c *call) uploadTargetLocked(unit *etree.Element) (*folder, *item, *failure
 }
 
 // received makes content of an uploaded stream and stamps it.
-func (c *call) received(b blob) (*revision, *failure) {
-	source := &blobSource{b, c.server.files}
+func (s *Server) received(b blob) (*revision, *failure) {
+	source := &blobSource{b, s.files}
 	m, report, err := source.scan(fasttransfer.Visitor{Keep: 64 << 10})
 	switch {
 	case err != nil:
@@ -95,7 +95,7 @@ func (c *call) received(b blob) (*revision, *failure) {
 		return nil, fail("ErrorCorruptData")
 	}
 	if p := m.Properties.Find(mapi.PidTagLastModificationTime); p != nil && p.Tag.Type() == mapi.TypeTime {
-		if err := restamp(b, p, c.server.options.Clock()); err != nil {
+		if err := restamp(b, p, s.options.Clock()); err != nil {
 			return nil, fail("ErrorInternalServerError")
 		}
 	}
