@@ -131,10 +131,11 @@ func (f *Files) write(ctx context.Context, item *Item) error {
 		return fmt.Errorf("read from the archive: %w", err)
 	}
 	defer blob.Close()
-	return f.out.file(item.Target, func(w io.Writer) error {
-		if encode := f.format.encoder(); encode != nil {
-			return f.writeMessage(w, blob, encode)
-		}
+	if encode := f.format.encoder(); encode != nil {
+		return f.out.file(item.Target, nil, func(w io.Writer) error { return f.writeMessage(w, blob, encode) })
+	}
+	// Reading to the end proves the version's digest.
+	return f.out.file(item.Target, item.Version.SHA256[:], func(w io.Writer) error {
 		if _, err := io.Copy(w, blob); err != nil {
 			return fmt.Errorf("read from the archive: %w", err)
 		}

@@ -92,8 +92,9 @@ func (o *output) temporary(folder string) (string, *os.File, error) {
 	return name, f, err
 }
 
-// file makes a file of what write writes. The error is that of write; those of the folder are in err.
-func (o *output) file(name string, write func(io.Writer) error) error {
+// file makes a file of what write writes; sum is the digest of that when write proves it itself, else nil. The error is that of
+// write; those of the folder are in err.
+func (o *output) file(name string, sum []byte, write func(io.Writer) error) error {
 	if o.err != nil {
 		return o.err
 	}
@@ -107,7 +108,10 @@ func (o *output) file(name string, write func(io.Writer) error) error {
 		o.err = err
 		return err
 	}
-	w := &digestWriter{out: o, file: f, digest: sha256.New()}
+	w := &fileWriter{out: o, file: f}
+	if sum == nil {
+		w.digest = sha256.New()
+	}
 	o.buffer.Reset(w)
 	if err = write(o.buffer); err == nil {
 		err = o.buffer.Flush()
@@ -124,7 +128,10 @@ func (o *output) file(name string, write func(io.Writer) error) error {
 		return errors.Join(err, o.err)
 	}
 	o.written[keyOf(name)] = true
-	o.note(o.manifest.line(hex.EncodeToString(w.digest.Sum(nil)) + "  " + name))
+	if sum == nil {
+		sum = w.digest.Sum(nil)
+	}
+	o.note(o.manifest.line(hex.EncodeToString(sum) + "  " + name))
 	return o.err
 }
 
@@ -150,16 +157,18 @@ func (o *output) folder(name string) error {
 	return nil
 }
 
-// digestWriter writes to a file and knows the digest of what it wrote.
-type digestWriter struct {
+// fileWriter writes to a file and knows the digest of what it wrote.
+type fileWriter struct {
 	out    *output
 	file   *os.File
-	digest hash.Hash
+	digest hash.Hash // nil when it is known
 }
 
-func (w *digestWriter) Write(p []byte) (int, error) {
+func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
-	w.digest.Write(p[:n])
+	if w.digest != nil {
+		w.digest.Write(p[:n])
+	}
 	w.out.note(err)
 	return n, err
 }
@@ -273,7 +282,7 @@ type listing struct {
 	name   string
 	file   *os.File
 	out    *bufio.Writer
-	digest hash.Hash
+	digest hash.Hash // nil when it is known
 }
 
 func (o *output) list() (*listing, error) {
