@@ -63,6 +63,8 @@ func (i *inspector) covered(ctx context.Context, name string, size int64) (sound
 		return false, ctx.Err()
 	case errors.Is(err, blob.ErrFull), errors.Is(err, blob.ErrNotExist), errors.Is(err, blob.ErrUnavailable):
 		return false, err
+	case err != nil && r.Mendable && !r.Whole() && !errors.Is(err, errors.ErrUnsupported):
+		return false, err // it could be mended, and what is mended could not be written
 	case err != nil && !errors.Is(err, parity.ErrBeyondRepair):
 		d.Fault, d.Fate = err.Error(), BeyondRepair
 	case !r.Mendable:

@@ -120,7 +120,7 @@ func (d *demo) story(ctx context.Context) error {
 	if err := os.WriteFile(d.passwordFile, []byte("demo\n"), 0o600); err != nil {
 		return err
 	}
-	if err := runInit(ctx, &initOptions{common: d.quietly()}); err != nil {
+	if err := runInit(ctx, &initOptions{common: d.quietly(), parity: true}); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{d.firstBackup, d.changes, d.secondBackup, d.thirdBackup, d.search, d.bringBack, d.export, d.check} {

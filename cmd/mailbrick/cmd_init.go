@@ -10,21 +10,28 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/archive"
-	"mailbrick/archive/blob"
 )
 
 func newInitCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "init",
 		Usage:     "make an archive",
-		UsageText: "mailbrick init --archive DIR|s3://BUCKET/PREFIX [--password-file F]",
+		UsageText: "mailbrick init --archive DIR|s3://BUCKET/PREFIX [--parity] [--password-file F]",
 		Description: "Makes an encrypted archive in an empty or new folder, or in a bucket of an object store. Keep the password: without it nobody opens the archive.\n" +
-			"In a folder packs and journal are kept with parity, a twentieth more, so that `mailbrick repair` mends what a disk damages.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
+			"In a folder packs and journal are kept with parity, a twentieth more, so that `mailbrick repair` mends what a disk damages. An object\n" +
+			"store is taken to do so itself, unless --parity says otherwise.\n\nExample:\n  mailbrick init --archive /srv/mail --password-file /etc/mailbrick/password",
 		Flags: commonFlags(
 			&cli.BoolFlag{Name: "insecure-no-encryption", Usage: "make an archive that everybody who has its files can read"},
+			&cli.BoolFlag{Name: "parity", Usage: "keep parity in an object store, too"},
 			&cli.BoolFlag{Name: "no-parity", Usage: "keep no parity: for a disk that mends itself"}),
 		Action: func(c *cli.Context) error {
-			o := &initOptions{common: commonOf(c), insecure: c.Bool("insecure-no-encryption"), noParity: c.Bool("no-parity")}
+			o := &initOptions{common: commonOf(c), insecure: c.Bool("insecure-no-encryption"), parity: !c.Bool("no-parity")}
+			if c.Bool("parity") && c.Bool("no-parity") {
+				return usagef("--parity or --no-parity, not both")
+			}
+			if strings.HasPrefix(o.archive, inStore) {
+				o.parity = c.Bool("parity")
+			}
 			return runInit(c.Context, o)
 		},
 	}
@@ -32,7 +39,7 @@ func newInitCommand() *cli.Command {
 
 type initOptions struct {
 	*common
-	insecure, noParity bool
+	insecure, parity bool
 }
 
 func runInit(ctx context.Context, o *initOptions) error {
@@ -43,8 +50,7 @@ func runInit(ctx context.Context, o *initOptions) error {
 	if err := o.vacant(); err != nil {
 		return err
 	}
-	_, mendable := bucket.(blob.Replacer)
-	opts := archive.Options{Bucket: bucket, Parity: mendable && !o.noParity}
+	opts := archive.Options{Bucket: bucket, Parity: o.parity}
 	if !o.insecure {
 		if opts.Passphrase, err = o.password(ctx, true); err != nil {
 			return err

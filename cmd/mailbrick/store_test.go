@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -43,6 +44,7 @@ func TestStore(t *testing.T) {
 			for name, value := range map[string]string{
 				"MAIL": mail, "MAILBRICK_ARCHIVE": "s3://mail/archives/one", "MAILBRICK_PASSWORD": "correct horse",
 				"MAILBRICK_CACHE": filepath.Join(e.WorkDir, "cache"), "HOME": e.WorkDir,
+				"STORE":            filepath.Join(g.store.Objects(), "mail", "archives", "one"),
 				"AWS_ENDPOINT_URL": g.front.URL, "AWS_REGION": s3test.Region,
 				"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey,
 			} {
@@ -54,7 +56,9 @@ func TestStore(t *testing.T) {
 			"exits":    scriptExits,
 			"field":    scriptField,
 			"column":   scriptColumn,
+			"flip":     scriptFlip,
 			"requests": scriptRequests,
+			"deny":     scriptDeny,
 			"hold":     scriptHold,
 			"held":     scriptHeld,
 			"release":  scriptRelease,
@@ -77,6 +81,7 @@ type gate struct {
 	// below is guarded by mu
 	log  []string
 	wait *held // nil where nothing is to be held
+	deny *regexp.Regexp
 }
 
 // held is one request that waits.
@@ -127,27 +132,33 @@ func (g *gate) open() {
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h := g.note(line(r)); h != nil {
+	h, denied := g.note(line(r))
+	if h != nil {
 		close(h.come)
 		<-h.free
+	}
+	if denied {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>for a test</Message></Error>")
+		return
 	}
 	g.next.ServeHTTP(w, r)
 }
 
-// note keeps a request, and tells whether it is the one to hold.
-func (g *gate) note(text string) *held {
+// note keeps a request, and tells whether it is the one to hold, and whether it is denied.
+func (g *gate) note(text string) (h *held, denied bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.log = append(g.log, text)
-	h := g.wait
-	if h == nil || !h.which.MatchString(text) {
-		return nil
+	denied = g.deny != nil && g.deny.MatchString(text)
+	if g.wait == nil || !g.wait.which.MatchString(text) {
+		return nil, denied
 	}
 	select {
-	case <-h.come:
-		return nil // another one
+	case <-g.wait.come:
+		return nil, denied // another one
 	default:
-		return h
+		return g.wait, denied
 	}
 }
 
@@ -170,6 +181,21 @@ func scriptRequests(ts *testscript.TestScript, neg bool, args []string) {
 	g.mu.Unlock()
 	ts.Logf("%s", text)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// scriptDeny denies the requests from now on that a pattern matches; without one, none.
+func scriptDeny(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) <= 1, "deny [PATTERN]")
+	var which *regexp.Regexp
+	if len(args) == 1 {
+		var err error
+		which, err = regexp.Compile(args[0])
+		ts.Check(err)
+	}
+	g := gateOf(ts)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.deny = which
 }
 
 // scriptHold holds back the next request that a pattern matches.

@@ -89,6 +89,7 @@ func (b *Bucket) Repair(ctx context.Context, name string, size int64) (Report, e
 	if report.Whole() {
 		return report, nil
 	}
+	defer b.sizes.forget(name) // it may have been a guess
 	if err := b.rewrite(ctx, name, report.Size); err != nil {
 		return report, fmt.Errorf("repair %s: %w", name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 
 	"mailbrick/archive/blob"
 )
@@ -20,6 +21,39 @@ type Options struct {
 type Bucket struct {
 	inner    blob.Bucket
 	prefixes []string
+	sizes    sizes
+}
+
+// sizes are those of payloads of which ranges were read. What they are never changes under a name; in an object store each look
+// is a request.
+type sizes struct {
+	mu sync.Mutex
+	of map[string]int64 // guarded by mu
+}
+
+// sizesHeld is of how many objects the size is remembered.
+const sizesHeld = 4096
+
+func (s *sizes) get(name string) (size int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	size, ok = s.of[name]
+	return size, ok
+}
+
+func (s *sizes) put(name string, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil || len(s.of) >= sizesHeld {
+		s.of = map[string]int64{}
+	}
+	s.of[name] = size
+}
+
+func (s *sizes) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.of, name)
 }
 
 var _ blob.Bucket = (*Bucket)(nil)
@@ -47,15 +81,19 @@ func (b *Bucket) Create(ctx context.Context, name string) (blob.Writer, error) {
 	return &writer{out: w}, nil
 }
 
-// Open implements blob.Bucket. It asks the bucket inside for the size first, as
-// a range must not go on behind the payload.
+// Open implements blob.Bucket. It asks the bucket inside for the size first, once,
+// as a range must not go on behind the payload.
 func (b *Bucket) Open(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
 	if !b.Covers(name) {
 		return b.inner.Open(ctx, name, off, n)
 	}
-	size, err := b.Size(ctx, name)
-	if err != nil {
-		return nil, err
+	size, known := b.sizes.get(name)
+	if !known {
+		var err error
+		if size, err = b.Size(ctx, name); err != nil {
+			return nil, err
+		}
+		b.sizes.put(name, size)
 	}
 	if err := blob.CheckRange(name, off); err != nil {
 		return nil, err
@@ -112,5 +150,6 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, e
 
 // Remove implements blob.Bucket.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
+	b.sizes.forget(name)
 	return b.inner.Remove(ctx, name)
 }

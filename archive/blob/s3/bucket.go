@@ -14,7 +14,7 @@ import (
 // maxKey is the longest key of an object in bytes.
 const maxKey = 1024
 
-// Bucket is a blob.Bucket and a blob.Locker in an object store.
+// Bucket is a blob.Bucket, a blob.Locker and a blob.Replacer in an object store.
 type Bucket struct {
 	opts   Options
 	client *client
@@ -28,8 +28,9 @@ type Bucket struct {
 }
 
 var (
-	_ blob.Bucket = (*Bucket)(nil)
-	_ blob.Locker = (*Bucket)(nil)
+	_ blob.Bucket   = (*Bucket)(nil)
+	_ blob.Locker   = (*Bucket)(nil)
+	_ blob.Replacer = (*Bucket)(nil)
 )
 
 // Open checks the options. It asks the server where the bucket is unless the
@@ -129,16 +130,27 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
-	err = b.try(ctx, func() error { return b.client.remove(ctx, key, o.version) })
+	versions, err := b.versions(ctx, key, o)
+	for i := len(versions) - 1; i >= 0 && err == nil; i-- {
+		err = b.removeVersion(ctx, key, versions[i])
+	}
 	b.ahead.changed(key)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}
+
+func (b *Bucket) removeVersion(ctx context.Context, key string, o object) error {
+	err := b.try(ctx, func() error { return b.client.remove(ctx, key, o.version) })
 	switch {
 	case err == nil, errors.Is(err, blob.ErrNotExist):
 		return nil // or gone since we saw it, by a try of ours or another's
 	case b.refusedByLock(err, o.lock):
 		// Not the chain, which says ErrDenied.
-		return fmt.Errorf("remove %s: %w: %v", name, blob.ErrLocked, err)
+		return fmt.Errorf("%w: %v", blob.ErrLocked, err)
 	}
-	return fmt.Errorf("remove %s: %w", name, err)
+	return err
 }
 
 // refusedByLock tells a removal that a lock has forbidden from one without the

@@ -24,6 +24,7 @@ import (
 type client struct {
 	core    minio.Core
 	bucket  string
+	clock   func() time.Time
 	plain   bool     // plain http, where the signature must cover the bytes
 	secrets []string // what no error shows, whatever a server answers
 }
@@ -45,7 +46,7 @@ func newClient(o Options, u *url.URL) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{core: *core, bucket: o.Bucket, plain: !secure, secrets: []string{string(o.SecretKey), string(o.SessionToken)}}, nil
+	return &client{core: *core, bucket: o.Bucket, clock: o.Clock, plain: !secure, secrets: []string{string(o.SecretKey), string(o.SessionToken)}}, nil
 }
 
 // object is what the server says of one, without its bytes.
@@ -55,17 +56,20 @@ type object struct {
 	etag    string
 	version string // of a bucket with versions
 	nonce   string
-	start   int64 // of the bytes that come, 0 where the answer does not say
+	instead string // the version in whose place it was put
+	start   int64  // of the bytes that come, 0 where the answer does not say
 	lock    blob.Lock
 }
 
 const (
-	nonceMeta = "mailbrick-nonce"
-	nonceHead = "X-Amz-Meta-Mailbrick-Nonce"
+	nonceMeta   = "mailbrick-nonce"
+	nonceHead   = "X-Amz-Meta-Mailbrick-Nonce"
+	insteadMeta = "mailbrick-instead"
+	insteadHead = "X-Amz-Meta-Mailbrick-Instead"
 )
 
 func describe(info minio.ObjectInfo) object {
-	o := object{key: info.Key, size: info.Size, etag: info.ETag, version: info.VersionID, nonce: info.Headers.Get(nonceHead)}
+	o := object{key: info.Key, size: info.Size, etag: info.ETag, version: info.VersionID, nonce: info.Headers.Get(nonceHead), instead: info.Headers.Get(insteadHead)}
 	o.start, _ = rangeStart(info.Headers.Get("Content-Range"))
 	o.lock = lockOf(info.Headers)
 	return o
@@ -113,7 +117,12 @@ func (c *client) exists(ctx context.Context) (bool, error) {
 }
 
 func (c *client) head(ctx context.Context, key string) (object, error) {
-	info, err := c.core.StatObject(ctx, c.bucket, key, minio.StatObjectOptions{})
+	return c.headVersion(ctx, key, "")
+}
+
+// headVersion asks for a version of an object, the one that is there where it is empty.
+func (c *client) headVersion(ctx context.Context, key, version string) (object, error) {
+	info, err := c.core.StatObject(ctx, c.bucket, key, minio.StatObjectOptions{VersionID: version})
 	if err == nil && info.Size < 0 {
 		return object{}, refused(http.StatusOK, "", "the answer has no length")
 	}
@@ -137,16 +146,44 @@ func (c *client) get(ctx context.Context, key, span, etag string) (io.ReadCloser
 	return body, describe(info), nil
 }
 
-// creation are the headers of what must not be made over another.
-func creation() minio.PutObjectOptions {
-	var o minio.PutObjectOptions
-	o.SetMatchETagExcept("*")
+// making is how an object is made: where there is none, or in the place of another.
+type making struct {
+	nonce string
+	over  *object // nil where there must be none
+	blind bool    // the server does not know the condition for it
+}
+
+// condition is what must be so when the object becomes visible.
+func (m making) condition() (o minio.PutObjectOptions) {
+	switch {
+	case m.over == nil:
+		o.SetMatchETagExcept("*")
+	case !m.blind:
+		o.SetMatchETag(m.over.etag)
+	}
 	return o
 }
 
-func (c *client) put(ctx context.Context, key string, data []byte, nonce string) error {
-	o := creation()
-	o.UserMetadata = map[string]string{nonceMeta: nonce}
+// describe adds what goes with the object. One in the place of another is locked as that one was, from its beginning.
+func (m making) describe(o *minio.PutObjectOptions, now time.Time) {
+	o.UserMetadata = map[string]string{nonceMeta: m.nonce}
+	if m.over == nil {
+		return
+	}
+	if m.over.version != "" {
+		o.UserMetadata[insteadMeta] = m.over.version
+	}
+	if l := m.over.lock; now.Before(l.Until) {
+		o.Mode, o.RetainUntilDate = modeOf(l), l.Until
+	}
+	if m.over.lock.Hold {
+		o.LegalHold = minio.LegalHoldEnabled
+	}
+}
+
+func (c *client) put(ctx context.Context, key string, data []byte, m making) error {
+	o := m.condition()
+	m.describe(&o, c.clock())
 	o.DisableContentSha256 = true // given below
 	sums := c.sums(data)
 	_, err := c.core.PutObject(ctx, c.bucket, key, bytes.NewReader(data), int64(len(data)), sums.Md5Base64, sums.Sha256Hex, o)
@@ -167,8 +204,10 @@ func (c *client) sums(data []byte) minio.PutObjectPartOptions {
 }
 
 // begin opens an upload in parts.
-func (c *client) begin(ctx context.Context, key, nonce string) (upload string, err error) {
-	upload, err = c.core.NewMultipartUpload(ctx, c.bucket, key, minio.PutObjectOptions{UserMetadata: map[string]string{nonceMeta: nonce}})
+func (c *client) begin(ctx context.Context, key string, m making) (upload string, err error) {
+	var o minio.PutObjectOptions
+	m.describe(&o, c.clock())
+	upload, err = c.core.NewMultipartUpload(ctx, c.bucket, key, o)
 	if err == nil && upload == "" {
 		return "", refused(http.StatusOK, "", "upload without a name")
 	}
@@ -182,12 +221,12 @@ func (c *client) part(ctx context.Context, key, upload string, n int, data []byt
 }
 
 // complete makes the object of the parts.
-func (c *client) complete(ctx context.Context, key, upload string, etags []string) error {
+func (c *client) complete(ctx context.Context, key, upload string, etags []string, m making) error {
 	parts := make([]minio.CompletePart, len(etags))
 	for i, etag := range etags {
 		parts[i] = minio.CompletePart{PartNumber: i + 1, ETag: etag}
 	}
-	_, err := c.core.CompleteMultipartUpload(ctx, c.bucket, key, upload, parts, creation())
+	_, err := c.core.CompleteMultipartUpload(ctx, c.bucket, key, upload, parts, m.condition())
 	return c.failed(err)
 }
 
@@ -199,11 +238,15 @@ func (c *client) remove(ctx context.Context, key, version string) error {
 	return c.failed(c.core.RemoveObject(ctx, c.bucket, key, minio.RemoveObjectOptions{VersionID: version}))
 }
 
-func (c *client) retain(ctx context.Context, key string, lock blob.Lock) error {
-	mode := minio.Governance
-	if lock.Mode == blob.Compliance {
-		mode = minio.Compliance
+func modeOf(l blob.Lock) minio.RetentionMode {
+	if l.Mode == blob.Compliance {
+		return minio.Compliance
 	}
+	return minio.Governance
+}
+
+func (c *client) retain(ctx context.Context, key string, lock blob.Lock) error {
+	mode := modeOf(lock)
 	return c.failed(c.core.PutObjectRetention(ctx, c.bucket, key, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &lock.Until}))
 }
 

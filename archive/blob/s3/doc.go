@@ -74,11 +74,27 @@ is over ends all at once. Bytes travel with their MD5 and over plain http with
 their SHA-256, so that the server refuses what was damaged on the way; it is sent
 again.
 
+# Mending
+
+Replace puts an object in the place of the one that is there when it begins:
+
+	Replace   HEAD
+	Commit    HEAD, PUT (or CompleteMultipartUpload) with If-Match: its etag; HEAD and
+	          DELETE of the version that it was, in a bucket with versions
+
+So readers see the old one or the new one, and what took its place meanwhile stays.
+A server that says that it does not know If-Match there (501) is sent the same
+without it; one that ignores it has the HEAD just before. The new object is locked
+as the old one was, from its beginning. Where the old version is locked, or there
+is no right to remove it, it stays below the new one, whose metadata names it
+(x-amz-meta-mailbrick-instead): Remove takes both, the old one first.
+
 # Removal, versions, locks
 
 Prune wants the space and the name back. In a bucket with versions Remove
 therefore removes the version that is there, for good, and leaves no marker. Below
-it there is none of the same name, or a marker that somebody else has put there:
+it there is none of the same name but for those that it was put in the place of,
+which go with it, or a marker that somebody else has put there:
 an object is only made where none or a marker is. So no older version comes back.
 Versions that others have hidden with a marker stay; they are not ours to remove.
 Some servers (versitygw) take a marker for an object at creation: there, such a
@@ -92,8 +108,9 @@ ErrDenied. Nothing here lifts locks or goes around them.
 
 Rights: s3:GetObject, PutObject, ListBucket, AbortMultipartUpload to back up and
 restore (GetBucketLocation without a region); DeleteObject, and DeleteObjectVersion
-with versions, to prune; PutObjectRetention, GetObjectRetention, GetObjectLegalHold
-for locks.
+with versions, to prune; GetObjectVersion with these, and what backs up, to mend;
+PutObjectRetention, GetObjectRetention, GetObjectLegalHold for locks, PutObjectLegalHold
+to mend what is under one.
 
 Keys of machines that Amazon hands out itself (instance roles) are not fetched.
 

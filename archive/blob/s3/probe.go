@@ -70,18 +70,18 @@ func (b *Bucket) probe(ctx context.Context, w way) error {
 }
 
 func (b *Bucket) probeInOnePiece(ctx context.Context) error {
-	return b.client.put(ctx, b.prefix+probeName, nil, "probe")
+	return b.client.put(ctx, b.prefix+probeName, nil, making{nonce: "probe"})
 }
 
 func (b *Bucket) probeInParts(ctx context.Context) error {
 	key := b.prefix + probeName
-	upload, err := b.client.begin(ctx, key, "probe")
+	upload, err := b.client.begin(ctx, key, making{nonce: "probe"})
 	if err != nil {
 		return err
 	}
 	etag, err := b.client.part(ctx, key, upload, 1, []byte("probe"))
 	if err == nil {
-		err = b.client.complete(ctx, key, upload, []string{etag})
+		err = b.client.complete(ctx, key, upload, []string{etag}, making{})
 	}
 	if err != nil {
 		err = errors.Join(err, notThere(b.client.abort(context.WithoutCancel(ctx), key, upload)))

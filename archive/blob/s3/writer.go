@@ -20,11 +20,17 @@ func (b *Bucket) Create(ctx context.Context, name string) (blob.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var nonce [16]byte
-	if err := b.random(nonce[:]); err != nil {
+	w, err := b.newWriter(ctx, name, key)
+	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
-	return &writer{bucket: b, ctx: ctx, name: name, key: key, nonce: hex.EncodeToString(nonce[:])}, nil
+	return w, nil
+}
+
+func (b *Bucket) newWriter(ctx context.Context, name, key string) (*writer, error) {
+	var nonce [16]byte
+	err := b.random(nonce[:])
+	return &writer{bucket: b, ctx: ctx, name: name, key: key, making: making{nonce: hex.EncodeToString(nonce[:])}}, err
 }
 
 // writer holds the bytes of an object, or those of its next part.
@@ -33,7 +39,7 @@ type writer struct {
 	ctx    context.Context // of Create, which governs the writer
 	name   string
 	key    string
-	nonce  string
+	making
 	buf    []byte
 	upload string   // empty until there is more than one part
 	parts  []string // their etags
@@ -84,7 +90,7 @@ func (w *writer) flush() error {
 	}
 	if w.upload == "" {
 		if err := b.try(w.ctx, func() (err error) {
-			w.upload, err = b.client.begin(w.ctx, w.key, w.nonce)
+			w.upload, err = b.client.begin(w.ctx, w.key, w.making)
 			return err
 		}); err != nil {
 			return err
@@ -126,16 +132,27 @@ func (w *writer) commit() error {
 	if w.upload != "" {
 		how = inParts
 	}
+	if w.over != nil {
+		return w.replace()
+	}
 	if err := b.proven(w.ctx, how); err != nil {
 		return err
 	}
+	return w.make(w.settle)
+}
+
+// make sends what is left and has the object made.
+func (w *writer) make(settle func(error) error) error {
+	b := w.bucket
 	if w.upload == "" {
-		return b.try(w.ctx, func() error { return w.settle(b.client.put(w.ctx, w.key, w.buf, w.nonce)) })
+		return b.try(w.ctx, func() error { return settle(b.client.put(w.ctx, w.key, w.buf, w.making)) })
 	}
-	if err := w.flush(); err != nil {
-		return err
+	if len(w.buf) > 0 {
+		if err := w.flush(); err != nil {
+			return err
+		}
 	}
-	return b.try(w.ctx, func() error { return w.settle(b.client.complete(w.ctx, w.key, w.upload, w.parts)) })
+	return b.try(w.ctx, func() error { return settle(b.client.complete(w.ctx, w.key, w.upload, w.parts, w.making)) })
 }
 
 // settle finds out whose object is there when the server says that there is

@@ -62,8 +62,8 @@ func (s *Server) start(program string) (err error) {
 	if s.root, err = os.MkdirTemp("", "s3-test-"); err != nil {
 		return err
 	}
-	for _, folder := range []string{"objects", "versions"} {
-		if err := os.Mkdir(filepath.Join(s.root, folder), 0o700); err != nil {
+	for _, folder := range []string{s.Objects(), filepath.Join(s.root, "versions")} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func (s *Server) start(program string) (err error) {
 	s.URL = "http://" + address
 	// Not with its sidecar folder, in which a version that was removed leaves an etag behind: the name stays taken.
 	cmd := exec.Command(program, "--port", address, "--access", AccessKey, "--secret", SecretKey, "--region", Region, "--quiet", "--keep-alive",
-		"posix", "--versioning-dir", filepath.Join(s.root, "versions"), filepath.Join(s.root, "objects"))
+		"posix", "--versioning-dir", filepath.Join(s.root, "versions"), s.Objects())
 	cmd.Stderr = &s.stderr
 	if err := cmd.Start(); err != nil {
 		return err
@@ -113,6 +113,9 @@ func (s *Server) ready(address string) error {
 		}
 	}
 }
+
+// Objects is the folder in which the objects lie as files, below those of their buckets: what is changed there was damaged.
+func (s *Server) Objects() string { return filepath.Join(s.root, "objects") }
 
 // Kill ends the process. Its objects stay until Stop.
 func (s *Server) Kill() {
