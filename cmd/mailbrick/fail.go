@@ -95,6 +95,10 @@ func explain(err error) (code int, hint string) {
 	if errors.As(err, &q) {
 		return exitUsage, q.Hint
 	}
+	var a *auth.Error
+	if errors.As(err, &a) && a.Hint() != "" {
+		return exitFailed, a.Hint()
+	}
 	for _, v := range verdicts {
 		if errors.Is(err, v.is) {
 			return v.code, v.hint

@@ -54,7 +54,7 @@ var house = plan{
 		"fetch/auth": {layer: ground, imports: words("fetch/wire"), // the messages of NTLM, the assertions of OAuth
 			outside: words("github.com/Azure/go-ntlmssp github.com/AzureAD/microsoft-authentication-library-for-go")},
 		"fetch/wire": {layer: ground}, // what both protocols have alike below their languages: base64, stalls, errors of the network
-		"fetch/ews": {layer: ground, imports: words("fetch/wire fetch/throttle"), // throttle: it is fed with what a server says of load
+		"fetch/ews": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle"), // auth: why a sign-in failed; throttle: it is fed with what a server says of load
 			outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
 		"fetch/graph": {layer: ground, imports: words("fetch/wire fetch/throttle")},
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),

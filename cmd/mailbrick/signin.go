@@ -166,7 +166,7 @@ func (s *signIn) around(targetURL, scope string, via *http.Transport) (http.Roun
 	case "oauth":
 		return auth.Bearer(targetURL, s.app, scope, via)
 	case "ntlm":
-		return nil, usagef("--auth ntlm is not supported yet")
+		return auth.NTLM(targetURL, s.user, s.password, via)
 	}
 	return auth.Basic(targetURL, s.user, s.password, via)
 }

@@ -39,7 +39,7 @@ func (e *Error) Error() string {
 	if e.Text != "" {
 		parts = append(parts, e.Text)
 	}
-	if e.cause != nil {
+	if e.cause != nil && (e.Text == "" || e.cause != ErrRefused) {
 		parts = append(parts, e.cause.Error())
 	}
 	return strings.Join(parts, ": ")

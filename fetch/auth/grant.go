@@ -8,11 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+
+	"mailbrick/fetch/wire"
 )
 
 const (
@@ -50,7 +51,7 @@ func (a *App) failure(ctx context.Context, err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &u):
-		return &Error{Server: a.target.host, cause: u.Err}
+		return &Error{Server: a.target.host, cause: wire.PlainError(u.Err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Server: a.target.host, Text: "no answer"}
 	}
@@ -84,7 +85,7 @@ func (h *authority) Do(r *http.Request) (*http.Response, error) {
 		defer resp.Body.Close()
 		return nil, a.refused(resp)
 	}
-	resp.Body = &cutBody{io.LimitReader(resp.Body, maxTokenAnswer), resp.Body}
+	resp.Body = &cutBody{wire.Limit(resp.Body, maxTokenAnswer), resp.Body}
 	return resp, nil
 }
 
@@ -108,7 +109,7 @@ type cutBody struct {
 
 // refused reads what an authority says instead of a token. RFC 6749, 5.2.
 func (a *App) refused(resp *http.Response) error {
-	e := &Error{Server: a.target.host, Status: resp.StatusCode, RetryAfter: retryAfter(resp, a.now())}
+	e := &Error{Server: a.target.host, Status: resp.StatusCode, RetryAfter: wire.RetryAfter(resp.Header, a.now(), 24*time.Hour)}
 	var said struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -161,17 +162,4 @@ func (a *App) plain(text string) string {
 		line = strings.ToValidUTF8(line[:300], "") + "..."
 	}
 	return line
-}
-
-// retryAfter is what a server asks for. RFC 9110, 10.2.3: seconds or a date.
-func retryAfter(resp *http.Response, now time.Time) time.Duration {
-	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	const most = 24 * time.Hour
-	if n, err := strconv.Atoi(v); err == nil && n >= 0 {
-		return min(time.Duration(min(n, int(most/time.Second)))*time.Second, most)
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return max(0, min(at.Sub(now), most))
-	}
-	return 0
 }

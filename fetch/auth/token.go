@@ -39,10 +39,7 @@ type asking struct {
 // get gives a token that is good now, and asks the authority where there is none.
 func (t *token) get(ctx context.Context) (string, error) {
 	for {
-		bearer, err, a, mine := t.look()
-		if a == nil {
-			return bearer, err
-		}
+		a, mine := t.look()
 		if mine {
 			t.ask(ctx, a)
 		}
@@ -57,21 +54,27 @@ func (t *token) get(ctx context.Context) (string, error) {
 	}
 }
 
-// look gives what is there; else the request that is under way, or one that the caller has to make.
-func (t *token) look() (bearer string, err error, a *asking, mine bool) {
+// look gives what is known already or is asked for; else mine says that the caller has to ask.
+func (t *token) look() (a *asking, mine bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.app.now()
 	switch {
 	case t.bearer != "" && now.Before(t.renew) && now.Before(t.expires):
-		return t.bearer, nil, nil, false
+		return settled(t.bearer, nil), false
 	case t.refusal != nil && now.Before(t.refused.Add(oldEnough)):
-		return "", t.refusal, nil, false
+		return settled("", t.refusal), false
 	case t.asking != nil:
-		return "", nil, t.asking, false
+		return t.asking, false
 	}
 	t.asking = &asking{done: make(chan struct{})}
-	return "", nil, t.asking, true
+	return t.asking, true
+}
+
+func settled(bearer string, err error) *asking {
+	a := &asking{done: make(chan struct{}), bearer: bearer, err: err}
+	close(a.done)
+	return a
 }
 
 // ask gets a new token for all who wait.

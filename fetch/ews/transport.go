@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"mailbrick/fetch/auth"
 	"mailbrick/fetch/wire"
 )
 
@@ -169,6 +170,10 @@ func (c *Client) networkError(ctx context.Context, op *operation, body func() *p
 		return fmt.Errorf("%s: %w", op.name, ctx.Err())
 	case sourceErr != nil:
 		return fmt.Errorf("%s: %w", op.name, sourceErr)
+	}
+	var s *auth.Error
+	if errors.As(err, &s) {
+		return signInError(op, s)
 	}
 	e := &Error{Operation: op.name, class: Transient, split: op.splits, cause: wire.PlainError(err)}
 	if who := c.unmet(err); who != "" {
