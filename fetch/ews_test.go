@@ -22,6 +22,24 @@ const testAddress = "ann@x.example"
 // exchange serves one mailbox of n messages.
 func exchange(t *testing.T, n int) (*exchangetest.Server, *ews.Client) {
 	t.Helper()
+	s, url := serve(t, n)
+	return s, ewsClient(t, url)
+}
+
+func ewsClient(t *testing.T, url string) *ews.Client {
+	t.Helper()
+	client, err := ews.New(ews.Options{URL: url + exchangetest.Path, User: "backup", Password: "secret", Impersonate: testAddress,
+		Sleep: func(context.Context, time.Duration) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// serve is exchange without a client.
+func serve(t *testing.T, n int) (*exchangetest.Server, string) {
+	t.Helper()
 	tree := t.TempDir()
 	for i := range n {
 		dir := filepath.Join(tree, []string{"Inbox", "Inbox/Deep/Deeper", "Sent Items"}[i%3])
@@ -39,19 +57,13 @@ func exchange(t *testing.T, n int) (*exchangetest.Server, *ews.Client) {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s)
-	client, err := ews.New(ews.Options{URL: server.URL + exchangetest.Path, User: "backup", Password: "secret", Impersonate: testAddress,
-		Sleep: func(context.Context, time.Duration) error { return nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		client.Close()
 		server.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s, client
+	return s, server.URL
 }
 
 func openArchive(t *testing.T) *archive.Archive {

@@ -24,6 +24,7 @@ type operation struct {
 	once   bool                   // sending it twice would do it twice
 
 	permit    *throttle.Permit // of the try at hand
+	date      time.Time        // of the answer, by the server's clock
 	delivered bool             // the caller was given something: too late to try again
 	unsure    bool             // the server may have done it, but did not say
 }

@@ -88,6 +88,7 @@ func (c *Client) setHeaders(h http.Header, op *operation) {
 
 // answer judges the status and lets the operation read the document.
 func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response, watch *wire.Watchdog) error {
+	op.date, _ = http.ParseTime(resp.Header.Get("Date")) // zero where there is none
 	raw := watch.AnswerBody(resp.Body, &c.bytesIn)
 	if resp.StatusCode/100 != 2 {
 		return c.statusError(op, resp, raw)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Folder is what a backup keeps of a folder. CommitTime and Deleted are its marks: while neither differs from last time,
@@ -18,6 +19,7 @@ type Folder struct {
 	Total, Children           int    // Children is -1 if the server does not say
 	Search                    bool   // a search folder: it holds nothing of its own
 	CommitTime, Deleted       string
+	Seen                      time.Time // when that was so, by the server's clock; zero if it does not tell
 }
 
 // Properties of folders that are asked for beside those of the API.
@@ -42,14 +44,16 @@ func (c *Client) Folder(ctx context.Context, idOrName string) (f Folder, err err
 	if err != nil {
 		return f, err
 	}
-	err = c.call(ctx, &operation{
+	op := &operation{
 		name: "get folder", method: http.MethodGet,
 		url: c.at(in(mailbox, "folders", idOrName), "$select", folderFields, "$expand", folderExpanded),
 		read: func(s *scanner) (err error) {
 			f, err = s.folder()
 			return err
 		},
-	})
+	}
+	err = c.call(ctx, op)
+	f.Seen = op.date
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusNotFound && !errors.Is(err, ErrNotGraph) {
 		return Folder{}, nil
@@ -111,6 +115,7 @@ func (c *Client) children(ctx context.Context, under string) (list []Folder, err
 			page = page[:0]
 			link, err = c.page(s, op.url, func() error {
 				f, err := s.folder()
+				f.Seen = op.date
 				page = append(page, f)
 				return err
 			})
