@@ -106,4 +106,3 @@ func TestOneMailboxByBothProtocols(t *testing.T) {
 		t.Errorf("items changed: %v, before %v", after, before)
 	}
 }
-

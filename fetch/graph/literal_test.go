@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The messages of this file are the published samples.
@@ -36,6 +37,12 @@ func TestFolders(t *testing.T) {
 	got, err := c.Folders(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range got {
+		if got[i].Seen.IsZero() {
+			t.Errorf("%s: not known when it was seen", got[i].Name)
+		}
+		got[i].Seen = time.Time{}
 	}
 	want := []Folder{
 		{ID: "EDSVrdi3lRAAACgfQBAAA=", ParentID: "NJWt2LeVEAAAIBCAAAAA==", Name: "Archive", Class: "IPF.Note", WellKnown: "archive", Total: 2},
