@@ -28,6 +28,7 @@ type folderView struct {
 	path                string
 	replica             string
 	given               mapi.Bag
+	home                string // the part of the mailbox, see grapharchive.go
 }
 
 // viewFolder takes it. The mailbox is locked.
@@ -36,7 +37,7 @@ func (m *Mailbox) viewFolder(f *folder) folderView {
 	v := folderView{
 		id: id.String(), key: m.folderKey(f), entry: id.entry(), source: sourceKey(id),
 		name: f.name, class: f.class, special: f.special, search: f.search, root: f.parent == nil,
-		children: len(f.children), commit: f.commit, deleted: f.deleted, path: f.path(), replica: f.content(), given: f.given,
+		children: len(f.children), commit: f.commit, deleted: f.deleted, path: f.path(), replica: f.content(), given: f.given, home: f.home(),
 	}
 	if f.parent != nil {
 		v.parentID, v.parentKey = m.folderID(f.parent).String(), m.folderKey(f.parent)

@@ -2,6 +2,7 @@ package exchangetest
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -102,6 +103,10 @@ func (c *graphCall) charge() (done func(), f *failure) { return func() {}, nil }
 func (c *graphCall) open() (f *failure) {
 	if id, ok := c.vars["mailbox"]; ok {
 		c.box, f = c.server.graphBox(id, c.beta)
+		return f
+	}
+	if user, ok := c.vars["user"]; ok {
+		c.box.Mailbox, f = c.server.userMailbox(user)
 	}
 	return f
 }
@@ -136,7 +141,8 @@ func (s *Server) knows(token string) bool {
 // graphBox is a mailbox as Graph sees it.
 type graphBox struct {
 	*Mailbox
-	id string // MBX:mailbox@tenant
+	id   string // MBX:mailbox@tenant
+	part string
 }
 
 func (b graphBox) address() string {
@@ -161,14 +167,22 @@ func (s *Server) graphBox(id string, beta bool) (graphBox, *failure) {
 	if !strings.EqualFold(ofTenant, tenant().String()) {
 		return graphBox{}, fail("ResourceNotFound").say("Resource could not be discovered.")
 	}
+	b, ok := s.partOf(guid)
+	if !ok || b.part != partPrimary && (!beta || !b.hasArchive()) {
+		return graphBox{}, fail("ErrorNonExistentMailbox")
+	}
+	return b, nil
+}
+
+func (s *Server) partOf(guid mapi.GUID) (graphBox, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, m := range s.mailboxes {
-		if m.guid == guid {
-			return graphBox{m, mailboxID(guid)}, nil
+		if b, ok := m.partOf(guid); ok {
+			return b, true
 		}
 	}
-	return graphBox{}, fail("ErrorNonExistentMailbox")
+	return graphBox{}, false
 }
 
 // userMailbox finds the mailbox of a user, by address or by GUID.
@@ -188,14 +202,14 @@ func (s *Server) userMailbox(user string) (*Mailbox, *failure) {
 
 // settings are the ids of a user's mailboxes.
 func (c *graphCall) settings() *failure {
-	m, f := c.server.userMailbox(c.vars["user"])
-	if f != nil {
-		return f
+	o := object{
+		{"@odata.context", c.context("users('" + url.QueryEscape(c.vars["user"]) + "')/settings/exchange/$entity")},
+		{"primaryMailboxId", c.box.partID(partPrimary)},
 	}
-	return c.answer(http.StatusOK, object{
-		{"@odata.context", c.context("users('" + escapeKey(c.vars["user"]) + "')/settings/exchange/$entity")},
-		{"primaryMailboxId", mailboxID(m.guid)},
-	})
+	if c.beta && c.box.hasArchive() {
+		o = append(o, member{"inPlaceArchiveMailboxId", c.box.partID(partArchive)})
+	}
+	return c.answer(http.StatusOK, o)
 }
 
 // base is the root that the client used, with the host's name as it knows it.
@@ -217,7 +231,9 @@ func (c *graphCall) host() string {
 func (c *graphCall) context(of string) string { return c.base() + "/$metadata#" + of }
 
 // boxURL is the address of the mailbox.
-func (c *graphCall) boxURL() string { return c.base() + "/admin/exchange/mailboxes/" + c.box.id }
+func (c *graphCall) boxURL() string { return c.mailboxURL(c.box.id) }
+
+func (c *graphCall) mailboxURL(id string) string { return c.base() + "/admin/exchange/mailboxes/" + id }
 
 // link is the address of the request with other options, as nextLink and deltaLink have it.
 func (c *graphCall) link(query string) string { return c.host() + c.r.URL.EscapedPath() + "?" + query }

@@ -182,24 +182,19 @@ func (c *graphCall) deleteItem() *failure {
 	if disposal != "softDelete" && disposal != "hardDelete" {
 		return badQuery("The value of disposalType is softDelete or hardDelete.")
 	}
-	if f := c.dropItem(disposal == "hardDelete"); f != nil {
+	if f := c.dropItem(map[string]string{"softDelete": "SoftDelete", "hardDelete": "HardDelete"}[disposal]); f != nil {
 		return f
 	}
 	return c.empty()
 }
 
-func (c *graphCall) dropItem(hard bool) *failure {
-	m := c.box
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// dropItem does what EWS does with that DeleteType.
+func (c *graphCall) dropItem(kind string) *failure {
+	c.box.mu.Lock()
+	defer c.box.mu.Unlock()
 	it, f := c.pathItem()
-	switch {
-	case f != nil:
-		return f
-	case hard || it.folder.recoverable():
-		m.removeItem(it)
-	default:
-		m.moveItem(it, m.special["recoverableitemsdeletions"])
+	if f == nil {
+		c.box.deleteItem(it, kind)
 	}
-	return nil
+	return f
 }

@@ -214,7 +214,9 @@ func (c *graphCall) folderPage() (values []object, link member, f *failure) {
 	if c.struck(ActionEmptyPage) {
 		return values, c.deltaLink(r, m.changes, r.since, false), nil
 	}
-	list := m.folderChanges(root, r.since)
+	list := slices.DeleteFunc(m.folderChanges(root, r.since), func(t told) bool {
+		return m.part == partAuxiliary && t.kind != changeDelete && t.folder.home != partAuxiliary
+	})
 	slices.SortFunc(list, func(a, b told) int { return cmp.Compare(a.number, b.number) })
 	upTo, size := m.changes.last(), c.pageSize()
 	if len(list) > size {

@@ -99,6 +99,9 @@ func (c *graphCall) openItem(i int, id string) (v itemView, stream io.ReadCloser
 		v = c.box.viewItem(it)
 	}
 	c.box.mu.RUnlock()
+	if f != nil && f.code == "PermanentRedirect" {
+		f = fail("ErrorArchiveFolderMovedPermanently").say(c.mailboxURL(c.box.partID(partAuxiliary)) + "/exportItems")
+	}
 	if f != nil {
 		return v, nil, f
 	}

@@ -15,8 +15,8 @@ func (c *graphCall) graphFolder() (*folder, *failure) {
 }
 
 func (b graphBox) folderByName(name string) (*folder, *failure) {
-	if f := b.special[strings.ToLower(name)]; f != nil {
-		return f, nil
+	if f := b.named(strings.ToLower(name)); f != nil {
+		return f, b.claims(f)
 	}
 	id, f := b.ownID(name)
 	switch {
@@ -27,11 +27,12 @@ func (b graphBox) folderByName(name string) (*folder, *failure) {
 	case b.folders[id.folder] == nil:
 		return nil, notFound()
 	}
-	return b.folders[id.folder], nil
+	found := b.folders[id.folder]
+	return found, b.claims(found)
 }
 
 // top is the folder that has those that people see.
-func (b graphBox) top() *folder { return b.special["msgfolderroot"] }
+func (b graphBox) top() *folder { return b.named("msgfolderroot") }
 
 func notFound() *failure { return fail("ErrorItemNotFound") }
 
@@ -43,9 +44,13 @@ func (b graphBox) ownID(text string) (objectID, *failure) {
 	}
 	id, f := parseID(standard)
 	if f == nil && id.mailbox != b.guid {
-		f = fail("ErrorInvalidMailboxItemId").say("Item '" + text + "' doesn't belong to the targeted mailbox '" + b.id + "'.")
+		f = b.foreign(text)
 	}
 	return id, f
+}
+
+func (b graphBox) foreign(id string) *failure {
+	return fail("ErrorInvalidMailboxItemId").say("Item '" + id + "' doesn't belong to the targeted mailbox '" + b.id + "'.")
 }
 
 // folderEntity is a folder as answers have it.
@@ -55,6 +60,10 @@ func (c *graphCall) folderEntity(v folderView) entity {
 			return nil
 		}
 		return s
+	}
+	box := c.boxURL()
+	if v.home == partAuxiliary {
+		box = c.mailboxURL(c.box.partID(partAuxiliary))
 	}
 	parent := any(nil)
 	if v.parentID != "" {
@@ -66,10 +75,10 @@ func (c *graphCall) folderEntity(v folderView) entity {
 			{"id", restID(v.id)},
 			{"displayName", v.name},
 			{"parentFolderId", parent},
-			{"parentMailboxUrl", c.boxURL()},
+			{"parentMailboxUrl", box},
 			{"childFolderCount", v.children},
 			{"totalItemCount", v.total},
-			{"wellKnownName", orNull(v.special)},
+			{"wellKnownName", orNull(wellKnown(v.special, v.home))},
 			{"type", orNull(v.class)},
 		},
 		extended: func(x extendedField) *mapi.Property { return v.extended(x) },
@@ -104,8 +113,7 @@ func (c *graphCall) folderEntities() (list []entity, f *failure) {
 		}
 		folders = parent.children
 	} else {
-		folders = append(folders, m.top().children...)
-		folders = append(folders, m.special["searchfolders"].children...)
+		folders = m.roots()
 	}
 	for _, child := range folders {
 		list = append(list, c.folderEntity(m.viewFolder(child)))

@@ -93,10 +93,14 @@ func (c *graphCall) importFolder(text string) (*folder, *failure) {
 	case id.mailbox != c.box.guid:
 		return nil, elsewhere(mailboxID(id.mailbox))
 	}
-	to, f := c.box.folderByName(text)
+	to := c.box.folders[id.folder]
 	switch {
-	case f != nil:
-		return nil, f
+	case id.item != 0:
+		return nil, fail("ErrorCannotUseItemIdForFolderId")
+	case to == nil:
+		return nil, notFound()
+	case to.home() != c.box.part:
+		return nil, elsewhere(c.box.partID(to.home()))
 	case to.search:
 		return nil, fail("ErrorInvalidFolderTypeForOperation")
 	}

@@ -67,7 +67,7 @@ func (c *graphCall) itemViews() (views []itemView, f *failure) {
 	}
 	items := slices.Clip(at.items)
 	if at.search {
-		m.special["msgfolderroot"].walk(func(f *folder) { items = append(items, f.items...) })
+		m.top().walk(func(f *folder) { items = append(items, f.items...) })
 	}
 	for _, it := range slices.Backward(items) {
 		if !it.associated {
@@ -121,5 +121,9 @@ func (b graphBox) itemByID(text string) (*item, *failure) {
 	if it == nil || it.folder.counter != id.folder {
 		return nil, notFound()
 	}
-	return it, nil
+	f = b.claims(it.folder)
+	if f != nil && f.code != "PermanentRedirect" {
+		f = b.foreign(text)
+	}
+	return it, f
 }

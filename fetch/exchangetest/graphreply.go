@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -130,6 +129,10 @@ func (f *failure) say(text string) *failure {
 
 // refuse sends the envelope of an error.
 func (c *graphCall) refuse(f *failure) {
+	if f.code == "PermanentRedirect" {
+		c.redirect()
+		return
+	}
 	if status, own := importStatus(f.code); own {
 		c.w.Header().Set("Content-Type", "application/json")
 		c.w.WriteHeader(status)
@@ -232,6 +235,3 @@ func swap(pairs ...string) func(rune) rune {
 		return r
 	}
 }
-
-// escapeKey is a key as addresses in the metadata have it.
-func escapeKey(s string) string { return url.QueryEscape(s) }

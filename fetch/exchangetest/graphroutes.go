@@ -27,6 +27,8 @@ func graphRoutes() []graphRoute {
 	const box, folder = "admin/exchange/mailboxes/{mailbox}", "admin/exchange/mailboxes/{mailbox}/folders/{folder}"
 	return []graphRoute{
 		{"GET", "users/{user}/settings/exchange", "graph.settings", "", bearer, (*graphCall).settings},
+		{"POST", "$batch", "graph.batch", "", bearer, (*graphCall).batch},
+		{"POST", "users/{user}/translateExchangeIds", "graph.translateExchangeIds", "", bearer, (*graphCall).translateIDs},
 		{"GET", box + "/folders", "graph.listFolders", listOptions, bearer, (*graphCall).listFolders},
 		{"GET", box + "/folders/delta", "graph.folderDelta", "$select $deltatoken $skiptoken", bearer, (*graphCall).folderDelta},
 		{"GET", folder, "graph.getFolder", getOptions, bearer, (*graphCall).getFolder},

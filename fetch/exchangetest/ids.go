@@ -88,26 +88,35 @@ func parseID(s string) (objectID, *failure) {
 	}
 	malformed := fail("ErrorInvalidIdMalformed")
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < idHead+guidText+2 {
+	if err != nil || len(b) < idHead+guidText+3 {
 		return objectID{}, malformed
 	}
 	guid, ok := parseGUID(string(b[idHead : idHead+guidText]))
 	if !ok {
 		return objectID{}, malformed
 	}
-	id := objectID{mailbox: guid}
-	switch entry := b[idHead+guidText+2:]; len(entry) {
-	case folderEntry + 1:
-		id.folder = binary.BigEndian.Uint64(entry[38:]) >> 16
-	case messageEntry + 1:
-		id.folder = binary.BigEndian.Uint64(entry[38:]) >> 16
-		id.item = binary.BigEndian.Uint64(entry[62:]) >> 16
-	default:
-		return objectID{}, malformed
+	id, f := parseEntry(guid, b[idHead+guidText+2:len(b)-1])
+	if f != nil {
+		return id, f
 	}
 	// One id, one spelling: nothing in it is left unchecked.
 	if !bytes.Equal(id.bytes(), b) || id.String() != s {
 		return objectID{}, malformed
+	}
+	return id, nil
+}
+
+// parseEntry takes the counters of an entry id.
+func parseEntry(mailbox mapi.GUID, entry []byte) (objectID, *failure) {
+	id := objectID{mailbox: mailbox}
+	switch len(entry) {
+	case folderEntry:
+		id.folder = binary.BigEndian.Uint64(entry[38:]) >> 16
+	case messageEntry:
+		id.folder = binary.BigEndian.Uint64(entry[38:]) >> 16
+		id.item = binary.BigEndian.Uint64(entry[62:]) >> 16
+	default:
+		return objectID{}, fail("ErrorInvalidIdMalformed")
 	}
 	return id, nil
 }

@@ -31,15 +31,16 @@ type Mailbox struct {
 
 // folder is a node of the tree.
 type folder struct {
-	counter  uint64
-	parent   *folder
-	children []*folder
-	name     string
-	class    string
-	special  string // distinguished name
-	search   bool
-	replica  string   // GUID of the mailbox that holds a public folder's items; "": that of its parent
-	given    mapi.Bag // properties that a client of Graph gave it
+	counter   uint64
+	parent    *folder
+	children  []*folder
+	name      string
+	class     string
+	special   string // distinguished name
+	search    bool
+	replica   string   // GUID of the mailbox that holds a public folder's items; "": that of its parent
+	given     mapi.Bag // properties that a client of Graph gave it
+	auxiliary bool     // lies in an auxiliary archive, with all below it
 
 	created uint64 // numbers of changes of the hierarchy
 	changed uint64

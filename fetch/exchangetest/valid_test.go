@@ -140,8 +140,8 @@ func TestCodesAreOfTheSchema(t *testing.T) {
 	}
 	sources, _ := filepath.Glob("*.go")
 	for _, path := range sources {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "graph") {
+			continue // Graph has codes of its own
 		}
 		source, err := os.ReadFile(path)
 		if err != nil {
