@@ -23,6 +23,7 @@ type answer struct {
 	client *Client
 	op     *operation
 	judge  func(err error) error // what an error of reading means to the caller
+	parts  *envelopes            // of an answer that is many documents, else nil
 }
 
 // open goes to the content of the response element. A fault is returned as *Error.

@@ -21,6 +21,9 @@ type operation struct {
 	splits  bool // the caller can ask for less at a time
 	once    bool // sending it twice would do it twice
 
+	affinity *affinity // keeps it with others on one server; nil: none
+	endless  bool      // the answer is many documents over a long time
+
 	permit    *throttle.Permit // of the try at hand
 	delivered bool             // the caller was given something: too late to try again
 	unsure    bool             // the server may have done it, but did not say

@@ -32,11 +32,20 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 	}
 	c.requests.Add(1)
 	watch.Arm()
+	if op.affinity != nil {
+		op.affinity.put(req.Header)
+	}
+	if op.endless {
+		req.Header.Set("Accept-Encoding", "identity") // what is compressed may be held back
+	}
 	resp, err := c.via.RoundTrip(req)
 	watch.Answered()
 	if err != nil {
 		err = c.networkError(ctx, op, body, watch.Reason(err))
 	} else {
+		if op.affinity != nil {
+			op.affinity.keep(resp)
+		}
 		err = c.answer(ctx, op, resp, watch, conn)
 		_ = resp.Body.Close() // nothing is lost: the answer was read, or is not wanted
 	}
@@ -95,7 +104,12 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 	}
 	body, err := decompressed(resp, raw, op.limit())
 	if err == nil {
-		a := &answer{scanner: newScanner(body), client: c, op: op, judge: judge}
+		a := &answer{client: c, op: op, judge: judge}
+		if op.endless {
+			a.parts = &envelopes{r: body}
+			body = a.parts
+		}
+		a.scanner = newScanner(body)
 		err = a.open()
 		if passed(err) {
 			c.opts.Account.letIn()

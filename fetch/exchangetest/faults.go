@@ -20,6 +20,7 @@ const (
 	ActionGarbage        Action = "garbage"         // ExportItems: bytes that are no stream
 	ActionTruncateInside Action = "truncate-inside" // ExportItems: half the data, then the notice, inside Data
 	ActionTruncateAfter  Action = "truncate-after"  // ExportItems: a whole document, then the notice
+	ActionFailover       Action = "failover"        // all subscriptions are lost before the request is done
 	ActionTruncateEnd    Action = "truncate-end"    // ExportItems: half the data, then the notice and no more
 )
 
@@ -77,7 +78,7 @@ func (f Fault) check() error {
 		if f.Status < 200 || f.Status > 599 {
 			return errors.New("action status needs a status of 200 to 599")
 		}
-	case ActionHTML, ActionCut, ActionGarbage, ActionTruncateInside, ActionTruncateAfter, ActionTruncateEnd, ActionNoData, ActionEmptyPage, ActionRepeat:
+	case ActionHTML, ActionFailover, ActionCut, ActionGarbage, ActionTruncateInside, ActionTruncateAfter, ActionTruncateEnd, ActionNoData, ActionEmptyPage, ActionRepeat:
 	default:
 		return fmt.Errorf("unknown action %q", f.Action)
 	}

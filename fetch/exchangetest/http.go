@@ -105,6 +105,9 @@ func (s *Server) serve(c *call) {
 	s.count(c.address(), c.operation())
 	due := s.faults.strike(c.name, c.address())
 	for _, d := range due {
+		if d.Action == ActionFailover {
+			s.Failover()
+		}
 		if d.whole() {
 			c.log("fault to order", "action", d.Action)
 			c.wholeFault(d)

@@ -27,6 +27,7 @@ type Mailbox struct {
 	changes changeLog          // of the hierarchy
 	gone    map[uint64]goneFolder
 	skipped []error
+	events  eventLog
 }
 
 // folder is a node of the tree.
@@ -121,12 +122,14 @@ func (m *Mailbox) addFolder(parent *folder, name, class string) *folder {
 	f.created = m.next()
 	f.changed, f.moved = f.created, f.created
 	m.changes.add(f.created, f.counter, changeCreate)
+	m.noteFolder("CreatedEvent", f)
 	return f
 }
 
 func (m *Mailbox) touchFolder(f *folder) {
 	f.changed = m.next()
 	m.changes.add(f.changed, f.counter, changeUpdate)
+	m.noteFolder("ModifiedEvent", f)
 }
 
 func (m *Mailbox) moveFolder(f, to *folder) {
@@ -153,6 +156,7 @@ func (m *Mailbox) removeFolder(f *folder) {
 	for p := f.parent; p != nil; p = p.parent {
 		within = append(within, p.counter)
 	}
+	m.noteFolder("DeletedEvent", f)
 	f.detach()
 	delete(m.folders, f.counter)
 	deleted := m.next()
@@ -199,6 +203,10 @@ func (m *Mailbox) addItem(f *folder, rev *revision, associated bool) *item {
 	m.items[it.counter] = it
 	f.changes.add(it.created, it.counter, changeCreate)
 	m.bump(f)
+	m.noteItem("CreatedEvent", it)
+	if f.special == "inbox" && !associated {
+		m.noteItem("NewMailEvent", it)
+	}
 	return it
 }
 
@@ -213,9 +221,11 @@ func (m *Mailbox) reviseItem(it *item, rev *revision, readOnly bool) {
 	}
 	it.folder.changes.add(it.changed, it.counter, kind)
 	m.bump(it.folder)
+	m.noteItem("ModifiedEvent", it)
 }
 
 func (m *Mailbox) removeItem(it *item) {
+	m.noteItem("DeletedEvent", it)
 	f := it.folder
 	at, _ := slices.BinarySearchFunc(f.items, it.created, func(i *item, n uint64) int { return cmp.Compare(i.created, n) })
 	f.items = slices.Delete(f.items, at, at+1)
@@ -231,8 +241,10 @@ func (m *Mailbox) moveItem(it *item, to *folder) *item {
 	if name := strings.TrimPrefix(to.special, "archive"); name != "deleteditems" && name != "recoverableitemsdeletions" {
 		rev.number = 0
 	}
-	m.removeItem(it)
-	return m.addItem(to, rev, it.associated)
+	return m.moved("MovedEvent", it, it.folder.counter, func() *item {
+		m.removeItem(it)
+		return m.addItem(to, rev, it.associated)
+	})
 }
 
 // bump moves the folder's commit time on, strictly.

@@ -3,6 +3,7 @@ package exchangetest
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -18,6 +19,8 @@ type operation struct {
 	units func(body *etree.Element) []*etree.Element
 	// do does one part and gives what its message holds; it writes nothing itself.
 	do func(c *call, unit *etree.Element) (content, *failure)
+	// stream answers in place of all the above; nil: nothing does.
+	stream func(*call)
 	// tail is what an error message holds; nil: nothing.
 	tail content
 }
@@ -32,7 +35,7 @@ type content func(x *xmlWriter) error
 func operations() map[string]operation {
 	folders := func(x *xmlWriter) error { x.empty("m:Folders"); return nil }
 	items := func(x *xmlWriter) error { x.empty("m:Items"); return nil }
-	return map[string]operation{
+	list := map[string]operation{
 		"GetFolder":           {units: partsOf("FolderIds"), do: (*call).getFolder, tail: folders},
 		"FindFolder":          {units: partsOf("ParentFolderIds"), do: (*call).findFolder},
 		"CreateFolder":        {units: partsOf("Folders"), do: (*call).createFolder, tail: folders},
@@ -49,6 +52,8 @@ func operations() map[string]operation {
 		"ExportItems":         {since: exchange2010SP1, units: partsOf("ItemIds"), do: (*call).exportItem},
 		"UploadItems":         {since: exchange2010SP1, units: partsOf("Items"), do: (*call).uploadItem, check: (*call).checkUpload},
 	}
+	maps.Copy(list, notificationOperations())
+	return list
 }
 
 func partsOf(list string) func(*etree.Element) []*etree.Element {
@@ -68,13 +73,17 @@ func noState(last string) content {
 
 // answer does the operation, part by part, and writes as it goes.
 func (c *call) answer() {
+	op := c.server.operations[c.name]
+	if op.stream != nil {
+		op.stream(c)
+		return
+	}
 	started := c.server.options.Clock()
 	h := c.w.Header()
 	h.Set("Content-Type", "text/xml; charset=utf-8")
 	h.Set("X-EwsHandler", c.operation())
 	out := output(c.w, c.due)
 	x := newXMLWriter(out)
-	op := c.server.operations[c.name]
 	c.begin(x)
 	failed, err := c.messages(x, op)
 	if err == nil {

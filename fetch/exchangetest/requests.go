@@ -100,6 +100,7 @@ func requestSchema() schema {
 	s.defineItems()
 	s.defineFolderRequests()
 	s.defineItemRequests()
+	s.defineNotifications()
 	s.defineHeaders()
 	return s
 }

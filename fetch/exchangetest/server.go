@@ -22,6 +22,7 @@ type Options struct {
 	CacheBytes      int64                   // of streams made from files; 0: 64 MiB
 	TempDir         string                  // for items above 1 MiB; "": the system's
 	Bearer          func(token string) bool // lets in clients of Graph; nil: a token is the password of any account
+	StreamMinute    time.Duration           // how long a minute of streamed notifications lasts; 0: a minute
 	WrapData        int                     // columns after which exported data breaks into lines; 0: never
 }
 
@@ -44,6 +45,9 @@ func (o Options) withDefaults() Options {
 	if o.ImportLifetime == 0 {
 		o.ImportLifetime = time.Hour
 	}
+	if o.StreamMinute == 0 {
+		o.StreamMinute = time.Minute
+	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
 	}
@@ -59,6 +63,8 @@ type Server struct {
 	cache      *streamCache
 	faults     faultTable
 	graph      graphState
+
+	subscriptions subscriptions
 
 	mu        sync.RWMutex // guards all below
 	accounts  map[string]string

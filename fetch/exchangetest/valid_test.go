@@ -62,6 +62,7 @@ func TestMessagesAreValid(t *testing.T) {
 	}
 	inbox := c.folder("inbox")
 	items := c.find(inbox)
+	pulled := c.ok(c.do(pullAll))
 	blob := c.blob(items[0])
 	made := refs(c.ok(c.do(create(topFolder, named("Made")))), "FolderId")[0]
 	fai := refs(c.ok(c.uploadItems(upload("CreateNew", inbox, "", encode(t, "IPM.Configuration.X", "x"), ` IsAssociated="true"`))), "ItemId")[0]
@@ -102,6 +103,13 @@ func TestMessagesAreValid(t *testing.T) {
 		"DeleteItem":       deleteItem("SoftDelete", fai.bare()+`<t:ItemId Id=""/>`),
 		"ExportItems":      `<m:ExportItems><m:ItemIds>` + items[0].item() + `<t:ItemId Id="x"/></m:ItemIds></m:ExportItems>`,
 		"UploadItems":      `<m:UploadItems><m:Items>` + upload("CreateNew", inbox, "", blob, "") + upload("CreateNew", inbox, "", nil, "") + `</m:Items></m:UploadItems>`,
+		"SubscribePull":    pullAll,
+		"SubscribeStream":  streamAll,
+		"SubscribeBad":     strings.Replace(streamAll, ` SubscribeToAllFolders="true"`, "", 1),
+		"GetEvents":        getEvents(pulled.FindElement("//SubscriptionId").Text(), pulled.FindElement("//Watermark").Text()),
+		"GetEventsBad":     getEvents("x", "y"),
+		"Unsubscribe":      unsubscribe(c.ok(c.do(pullAll)).FindElement("//SubscriptionId").Text()),
+		"UnsubscribeBad":   unsubscribe("x"),
 		"FaultUnknown":     `<m:GetCoffee/>`,
 		"FaultSchema":      `<m:GetFolder/>`,
 		"FaultOldSchema":   ``,
