@@ -169,7 +169,7 @@ func (l *listener) read() error {
 		if err := l.envelope(); err != nil || l.closed {
 			return err
 		}
-		l.op.delivered = true // from now on what is lost is lost: the caller has to look
+		l.op.delivered = true                                       // from now on what is lost is lost: the caller has to look
 		l.op.permit.Release(throttle.Signal{Kind: throttle.Served}) // servers count what hangs apart from what works
 		if err := l.a.nextEnvelope(); err != nil {
 			return err
