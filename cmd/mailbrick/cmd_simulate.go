@@ -24,6 +24,7 @@ type simulateOptions struct {
 	archives  []string
 	public    string
 	faults    string
+	throttle  string
 }
 
 func newSimulateCommand() *cli.Command {
@@ -41,14 +42,11 @@ func newSimulateCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "archive-mailbox", Usage: "the in-place archive of a mailbox, `ADDRESS=DIR`; again for more"},
 			&cli.StringFlag{Name: "public-folders", Usage: "public folders, loaded from `DIR`"},
 			&cli.StringFlag{Name: "faults", Usage: "faults to order, a JSON `FILE`"},
-			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off"}),
+			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off, standard (those of Exchange) or a JSON `FILE`; GET /stats tells what they did"}),
 		Action: func(c *cli.Context) error {
-			if t := c.String("throttle"); t != "off" {
-				return usagef("--throttle %s is not supported yet: off is", t)
-			}
 			return runSimulate(c.Context, &simulateOptions{common: commonOf(c), listen: c.String("listen"),
 				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults"),
-				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders")})
+				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders"), throttle: c.String("throttle")})
 		},
 	}
 }
@@ -102,6 +100,10 @@ func (o *simulateOptions) server() (*exchangetest.Server, error) {
 			return nil, usagef("--faults %s: %s", o.faults, err)
 		}
 	}
+	var err error
+	if opts.Throttle, err = readThrottle(o.throttle); err != nil {
+		return nil, usagef("--throttle %s: %s", o.throttle, err)
+	}
 	s := exchangetest.New(opts)
 	for _, u := range o.users {
 		name, password, ok := strings.Cut(u, ":")
@@ -114,6 +116,21 @@ func (o *simulateOptions) server() (*exchangetest.Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func readThrottle(name string) (exchangetest.Policy, error) {
+	switch name {
+	case "off":
+		return exchangetest.Policy{}, nil
+	case "standard":
+		return exchangetest.StandardPolicy(), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return exchangetest.Policy{}, err
+	}
+	defer f.Close()
+	return exchangetest.ReadPolicy(f)
 }
 
 func readFaults(file string) ([]exchangetest.Fault, error) {

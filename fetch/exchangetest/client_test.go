@@ -28,6 +28,7 @@ type client struct {
 	version string
 	mailbox string
 	user    string
+	http    *http.Client // nil: the default one
 }
 
 func newClient(t testing.TB, o exchangetest.Options) *client {
@@ -66,7 +67,11 @@ func (c *client) send(document string) (*http.Response, []byte, error) {
 	}
 	r.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	r.SetBasicAuth(c.user, "secret")
-	resp, err := http.DefaultClient.Do(r)
+	h := c.http
+	if h == nil {
+		h = http.DefaultClient
+	}
+	resp, err := h.Do(r)
 	if err != nil {
 		return nil, nil, err
 	}

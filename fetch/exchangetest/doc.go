@@ -40,6 +40,33 @@
 //
 // The last one is a lost answer: the items are there and the client does not know.
 //
+// # Budgets
+//
+// Options.Throttle is a Policy: what Exchange's throttling allows (StandardPolicy:
+// 27 requests and 5 synchronizations at once, burst, recharge and cutoff of a
+// token bucket of server time; of Graph 4 at once, 10,000 in 10 minutes, 150 MB of
+// uploads in 5 minutes) and what requests cost. The budget is the mailbox's under
+// impersonation, the account's without, of Graph the app's in a mailbox. The
+// server's work takes its cost in time, by Options.Clock and Options.Sleep: a test
+// may run in a testing/synctest bubble (see Pipe), on a clock that is faster, or
+// in real time.
+//
+// An overdrawn bucket first delays items, then everything is refused until it has
+// regained enough: ErrorServerBusy with BackOffMilliseconds as a fault, in response
+// messages, as an inner error, by turns. What the front end refuses is 429 or 503,
+// with Retry-After by turns. As a file (ReadPolicy) all keys may be left out:
+//
+//	{"ews": {"concurrency": 27, "sync_calls": 5, "sync_back_off": "31s", "max_burst": "5m", "recharge": "15m",
+//	         "cutoff": "50m", "recover": "75s", "max_delay": "2s", "find_count": 1000, "request_time": "1m"},
+//	 "graph": {"concurrency": 4, "requests": 10000, "request_window": "10m", "upload": 150000000, "upload_window": "5m"},
+//	 "front_end": {"requests": 600, "request_window": "1m"}, "workers": 8, "queue": 100, "grace": "500ms",
+//	 "costs": {"default": {"request": "5ms", "item": "2ms", "megabyte": "20ms"}, "ExportItems": {"item": "8ms"}}}
+//
+// The server counts, policy or not: Throttling and GET StatsPath tell what came,
+// was served, delayed, refused, how many requests came during a back-off that was
+// told (ordered faults tell too), and the shortest time in which the budgets would
+// have let it through.
+//
 // # Ids
 //
 // Ids are canonical base64 (case matters) of, integers little endian:

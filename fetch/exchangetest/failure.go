@@ -64,6 +64,12 @@ func textOf(code string) string {
 		return "Items cannot be moved or copied between mailboxes."
 	case "ErrorDeleteDistinguishedFolder":
 		return "Distinguished folders cannot be deleted."
+	case "ErrorExceededConnectionCount":
+		return "You have exceeded the available concurrent connections for your account.  Try again once your other requests have completed."
+	case "ErrorExceededFindCountLimit":
+		return "You have exceeded the maximum number of objects that can be returned by the Find operation. Use paging to reduce the result size and try your request again."
+	case "ErrorTimeoutExpired":
+		return "The request timed out. Try it again with fewer items."
 	case "ErrorFolderExists":
 		return "A folder with the specified name already exists."
 	case "ErrorFolderNotFound", "ErrorToFolderNotFound", "ErrorParentFolderNotFound", "ErrorSyncFolderNotFound", "ErrorSavedItemFolderNotFound":

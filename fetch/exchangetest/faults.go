@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 )
 
 // Action is what a fault does.
@@ -123,6 +124,11 @@ func (t *faultTable) order(list []Fault) {
 // whole says whether the fault takes the place of the whole answer before the request is done.
 func (f Fault) whole() bool {
 	return f.Action == ActionFault || f.Action == ActionStatus || f.Action == ActionHTML
+}
+
+// told is the back-off that the fault tells the client.
+func (f Fault) told() time.Duration {
+	return max(time.Duration(f.BackOffMilliseconds)*time.Millisecond, time.Duration(f.RetryAfterSeconds)*time.Second)
 }
 
 // hits says whether the fault strikes the i-th item.

@@ -42,7 +42,7 @@ func (c *call) findItem(unit *etree.Element) (content, *failure) {
 	if view == nil {
 		view = child(c.body, "FractionalPageItemView")
 	}
-	p, f := readPage(view, len(list))
+	p, f := c.readPage(view, len(list))
 	if f != nil {
 		return nil, f
 	}

@@ -54,7 +54,7 @@ func (c *call) findFolder(unit *etree.Element) (content, *failure) {
 	if view == nil {
 		view = child(c.body, "FractionalPageFolderView")
 	}
-	p, f := readPage(view, len(list))
+	p, f := c.readPage(view, len(list))
 	if f != nil {
 		return nil, f
 	}

@@ -36,6 +36,8 @@ type graphCall struct {
 	query     graphQuery
 	box       graphBox // no mailbox where the path names none
 	due       []Fault
+	ticket    *ticket
+	app       string // whose token it is; "" where none is asked for
 }
 
 // isGraph says whether a path is one of Graph's.
@@ -62,10 +64,12 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, requestID st
 		f = c.open()
 	}
 	s.count(c.box.address(), c.route.name)
+	c.arrive()
 	c.due = s.faults.strike(c.route.name, c.box.address())
 	for _, d := range c.due {
 		if d.whole() {
 			c.log("fault to order", "action", d.Action)
+			c.ticket.tell(d.told(), false)
 			c.wholeFault(d)
 			return
 		}
@@ -95,10 +99,6 @@ func (c *graphCall) do() *failure {
 	return c.route.do(c)
 }
 
-// charge asks the budgets of the app and the mailbox whether the request may
-// run; done gives back what it held. There are none yet.
-func (c *graphCall) charge() (done func(), f *failure) { return func() {}, nil }
-
 // open finds the mailbox that the path names.
 func (c *graphCall) open() (f *failure) {
 	if id, ok := c.vars["mailbox"]; ok {
@@ -117,25 +117,27 @@ func bearer(c *graphCall) *failure {
 	if !strings.EqualFold(kind, "Bearer") || token == "" {
 		return fail("InvalidAuthenticationToken").say("Access token is empty.")
 	}
-	if !c.server.knows(token) {
+	app, known := c.server.knows(token)
+	if !known {
 		return fail("InvalidAuthenticationToken").say("CompactToken parsing failed with error code: 80049217")
 	}
+	c.app = app
 	return nil
 }
 
-// knows says whether a token is good: Options.Bearer, or that it is the password of an account.
-func (s *Server) knows(token string) bool {
+// knows says whether a token is good and whose it is: Options.Bearer, or that it is the password of an account.
+func (s *Server) knows(token string) (app string, ok bool) {
 	if s.options.Bearer != nil {
-		return s.options.Bearer(token)
+		return "app", s.options.Bearer(token)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, password := range s.accounts {
+	for user, password := range s.accounts {
 		if password == token {
-			return true
+			return user, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // graphBox is a mailbox as Graph sees it.
@@ -154,6 +156,9 @@ func (b graphBox) address() string {
 
 // tenant is the directory that all mailboxes of a server belong to.
 func tenant() mapi.GUID { return guidOf("tenant", "") }
+
+// Tenant is the GUID of the directory that all mailboxes of a server belong to.
+func Tenant() string { return tenant().String() }
 
 func mailboxID(mailbox mapi.GUID) string { return "MBX:" + mailbox.String() + "@" + tenant().String() }
 

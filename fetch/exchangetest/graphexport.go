@@ -68,6 +68,9 @@ func (c *graphCall) exportOne(w *bufio.Writer, i int, id string) error {
 	if err := c.r.Context().Err(); err != nil {
 		return err
 	}
+	if err := c.item(); err != nil {
+		return err
+	}
 	v, stream, f := c.openItem(i, id)
 	if f != nil {
 		_, err := w.Write(appendJSON(nil, c.exportError(id, f)))

@@ -27,6 +27,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveGraph(w, r, id)
 		return
 	}
+	if r.URL.Path == StatsPath && r.Method == http.MethodGet {
+		s.serveStats(w)
+		return
+	}
 	if !strings.EqualFold(r.URL.Path, Path) {
 		http.NotFound(w, r)
 		return
@@ -77,7 +81,8 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, user string) {
 		tooLarge(w)
 		return
 	}
-	raw, data, err := readBody(http.MaxBytesReader(w, r.Body, s.options.MaxRequestBytes), s.files)
+	body := &counted{Reader: http.MaxBytesReader(w, r.Body, s.options.MaxRequestBytes)}
+	raw, data, err := readBody(body, s.files)
 	var limit *http.MaxBytesError
 	switch {
 	case errors.As(err, &limit):
@@ -88,9 +93,21 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, user string) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	c := &call{server: s, w: w, ctx: r.Context(), user: user, header: r.Header, raw: raw, data: data}
+	c := &call{server: s, w: w, ctx: r.Context(), user: user, header: r.Header, raw: raw, data: data, size: body.n}
 	defer c.release()
 	s.serve(c)
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // tooLarge is what IIS says to a body above its limit; the connection is not used again.
@@ -103,6 +120,7 @@ func tooLarge(w http.ResponseWriter) {
 func (s *Server) serve(c *call) {
 	f := c.parse()
 	s.count(c.address(), c.operation())
+	c.ticket = s.throttle.arrive(c.visit())
 	due := s.faults.strike(c.name, c.address())
 	for _, d := range due {
 		if d.Action == ActionFailover {
@@ -110,6 +128,7 @@ func (s *Server) serve(c *call) {
 		}
 		if d.whole() {
 			c.log("fault to order", "action", d.Action)
+			c.ticket.tell(d.told(), false)
 			c.wholeFault(d)
 			return
 		}
@@ -117,6 +136,15 @@ func (s *Server) serve(c *call) {
 	if f == nil {
 		f = c.check()
 	}
+	if !c.enter(f == nil) {
+		return
+	}
+	defer c.ticket.leave()
+	upload := int64(0)
+	if len(c.data) > 0 {
+		upload = c.size
+	}
+	c.w = c.ticket.pay(c.w, c.ctx, upload)
 	if f != nil {
 		c.log("refused", "code", f.code)
 		c.writeFault(f)
@@ -128,19 +156,26 @@ func (s *Server) serve(c *call) {
 
 // wholeFault sends a failure that was ordered instead of the answer.
 func (c *call) wholeFault(d Fault) {
-	switch d.Action {
-	case ActionFault:
+	if d.Action == ActionFault {
 		c.writeFault(d.failure())
+		return
+	}
+	writeWhole(c.w, d)
+}
+
+// writeWhole sends the failures that know no protocol.
+func writeWhole(w http.ResponseWriter, d Fault) {
+	switch d.Action {
 	case ActionStatus:
 		if d.RetryAfterSeconds > 0 {
-			c.w.Header().Set("Retry-After", strconv.Itoa(d.RetryAfterSeconds))
+			w.Header().Set("Retry-After", strconv.Itoa(d.RetryAfterSeconds))
 		}
 		if d.Status == http.StatusUnauthorized {
-			c.w.Header().Set("WWW-Authenticate", `Basic realm="exchangetest"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="exchangetest"`)
 		}
-		c.w.WriteHeader(d.Status)
+		w.WriteHeader(d.Status)
 	case ActionHTML:
-		writePage(c.w, d.Status)
+		writePage(w, d.Status)
 	}
 }
 

@@ -90,7 +90,9 @@ func (c *call) answer() {
 		for len(x.open) > 0 {
 			x.end()
 		}
-		err = x.Flush()
+		if err = c.ticket.settle(c.ctx); err == nil {
+			err = x.Flush()
+		}
 	}
 	if errors.Is(err, errEnded) {
 		err = x.Flush()
@@ -128,7 +130,13 @@ func (c *call) messages(x *xmlWriter, op operation) (failed int, err error) {
 		var body content
 		f := stopped()
 		if !stop {
-			if f = c.ordered(i, unit, &stop); f == nil {
+			if f, stop, err = c.leave(); err != nil {
+				return failed, err
+			}
+			if f == nil {
+				f = c.ordered(i, unit, &stop)
+			}
+			if f == nil {
 				body, f = op.do(c, unit)
 			}
 		}
@@ -140,6 +148,14 @@ func (c *call) messages(x *xmlWriter, op operation) (failed int, err error) {
 		}
 	}
 	return failed, nil
+}
+
+// leave is the throttle's for one part of the request.
+func (c *call) leave() (f *failure, stop bool, err error) {
+	if c.refused != nil {
+		return c.refused, false, nil
+	}
+	return c.next()
 }
 
 // ordered is the error that was ordered for the i-th part.

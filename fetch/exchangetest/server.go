@@ -1,6 +1,7 @@
 package exchangetest
 
 import (
+	"context"
 	"crypto/rand"
 	"io"
 	"log/slog"
@@ -12,9 +13,12 @@ import (
 
 // Options: the zero value works.
 type Options struct {
-	Clock           func() time.Time // nil: the system's
-	Rand            io.Reader        // of request ids, safe to share; nil: crypto/rand
-	Log             *slog.Logger     // nil: nowhere. Never a subject, address or body
+	Clock func() time.Time // nil: the system's
+	// Sleep lets time pass on that clock; an error ends the request. nil: the system's, also inside a testing/synctest bubble.
+	Sleep           func(context.Context, time.Duration) error
+	Throttle        Policy       // the zero Policy allows everything
+	Rand            io.Reader    // of request ids, safe to share; nil: crypto/rand
+	Log             *slog.Logger // nil: nowhere. Never a subject, address or body
 	Faults          []Fault
 	MaxRequestBytes int64                   // of a request's body; 0: 256 MiB
 	MaxImportBytes  int64                   // of the body of an import by Graph; 0: 512 MiB
@@ -29,6 +33,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -54,6 +61,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Server is an Exchange with its mailboxes; an http.Handler.
 type Server struct {
 	options    Options
@@ -63,6 +81,7 @@ type Server struct {
 	cache      *streamCache
 	faults     faultTable
 	graph      graphState
+	throttle   *throttle
 
 	subscriptions subscriptions
 
@@ -77,7 +96,7 @@ type Server struct {
 func New(o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
-		options: o, schema: requestSchema(), operations: operations(),
+		options: o, throttle: newThrottle(o), schema: requestSchema(), operations: operations(),
 		files: &spools{parent: o.TempDir}, cache: newStreamCache(o.CacheBytes),
 		accounts: map[string]string{}, mailboxes: map[string]*Mailbox{}, requests: map[string]map[string]int{},
 	}

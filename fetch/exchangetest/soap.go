@@ -23,12 +23,17 @@ type call struct {
 	header  http.Header
 	raw     []byte    // the document without the content of Data elements
 	data    []payload // that content
-	version int       // of the schema asked for, an index into versions
-	mailbox *Mailbox  // nil: the account has none and impersonates nobody
-	name    string    // of the operation
-	body    *etree.Element
-	due     []Fault
-	unit    int // which part of the request is being done
+	size    int64     // of the request's body
+	ticket  *ticket
+	refused *failure // by the throttle, to be said in each response message; nil: let in
+	// impersonated is the address of the mailbox when it is opened by impersonation.
+	impersonated string
+	version      int      // of the schema asked for, an index into versions
+	mailbox      *Mailbox // nil: the account has none and impersonates nobody
+	name         string   // of the operation
+	body         *etree.Element
+	due          []Fault
+	unit         int // which part of the request is being done
 }
 
 // versions are the values of ExchangeVersionType, oldest first.
@@ -142,6 +147,7 @@ func (c *call) impersonate(h *etree.Element) *failure {
 	if c.mailbox = c.server.mailbox(who.Text()); c.mailbox == nil {
 		return fail("ErrorNonExistentMailbox")
 	}
+	c.impersonated = c.mailbox.address
 	return nil
 }
 
