@@ -20,14 +20,14 @@ type incoming struct {
 }
 
 // read takes an item's blob off the source into the archive's chunks. Nothing names them before put.
-func (r *run) read(ctx context.Context, ref Ref, blob io.Reader) (*incoming, error) {
+func (r *run) read(ctx context.Context, ref Ref, blob io.Reader, buffer []byte) (*incoming, error) {
 	content := r.sink.NewContent(ctx)
 	msg := &mapi.Message{}
 	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{
 		Message: msg,
 		Keep:    keepValue,
 		Wanted:  mapi.InSummary,
-		Buffer:  r.buffer,
+		Buffer:  buffer,
 		Segment: func(s fasttransfer.Segment) error {
 			return content.Add(archive.Segment{Stream: s.Stream, Kind: kindOf(s.Kind), Data: s.Data})
 		},
@@ -49,21 +49,6 @@ func (r *run) read(ctx context.Context, ref Ref, blob io.Reader) (*incoming, err
 		in.item.Unparsed = report.Reason
 	}
 	return in, nil
-}
-
-func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
-	in.item.FolderID = folderID
-	if err := r.sink.Put(ctx, in.item, in.content); err != nil {
-		return err
-	}
-	r.result.Exported++
-	r.result.ExportedBytes += in.content.Size()
-	if in.item.Unparsed != "" {
-		r.result.Unparsed++
-		r.o.Log.Warn("item kept unparsed", "reason", in.item.Unparsed)
-	}
-	r.o.Progress(Progress{Items: r.result.Exported, Expected: max(r.expected, r.result.Exported), Bytes: r.result.ExportedBytes})
-	return r.forgive(in.item.ItemID)
 }
 
 // kindOf says in the store's words what the codec calls the parts of a stream.

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mailbrick/archive"
@@ -38,6 +38,7 @@ type Options struct {
 	Include, Exclude []string // folder paths; a folder is with what lies below it, compared without case
 	BatchItems       int      // most items of one export
 	BatchBytes       int64    // most bytes of one export; a bigger item goes alone
+	Exports          int      // at once; more than one only of a source that allows it: 1
 	Clock            func() time.Time
 	Log              *slog.Logger
 	Progress         func(Progress) // called now and then
@@ -50,6 +51,9 @@ func (o *Options) defaults() {
 	}
 	if o.BatchBytes == 0 {
 		o.BatchBytes = 24 << 20
+	}
+	if o.Exports == 0 {
+		o.Exports = 1
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -94,7 +98,8 @@ type Result struct {
 // Run brings the sink's mailbox up to date with the source. The result is valid, as far as it came, with an error too.
 func Run(ctx context.Context, source Source, sink Sink, o Options) (Result, error) {
 	o.defaults()
-	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}, buffer: make([]byte, readAhead)}
+	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}, most: o.BatchItems}
+	r.buffers.New = func() any { return new([readAhead]byte) }
 	err := r.run(ctx)
 	return r.result, err
 }
@@ -106,12 +111,14 @@ type run struct {
 	source Source
 	sink   Sink
 	o      Options
-	failed map[string]failure        // by item id: what could not be had, of earlier runs and of this one
 	known  map[string]archive.Folder // by id: the folders as they are now
-	result Result
-	buffer []byte // for reading one blob after another
+	before Coverage                  // of the last run
 
-	before Coverage // of the last run
+	mu      sync.Mutex         // guards what follows while exports run
+	failed  map[string]failure // by item id: what could not be had, of earlier runs and of this one
+	result  Result
+	most    int       // items of one export, as the server has been found to manage them
+	buffers sync.Pool // of *[readAhead]byte, for reading one blob after another
 
 	expected int  // items to export, guessed from the folders that are new and counted in the others
 	counted  bool // the folder at hand is among those guessed
@@ -161,7 +168,6 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.keepCoverage(); err != nil {
 		return err
 	}
-	r.buffer = nil
 	r.o.Fetched()
 	r.result.Snapshot, err = r.sink.Commit(ctx)
 	r.result.Complete = err == nil && len(r.result.Failures) == 0 && !r.result.Coverage.refused()
@@ -454,121 +460,6 @@ func (r *run) change(c Change) (ref Ref, want bool, err error) {
 		return ref, false, r.sink.Amend(c.ItemID, c.ChangeKey, setRead(c.Read))
 	}
 	return c.Ref, true, nil
-}
-
-// fetch exports items in batches.
-func (r *run) fetch(ctx context.Context, folderID string, items []Ref) error {
-	for i := range items {
-		items[i].FolderID = folderID
-	}
-	for len(items) > 0 {
-		n := r.batch(items)
-		again, err := r.export(ctx, folderID, items[:n])
-		if err != nil {
-			return err
-		}
-		if err := r.alone(ctx, folderID, again); err != nil {
-			return err
-		}
-		if err := r.sink.Checkpoint(ctx); err != nil {
-			return err
-		}
-		items = items[n:]
-	}
-	return nil
-}
-
-// batch tells how many of the items go into one export.
-func (r *run) batch(items []Ref) int {
-	var bytes int64
-	for n, it := range items {
-		if bytes += it.Size; n > 0 && (bytes > r.o.BatchBytes || n == r.o.BatchItems) {
-			return n
-		}
-	}
-	return len(items)
-}
-
-// aloneTries is how often an item that did not come through is asked for by itself before it is left to the next run.
-const aloneTries = 3
-
-// alone asks for items that did not come through in a batch, one by one.
-func (r *run) alone(ctx context.Context, folderID string, items []unsettled) error {
-	for _, it := range items {
-		for try := 1; ; try++ {
-			left, err := r.export(ctx, folderID, []Ref{it.ref})
-			if err != nil {
-				return err
-			}
-			if len(left) == 0 {
-				break
-			}
-			if it = left[0]; try == aloneTries {
-				if err := r.fail(folderID, it.ref, it.cause); err != nil {
-					return err
-				}
-				break
-			}
-		}
-	}
-	return nil
-}
-
-// unsettled is an item that may come through when asked for again.
-type unsettled struct {
-	ref   Ref
-	cause error
-}
-
-// export reads one batch and puts what came through. It gives back what did not.
-func (r *run) export(ctx context.Context, folderID string, items []Ref) (again []unsettled, err error) {
-	var came []*incoming
-	err = r.source.Export(ctx, items, func(n int, exported Ref, blob io.Reader, err error) error {
-		if err == nil {
-			var in *incoming
-			if in, err = r.read(ctx, exported, blob); err == nil {
-				came = append(came, in)
-				return nil
-			}
-		}
-		left, err := r.sort(folderID, items[n], err)
-		again = append(again, left...)
-		return err
-	})
-	if errors.Is(err, ErrAgain) {
-		// The answer as a whole is not to be trusted: nothing of it is kept.
-		again = again[:0]
-		for _, ref := range items {
-			again = append(again, unsettled{ref, err})
-		}
-		return again, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, in := range came {
-		err := r.put(ctx, folderID, in)
-		if errors.Is(err, archive.ErrParts) {
-			err = r.fail(folderID, Ref{ItemID: in.item.ItemID, ChangeKey: in.item.ChangeKey, Size: in.content.Size()}, err)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return again, nil
-}
-
-// sort decides what an item's error means: ask again, forget it, record it, or stop.
-func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
-	switch {
-	case errors.Is(err, ErrAgain):
-		return []unsettled{{ref, err}}, nil
-	case errors.Is(err, ErrGone):
-		return nil, r.forgive(ref.ItemID)
-	case errors.Is(err, ErrItem), errors.Is(err, archive.ErrParts):
-		return nil, r.fail(folderID, ref, err)
-	}
-	return nil, err
 }
 
 // fail records an item for the next run.

@@ -1,0 +1,208 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"mailbrick/archive"
+)
+
+// fetch exports items in batches, some at once, and returns when all of them are in: the cursor may move behind them then.
+func (r *run) fetch(ctx context.Context, folderID string, items []Ref) error {
+	for i := range items {
+		items[i].FolderID = folderID
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for range r.o.Exports {
+		g.Go(func() error {
+			for {
+				batch := r.batch(&items)
+				if len(batch) == 0 {
+					return nil
+				}
+				if err := r.settle(ctx, folderID, batch); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// batch takes off the items what goes into the next export.
+func (r *run) batch(items *[]Ref) (batch []Ref) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, bytes := 0, int64(0)
+	for _, it := range *items {
+		if bytes += it.Size; n > 0 && (bytes > r.o.BatchBytes || n == r.most) {
+			break
+		}
+		n++
+	}
+	batch, *items = (*items)[:n], (*items)[n:]
+	return batch
+}
+
+// settle exports a batch, and what of it did not come through by halves, down to single items, until all is in or known as
+// failed.
+func (r *run) settle(ctx context.Context, folderID string, batch []Ref) error {
+	again, err := r.export(ctx, folderID, batch)
+	if err != nil {
+		return err
+	}
+	r.adapt(len(batch), len(again))
+	if err := r.halves(ctx, folderID, again); err != nil {
+		return err
+	}
+	return r.sink.Checkpoint(ctx)
+}
+
+// adapt makes batches smaller while the server does not manage whole ones, and larger again when it does.
+func (r *run) adapt(asked, missing int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case missing == 0:
+		r.most = min(r.most+max(1, r.most/4), r.o.BatchItems)
+	case missing == asked:
+		r.most = max(asked/2, 1)
+	}
+}
+
+// halves asks again for items that did not come through: an answer that was too much may come in two, and one item that
+// spoils an answer is found by few requests.
+func (r *run) halves(ctx context.Context, folderID string, items []unsettled) error {
+	if len(items) < 2 {
+		return r.alone(ctx, folderID, items)
+	}
+	for _, half := range [][]unsettled{items[:len(items)/2], items[len(items)/2:]} {
+		refs := make([]Ref, len(half))
+		for i, it := range half {
+			refs[i] = it.ref
+		}
+		if len(half) > 1 {
+			var err error
+			if half, err = r.export(ctx, folderID, refs); err != nil {
+				return err
+			}
+		}
+		if err := r.halves(ctx, folderID, half); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aloneTries is how often an item that did not come through is asked for by itself before it is left to the next run.
+const aloneTries = 3
+
+// alone asks for items by themselves.
+func (r *run) alone(ctx context.Context, folderID string, items []unsettled) error {
+	for _, it := range items {
+		for try := 1; ; try++ {
+			left, err := r.export(ctx, folderID, []Ref{it.ref})
+			if err != nil {
+				return err
+			}
+			if len(left) == 0 {
+				break
+			}
+			if it = left[0]; try == aloneTries {
+				if err := r.giveUp(folderID, it); err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) giveUp(folderID string, it unsettled) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fail(folderID, it.ref, it.cause)
+}
+
+// unsettled is an item that may come through when asked for again.
+type unsettled struct {
+	ref   Ref
+	cause error
+}
+
+// export reads one batch and puts what came through. It gives back what did not.
+func (r *run) export(ctx context.Context, folderID string, items []Ref) (again []unsettled, err error) {
+	buffer := r.buffers.Get().(*[readAhead]byte)
+	defer r.buffers.Put(buffer)
+	var came []*incoming
+	err = r.source.Export(ctx, items, func(n int, exported Ref, blob io.Reader, err error) error {
+		if err == nil {
+			var in *incoming
+			if in, err = r.read(ctx, exported, blob, buffer[:]); err == nil {
+				came = append(came, in)
+				return nil
+			}
+		}
+		left, err := r.sort(folderID, items[n], err)
+		again = append(again, left...)
+		return err
+	})
+	if errors.Is(err, ErrAgain) {
+		// The answer as a whole is not to be trusted: nothing of it is kept.
+		again = again[:0]
+		for _, ref := range items {
+			again = append(again, unsettled{ref, err})
+		}
+		return again, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range came {
+		if err := r.put(ctx, folderID, in); err != nil {
+			return nil, err
+		}
+	}
+	return again, nil
+}
+
+// sort decides what an item's error means: ask again, forget it, record it, or stop.
+func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case errors.Is(err, ErrAgain):
+		return []unsettled{{ref, err}}, nil
+	case errors.Is(err, ErrGone):
+		return nil, r.forgive(ref.ItemID)
+	case errors.Is(err, ErrItem), errors.Is(err, archive.ErrParts):
+		return nil, r.fail(folderID, ref, err)
+	}
+	return nil, err
+}
+
+// put adds an item that was read to its end.
+func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
+	in.item.FolderID = folderID
+	err := r.sink.Put(ctx, in.item, in.content)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case errors.Is(err, archive.ErrParts):
+		return r.fail(folderID, Ref{ItemID: in.item.ItemID, ChangeKey: in.item.ChangeKey, Size: in.content.Size()}, err)
+	case err != nil:
+		return err
+	}
+	r.result.Exported++
+	r.result.ExportedBytes += in.content.Size()
+	if in.item.Unparsed != "" {
+		r.result.Unparsed++
+		r.o.Log.Warn("item kept unparsed", "reason", in.item.Unparsed)
+	}
+	r.o.Progress(Progress{Items: r.result.Exported, Expected: max(r.expected, r.result.Exported), Bytes: r.result.ExportedBytes})
+	return r.forgive(in.item.ItemID)
+}
