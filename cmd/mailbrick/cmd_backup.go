@@ -132,6 +132,7 @@ type backupLine struct {
 	Unparsed      int     `json:"unparsed"`
 	Requests      int     `json:"requests"`
 	ThrottledMS   int64   `json:"throttled_ms"`
+	Concurrency   int     `json:"concurrency"` // requests at once that the server was found to take
 	ExportedBytes int64   `json:"exported_bytes"`
 	StoredBytes   int64   `json:"stored_bytes"`
 	Seconds       float64 `json:"seconds"`
@@ -214,9 +215,9 @@ func (b *backup) one(ctx context.Context, name string, leave func()) error {
 	mailbox, err := b.from.open(name)
 	if err == nil {
 		defer mailbox.close()
-		err = b.fetch(ctx, name, mailbox.source, &line, leave)
-		requests, throttled := mailbox.cost()
-		line.Requests, line.ThrottledMS = requests, throttled.Milliseconds()
+		err = b.fetch(ctx, name, mailbox, &line, leave)
+		cost := mailbox.cost()
+		line.Requests, line.ThrottledMS, line.Concurrency = cost.requests, cost.throttled.Milliseconds(), cost.concurrency
 	}
 	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
 	line.StoredBytes = b.meter.stored()
@@ -234,14 +235,14 @@ func ofMailbox(err error) bool {
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
-func (b *backup) fetch(ctx context.Context, name string, source fetch.Source, line *backupLine, leave func()) (err error) {
+func (b *backup) fetch(ctx context.Context, name string, mailbox *opened, line *backupLine, leave func()) (err error) {
 	s, err := b.a.Begin(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	var seen fetch.Progress
-	r, err := fetch.Run(ctx, source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Log: b.logger(name), Fetched: leave,
+	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Exports: mailbox.exports, Log: b.logger(name), Fetched: leave,
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")
@@ -301,12 +302,20 @@ func (b *backup) tell(line backupLine, err error) error {
 	if line.Unparsed > 0 {
 		b.warn("%s: %d items could not be read; they are kept as they are, and `ls --json` names them as unparsed", line.Mailbox, line.Unparsed)
 	}
-	_, werr := fmt.Fprintf(b.out, "%s: snapshot %d: %d items, %d added, %d changed, %d removed, %d failed; %d requests, %s exported, %.1f s\n",
-		line.Mailbox, line.Snapshot, line.Items, line.Added, line.Changed, line.Removed, line.Failed, line.Requests, bytes(line.ExportedBytes), line.Seconds)
+	_, werr := fmt.Fprintf(b.out, "%s: snapshot %d: %d items, %d added, %d changed, %d removed, %d failed; %d requests, %s exported, %.1f s%s\n",
+		line.Mailbox, line.Snapshot, line.Items, line.Added, line.Changed, line.Removed, line.Failed, line.Requests, bytes(line.ExportedBytes), line.Seconds, throttling(line))
 	if text := coverageText(line.Coverage); text != "" && werr == nil {
 		_, werr = fmt.Fprintf(b.out, "  covered: %s\n", text)
 	}
 	return werr
+}
+
+// throttling says what the server's throttling cost; nothing where there was none.
+func throttling(line backupLine) string {
+	if line.ThrottledMS == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f s of them held back by the server; it takes %d at once)", float64(line.ThrottledMS)/1000, line.Concurrency)
 }
 
 // coverageText says in a line what was covered and what was not.

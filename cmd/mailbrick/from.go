@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -91,7 +90,7 @@ func (f *files) open(mailbox string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{source: source, close: func() { source.Close() }, cost: func() (int, time.Duration) { return 0, 0 }}, nil
+	return &opened{source: source, close: func() { source.Close() }, cost: func() cost { return cost{} }}, nil
 }
 
 func (f *files) passedOver(name string, special bool) {

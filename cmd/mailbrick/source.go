@@ -22,10 +22,22 @@ type origin interface {
 
 // opened is a mailbox that can be read until it is closed.
 type opened struct {
-	source fetch.Source
-	cost   func() (requests int, throttled time.Duration)
-	close  func()
+	source  fetch.Source
+	exports int // that it allows at once; 0: one
+	cost    func() cost
+	close   func()
 }
+
+// cost is what reading a mailbox cost so far.
+type cost struct {
+	requests    int
+	throttled   time.Duration
+	concurrency int // requests at once that the server was found to take
+}
+
+// exportsAtOnce of one mailbox: while one batch is stored and the next asked for, the server is at work on others. How many
+// requests go at once over all mailboxes the governor says.
+const exportsAtOnce = 4
 
 // server is where mailboxes are, and who asks.
 type server struct {
@@ -102,9 +114,9 @@ func (s *server) open(mailbox string) (*opened, error) {
 		_, domain, _ := strings.Cut(mailbox, "@")
 		source = fetch.EWSPublicFolders(client, domain, s.scope.Associated)
 	}
-	return &opened{source: source, close: client.Close, cost: func() (int, time.Duration) {
+	return &opened{source: source, exports: exportsAtOnce, close: client.Close, cost: func() cost {
 		stats := client.Stats()
-		return stats.Requests, stats.Throttled
+		return cost{stats.Requests, stats.Throttled, stats.Concurrency}
 	}}, nil
 }
 
