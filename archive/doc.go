@@ -109,6 +109,14 @@
 //     to fence is decided by age.
 //   - A reader that misses a pack follows the journal and reads again, once.
 //
+// # Locks of the bucket
+//
+// What must stay can be kept by the bucket itself, from everybody, where it has locks (blob.Locker): Protect locks until a moment the
+// packs that versions need, config, keys and the whole journal, without which none is read. Which versions, and how long, the
+// caller says. No record tells of it: locks are the bucket's. They are extended and never lifted, so a hold, which has no end, is
+// protected by doing so again before the locks end, and a released one when they do. What becomes garbage under a lock is condemned
+// like any other; Prune counts what it could not remove and tries again the next time.
+//
 // # Recovery
 //
 //   - The catalog is lost or damaged: delete it; opening follows the journal from record 1. One that a crash left with only

@@ -423,22 +423,29 @@ func (k *Keys) Remove(ctx context.Context, id string) error {
 	return k.removeFiles(ctx, func(n keyName) bool { return n.holder == id })
 }
 
+// removeFiles removes what can be removed, and then tells of a file that a lock keeps.
 func (k *Keys) removeFiles(ctx context.Context, which func(keyName) bool) error {
 	names, err := k.opts.keyNames(ctx)
 	if err != nil {
 		return err
 	}
+	var locked error
 	for _, n := range names {
 		if !which(n) {
 			continue
 		}
 		for _, object := range []string{n.object(), n.object() + copySuffix} {
-			if err := k.opts.Bucket.Remove(ctx, object); err != nil && !errors.Is(err, blob.ErrNotExist) {
+			err := k.opts.Bucket.Remove(ctx, object)
+			switch {
+			case err == nil, errors.Is(err, blob.ErrNotExist):
+			case errors.Is(err, blob.ErrLocked):
+				locked = fmt.Errorf("remove key: %w", err)
+			default:
 				return fmt.Errorf("remove key: %w", err)
 			}
 		}
 	}
-	return nil
+	return locked
 }
 
 // Rotate makes a new generation of the key for all holders that are left, and returns its number. All new files are there
@@ -475,9 +482,13 @@ func (k *Keys) Rotate(ctx context.Context) (uint32, error) {
 		return 0, err
 	}
 	k.keys.set(ring)
-	return number + 1, k.removeFiles(ctx, func(n keyName) bool {
+	err = k.removeFiles(ctx, func(n keyName) bool {
 		return n.generation <= number && slices.ContainsFunc(files, func(f *seal.File) bool { return f.Holder == n.holder })
 	})
+	if errors.Is(err, blob.ErrLocked) {
+		err = nil // what stays says no more than its holder knows, and nobody takes it for his newest
+	}
+	return number + 1, err
 }
 
 // highest is the highest number of a generation that there is, used or not.

@@ -329,7 +329,7 @@ func (p *pruning) abort() error {
 
 func (p *pruning) dropCopies(ctx context.Context) error {
 	for _, t := range p.tables {
-		if err := p.a.opts.Bucket.Remove(ctx, t.Name.Object()); err != nil && !errors.Is(err, blob.ErrNotExist) {
+		if err := p.a.opts.Bucket.Remove(ctx, t.Name.Object()); err != nil && !errors.Is(err, blob.ErrNotExist) && !errors.Is(err, blob.ErrLocked) {
 			return err
 		}
 	}

@@ -55,6 +55,21 @@ type Replacer interface {
 	Replace(ctx context.Context, name string) (Writer, error)
 }
 
+// As finds an ability of a bucket, or of one that it is around. Names mean the
+// same in all of them; bytes may not.
+func As[T any](b Bucket) (able T, ok bool) {
+	for {
+		if able, ok = b.(T); ok {
+			return able, true
+		}
+		around, isAround := b.(interface{ Unwrap() Bucket })
+		if !isAround {
+			return able, false
+		}
+		b = around.Unwrap()
+	}
+}
+
 // Put creates an object of some bytes.
 func Put(ctx context.Context, b Bucket, name string, data []byte) error {
 	w, err := b.Create(ctx, name)

@@ -291,3 +291,17 @@ func BenchmarkJudge(b *testing.B) {
 		plan.Judge(v)
 	}
 }
+
+func TestAfter(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{"30d": "2026-03-02", "2w": "2026-02-14", "1m": "2026-02-28", "7y": "2033-01-31", "0d": "2026-01-31", "forever": "0001-01-01"} {
+		var s retention.Span
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.After(from).Format(time.DateOnly); got != want {
+			t.Errorf("%s after %v is %s, want %s", text, from, got, want)
+		}
+	}
+}

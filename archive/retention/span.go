@@ -46,6 +46,12 @@ func (s Span) String() string {
 	return fmt.Sprintf("%d %ss", s.n, names[s.unit])
 }
 
+// After is the moment a span after another one; the zero time where it does not end.
+func (s Span) After(t time.Time) time.Time {
+	s.n = -s.n
+	return s.before(t)
+}
+
 // before is the moment a span before another one; the zero time is before all.
 func (s Span) before(t time.Time) time.Time {
 	switch s.unit {

@@ -38,12 +38,12 @@ func newHoldAddCommand() *cli.Command {
 			"Examples:\n  mailbrick hold add --name case-17 --reason \"letter of 2 March\" --query 'from:bob@example.com AND merger' --apply\n" +
 			"  mailbrick hold add --name ann --reason \"left the company\" --mailbox ann@example.com --apply\n" +
 			"  mailbrick search --json contract | jq -r .id | mailbrick hold add --name contracts --reason audit --apply -",
-		Flags: commonFlags(
+		Flags: commonFlags(append(lockFlags("what all holds cover"),
 			&cli.StringFlag{Name: "name", Usage: "`N` by which the hold is known"},
 			&cli.StringFlag{Name: "reason", Usage: "`R`, why; it is kept in the journal"},
 			&cli.StringFlag{Name: "query", Usage: "the items that `QUERY` finds, in any of their versions"},
 			&cli.StringSliceFlag{Name: "mailbox", Aliases: []string{"m"}, Usage: "all of mailbox `ADDRESS`, or only there what the query finds; again for more"},
-			applyFlag("set the hold")),
+			applyFlag("set the hold"))...),
 		Action: func(c *cli.Context) error {
 			o := commonOf(c)
 			h := archive.Hold{Name: c.String("name"), Reason: c.String("reason"), Query: c.String("query"), Mailboxes: c.StringSlice("mailbox")}
@@ -51,7 +51,13 @@ func newHoldAddCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return o.withArchive(c.Context, func(a *archive.Archive) error { return runHoldAdd(c.Context, o, a, newHold{h, words, c.Bool("apply")}) })
+			lock, err := lockingOf(c, o)
+			if err != nil {
+				return err
+			}
+			return o.withArchive(c.Context, func(a *archive.Archive) error {
+				return runHoldAdd(c.Context, o, a, newHold{h, words, c.Bool("apply"), lock})
+			})
 		},
 	}
 }
@@ -93,6 +99,7 @@ type newHold struct {
 	archive.Hold
 	words []string
 	apply bool
+	lock  *locking
 }
 
 func runHoldAdd(ctx context.Context, o *common, a *archive.Archive, n newHold) error {
@@ -116,9 +123,10 @@ func runHoldAdd(ctx context.Context, o *common, a *archive.Archive, n newHold) e
 	if err := o.printHold(a, n.Hold, &n.apply); err != nil {
 		return err
 	}
-	if !n.apply {
-		o.warn("nothing is held yet: the same command with --apply does it")
+	if n.apply {
+		return o.lock(ctx, a, n.lock, nil)
 	}
+	o.warn("nothing is held yet: the same command with --apply does it")
 	return nil
 }
 
@@ -327,11 +335,21 @@ func newHoldRefreshCommand() *cli.Command {
 		Usage:     "ask the queries of holds again",
 		UsageText: "mailbrick hold refresh [NAME...]",
 		Description: "Adds to the holds, or to those named, what their queries find now. What was held stays held. Until then everything that " +
-			"came in since counts as held.\n\nExample:\n  mailbrick hold refresh",
-		Flags: commonFlags(),
+			"came in since counts as held. --lock locks what all holds cover in the store anew; run it well before the locks end.\n\n" +
+			"Examples:\n  mailbrick hold refresh\n  mailbrick hold refresh --lock 30d",
+		Flags: commonFlags(lockFlags("what all holds cover")...),
 		Action: func(c *cli.Context) error {
 			o := commonOf(c)
-			return o.withArchive(c.Context, func(a *archive.Archive) error { return runHoldRefresh(c.Context, o, a, c.Args().Slice()) })
+			lock, err := lockingOf(c, o)
+			if err != nil {
+				return err
+			}
+			return o.withArchive(c.Context, func(a *archive.Archive) error {
+				if err := runHoldRefresh(c.Context, o, a, c.Args().Slice()); err != nil {
+					return err
+				}
+				return o.lock(c.Context, a, lock, nil)
+			})
 		},
 	}
 }

@@ -62,12 +62,17 @@ func newRetentionApplyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "apply",
 		Usage:     "remove from history what a policy lets go",
-		UsageText: "mailbrick retention apply --policy FILE",
+		UsageText: "mailbrick retention apply --policy FILE [--lock SPAN]",
 		Description: "Removes what `retention plan` shows, by records of the journal that name the rule; queries of holds are asked again first. " +
-			"`mailbrick prune` then frees the space.\n\nExample:\n  mailbrick retention apply --policy policy.toml && mailbrick prune --apply",
-		Flags: commonFlags(policyFlag(), applyFlag("said by the verb already; taken because `hold` and `forget` take it")),
+			"`mailbrick prune` then frees the space. --lock has the object store lock what the policy keeps so long in any case, and what is\n" +
+			"held; run it again well before the locks end.\n\nExample:\n  mailbrick retention apply --policy policy.toml && mailbrick prune --apply",
+		Flags: commonFlags(append(lockFlags("what stays"), policyFlag(), applyFlag("said by the verb already; taken because `hold` and `forget` take it"))...),
 		Action: func(c *cli.Context) error {
 			o := &retentionOptions{common: commonOf(c), now: time.Now(), apply: true}
+			var err error
+			if o.lock, err = lockingOf(c, o.common); err != nil {
+				return err
+			}
 			return o.run(c.Context, c.String("policy"))
 		},
 	}
@@ -81,6 +86,7 @@ type retentionOptions struct {
 	*common
 	now               time.Time
 	kept, list, apply bool
+	lock              *locking
 	plan              *retention.Plan
 	totals            map[totalKey]*total
 }
@@ -105,7 +111,10 @@ func (o *retentionOptions) run(ctx context.Context, file string) error {
 				return errors.Join(err, o.printTotals())
 			}
 		}
-		return o.printTotals()
+		if err := o.printTotals(); err != nil {
+			return err
+		}
+		return o.common.lock(ctx, a, o.lock, policy)
 	})
 }
 

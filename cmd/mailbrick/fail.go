@@ -71,6 +71,7 @@ var verdicts = [...]verdict{
 	{archive.ErrHoldExists, exitFailed, "`mailbrick hold list` shows it; choose another name, or release it first"},
 	{archive.ErrNoHold, exitFailed, "`mailbrick hold list` shows the holds there are"},
 	{archive.ErrNotFound, exitFailed, "`mailbrick mailboxes`, `snapshots` and `ls` show what is there"},
+	{blob.ErrLocked, exitFailed, "a lock of the object store keeps it; run the same command again when the lock has ended"},
 	{blob.ErrFull, exitFailed, "make room and run the same command again; nothing that was committed is lost"},
 	{index.ErrFull, exitFailed, "make room; the next command goes on with the index"},
 	{index.ErrInUse, exitInUse, "wait for the other process to end"},

@@ -97,7 +97,7 @@ func newGate() (*gate, error) {
 	}
 	target, err := url.Parse(store.URL)
 	if err == nil {
-		err = store.MakeBucket("mail", false)
+		err = errors.Join(store.MakeBucket("mail", false), store.MakeBucket("locked", true))
 	}
 	if err != nil {
 		store.Stop()
@@ -162,13 +162,17 @@ func (g *gate) note(text string) (h *held, denied bool) {
 	}
 }
 
-// line tells a request: "GET config", "LIST packs/".
+// line tells a request: "GET config", "LIST packs/", "LOCK config".
 func line(r *http.Request) string {
 	const archive = "archives/one/"
-	if q := r.URL.Query(); q.Has("list-type") {
+	_, name, _ := strings.Cut(r.URL.Path, "/"+archive)
+	switch q := r.URL.Query(); {
+	case q.Has("list-type"):
 		return "LIST " + strings.TrimPrefix(q.Get("prefix"), archive)
+	case q.Has("retention"):
+		return "LOCK " + name
 	}
-	return r.Method + " " + strings.TrimPrefix(r.URL.Path, "/mail/"+archive)
+	return r.Method + " " + name
 }
 
 // scriptRequests writes the requests since the last time into a file, one a line.
