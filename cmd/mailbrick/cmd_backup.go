@@ -212,7 +212,7 @@ func (b *backup) all(ctx context.Context) error {
 func (b *backup) one(ctx context.Context, name string, leave func()) error {
 	start := time.Now()
 	line := backupLine{Mailbox: name}
-	mailbox, err := b.from.open(name)
+	mailbox, err := b.from.open(ctx, name)
 	if err == nil {
 		defer mailbox.close()
 		err = b.fetch(ctx, name, mailbox, &line, leave)

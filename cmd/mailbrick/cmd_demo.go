@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/archive"
-	"mailbrick/fetch/ews"
 	"mailbrick/fetch/exchangetest"
 )
 
@@ -82,7 +81,7 @@ func (d *demo) exchange(ctx context.Context) (stop func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	d.server = &server{url: ewsURL(l), sign: &signIn{how: "basic", user: "backup", password: "secret"}, impersonate: true, account: ews.NewAccount()}
+	d.server = &server{url: ewsURL(l), impersonate: true, endpoints: endpoints{sign: &signIn{how: "basic", user: "backup", password: "secret"}}}
 	d.archive = filepath.Join(d.dir, "archive")
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)

@@ -145,7 +145,7 @@ func (o *restoreOptions) giveUp(items []*archive.Version, settled map[archive.ID
 }
 
 func (o *restoreOptions) into(ctx context.Context, a *archive.Archive, mailbox string, items iter.Seq2[*archive.Version, error]) (restore.Report, error) {
-	client, err := o.server.client(mailbox)
+	client, err := o.server.client(ctx, mailbox)
 	if err != nil {
 		return restore.Report{}, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ func (f *files) each(path string) (names []string, err error) {
 	return names, nil
 }
 
-func (f *files) open(mailbox string) (*opened, error) {
+func (f *files) open(_ context.Context, mailbox string) (*opened, error) {
 	source, err := fetch.Files(f.root, f.at[mailbox], fetch.FilesOptions{PassedOver: f.passedOver,
 		Odd: func(name string, what []string) { f.isOdd(mailbox, name, what) }})
 	if err != nil {

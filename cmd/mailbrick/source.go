@@ -1,22 +1,21 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/fetch"
-	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
 )
 
 // origin is where mailboxes come from.
 type origin interface {
-	open(mailbox string) (*opened, error)
+	open(ctx context.Context, mailbox string) (*opened, error)
 	close() error
 }
 
@@ -41,45 +40,41 @@ const exportsAtOnce = 4
 
 // server is where mailboxes are, and who asks.
 type server struct {
-	url         string
-	sign        *signIn
+	url         string // or autodiscover
 	impersonate bool
 	scope       fetch.EWSScope
-	publicBy    string       // the mailbox by which the public folders are seen; "" if they are not asked for
-	account     *ews.Account // what all clients of a run know of the account
+	publicBy    string // the mailbox by which the public folders are seen; "" if they are not asked for
 	waits       func(mailbox string, d time.Duration, cause error)
-
-	once sync.Once         // guards what follows
-	via  http.RoundTripper // signs in; the connections of all mailboxes
-	err  error
+	endpoints
 }
+
+// autodiscover in place of a URL: the server is to be looked for.
+const autodiscover = "autodiscover"
 
 func serverFlags() []cli.Flag {
 	return append(signInFlags(),
-		&cli.StringFlag{Name: "ews", Usage: "Exchange Web Services at `URL` (https://host/EWS/Exchange.asmx)"},
+		&cli.StringFlag{Name: "ews", Usage: "Exchange Web Services at `URL` (https://host/EWS/Exchange.asmx), or where autodiscover finds it"},
 		&cli.BoolFlag{Name: "impersonate", Usage: "open each mailbox by impersonation (the user has the ApplicationImpersonation role); oauth does it always"})
 }
 
 func serverOf(c *cli.Context, o *common) (*server, error) {
-	s := &server{url: c.String("ews"), impersonate: c.Bool("impersonate"), account: ews.NewAccount(), waits: o.waits}
-	switch s.url {
-	case "":
+	if c.String("ews") == "" {
 		return nil, usagef("no source: give --ews URL or --from PATH")
-	case "autodiscover":
-		return nil, usagef("--ews autodiscover is not supported yet: give the URL")
 	}
-	var err error
-	s.sign, err = signInOf(c, o)
-	return s, err
-}
-
-// client is a client for one mailbox.
-func (s *server) client(mailbox string) (*ews.Client, error) {
-	via, err := s.connections()
+	sign, err := signInOf(c, o)
 	if err != nil {
 		return nil, err
 	}
-	o := ews.Options{URL: s.url, User: s.sign.user, HTTP: &http.Client{Transport: kept{via}}, Account: s.account}
+	return &server{url: c.String("ews"), impersonate: c.Bool("impersonate"), waits: o.waits, endpoints: endpoints{sign: sign, talk: o}}, nil
+}
+
+// client is a client for one mailbox.
+func (s *server) client(ctx context.Context, mailbox string) (*ews.Client, error) {
+	e, err := s.of(ctx, s.url, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	o := ews.Options{URL: e.url, User: s.sign.user, HTTP: &http.Client{Transport: kept{e.via}}, Account: e.account}
 	if s.impersonate || s.sign.app != nil { // an application has no mailbox of its own
 		o.Impersonate = mailbox
 	} else {
@@ -91,21 +86,12 @@ func (s *server) client(mailbox string) (*ews.Client, error) {
 	return ews.New(o)
 }
 
-// connections are those of all mailboxes, signed in.
-func (s *server) connections() (http.RoundTripper, error) {
-	s.once.Do(func() { s.via, s.err = s.sign.around(s.url, auth.ScopeEWS, ews.Network()) })
-	return s.via, s.err
-}
-
-// kept hides from the client of one mailbox that connections can be closed: others use them.
-type kept struct{ http.RoundTripper }
-
-func (s *server) open(mailbox string) (*opened, error) {
+func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 	public := s.publicBy != "" && mailbox == s.scope.PublicAs
 	if public {
 		mailbox = s.publicBy
 	}
-	client, err := s.client(mailbox)
+	client, err := s.client(ctx, mailbox)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +107,7 @@ func (s *server) open(mailbox string) (*opened, error) {
 }
 
 func (s *server) close() error {
-	if c, ok := s.via.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
+	s.endpoints.close()
 	return nil
 }
 

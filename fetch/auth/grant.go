@@ -1,13 +1,13 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -36,7 +36,7 @@ func (a *App) grant(ctx context.Context, scope string) (bearer string, lifetime 
 	}
 	lifetime = time.Until(result.ExpiresOn) // by the clock that the library read
 	if result.AccessToken == "" || lifetime <= 0 {
-		return "", 0, &Error{Server: a.target.host, Text: "a token that is not good at all"}
+		return "", 0, a.noToken("the token it gives is not good for a moment")
 	}
 	return result.AccessToken, lifetime, nil
 }
@@ -44,18 +44,25 @@ func (a *App) grant(ctx context.Context, scope string) (bearer string, lifetime 
 // failure leaves of an error what may be told: what the library says holds requests.
 func (a *App) failure(ctx context.Context, err error) error {
 	var own *Error
-	var u *url.Error
 	switch {
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case errors.As(err, &own):
 		return own
-	case errors.As(err, &u):
-		return &Error{Server: a.target.host, cause: wire.PlainError(u.Err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Server: a.target.host, Text: "no answer"}
 	}
-	return &Error{Server: a.target.host, Text: a.plain(err.Error())}
+	return a.noToken(a.plain(err.Error()))
+}
+
+// cut is an authority that is not reached, or its answer.
+func (a *App) cut(err error) error {
+	return &Error{Server: a.target.host, cause: wire.PlainError(err), hint: wire.TLSHint(err)}
+}
+
+// noToken is an answer without one from whatever is there.
+func (a *App) noToken(text string) error {
+	return &Error{Server: a.target.host, Text: text, cause: ErrRefused, hint: hintOf("", http.StatusNotFound)}
 }
 
 // authority is what the library takes for the network. It knows two addresses: the description of the authority, which
@@ -79,13 +86,21 @@ func (h *authority) Do(r *http.Request) (*http.Response, error) {
 	out.URL.Scheme = a.target.scheme
 	resp, err := a.via.RoundTrip(out)
 	if err != nil {
-		return nil, err
+		return nil, a.cut(err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
 		return nil, a.refused(resp)
 	}
-	resp.Body = &cutBody{wire.Limit(resp.Body, maxTokenAnswer), resp.Body}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(wire.Limit(resp.Body, maxTokenAnswer))
+	switch {
+	case errors.Is(err, wire.ErrTooLong) || err == nil && !json.Valid(body):
+		return nil, a.noToken("what answers there gives no tokens")
+	case err != nil:
+		return nil, a.cut(err)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
 
@@ -100,11 +115,6 @@ func described(r *http.Request, base string) (*http.Response, error) {
 		"authorization_endpoint": base + "/oauth2/v2.0/authorize", "token_endpoint": base + tokenPath, "issuer": base + "/v2.0"})
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
 		Body: io.NopCloser(strings.NewReader(string(body)))}, err
-}
-
-type cutBody struct {
-	io.Reader
-	io.Closer
 }
 
 // refused reads what an authority says instead of a token. RFC 6749, 5.2.

@@ -204,9 +204,7 @@ func (c *Client) Stats() Stats {
 
 // Close lets go of connections that are not in use.
 func (c *Client) Close() {
-	if t, ok := c.via.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
+	closeIdle(c.via)
 }
 
 func (c *Client) random(b []byte) {

@@ -15,3 +15,10 @@ func Network() *http.Transport {
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
 	return t
 }
+
+// closeIdle lets go of connections that are not in use.
+func closeIdle(via http.RoundTripper) {
+	if t, ok := via.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

@@ -23,6 +23,8 @@ func (c *Client) statusError(op *operation, resp *http.Response, body io.Reader)
 		e.cause, e.hint = ErrCredentials, credentialsHint
 	case s == statusLocked:
 		e.cause, e.hint = ErrCredentials, "the account is locked or must change its password"
+	case s == http.StatusForbidden && IsOnline(c.url):
+		e.hint = "Exchange Online has switched EWS off for this application, mailbox or tenant, and ends it for all on 2027-04-01: use --graph"
 	case s == http.StatusForbidden:
 		e.hint = "EWS is switched off for this mailbox, application or tenant, or the licence does not include it"
 	case s == http.StatusNotFound && op.uploads != nil && c.opts.Account.wasLetIn():

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"mailbrick/fetch/auth"
+	"mailbrick/fetch/ews"
+)
+
+// endpoint is one address of EWS in a run: its connections, signed in, and what all clients there know of the account.
+type endpoint struct {
+	url     string
+	via     http.RoundTripper
+	account *ews.Account
+}
+
+// endpoints are those of a run. Those that have to be looked for are looked for once for each domain.
+type endpoints struct {
+	sign *signIn
+	talk *common // may be nil
+
+	mu     sync.Mutex // guards what follows
+	byURL  map[string]*endpoint
+	search map[string]*lookup // by domain
+}
+
+// lookup is what Autodiscover said for a domain.
+type lookup struct {
+	mu   sync.Mutex // guards what follows; held while it is asked
+	done bool
+	url  string
+	err  error
+}
+
+// of gives the endpoint for a mailbox: that at the URL, or the one that Autodiscover finds.
+func (e *endpoints) of(ctx context.Context, url, mailbox string) (*endpoint, error) {
+	if url == autodiscover {
+		var err error
+		if url, err = e.find(ctx, mailbox); err != nil {
+			return nil, err
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if known := e.byURL[url]; known != nil {
+		return known, nil
+	}
+	if ews.IsOnline(url) {
+		if e.sign.app == nil {
+			return nil, usagef("%s is Exchange Online, which takes no passwords: use --graph, or --auth oauth", url)
+		}
+		if e.talk != nil {
+			e.talk.warn("Exchange Online ends EWS for good on 2027-04-01: use --graph")
+		}
+	}
+	via, err := e.sign.around(url, auth.ScopeEWS, ews.Network())
+	if err != nil {
+		return nil, err
+	}
+	if e.byURL == nil {
+		e.byURL = map[string]*endpoint{}
+	}
+	e.byURL[url] = &endpoint{url: url, via: via, account: ews.NewAccount()}
+	return e.byURL[url], nil
+}
+
+// find asks Autodiscover, unless the domain of the mailbox was asked for before.
+func (e *endpoints) find(ctx context.Context, mailbox string) (string, error) {
+	domain := strings.ToLower(mailbox[strings.LastIndexByte(mailbox, '@')+1:])
+	e.mu.Lock()
+	l := e.search[domain]
+	if l == nil {
+		if e.search == nil {
+			e.search = map[string]*lookup{}
+		}
+		l = new(lookup)
+		e.search[domain] = l
+	}
+	e.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done {
+		return l.url, l.err
+	}
+	url, err := e.discovery().Find(ctx, mailbox)
+	if errors.Is(err, context.Canceled) {
+		return "", err
+	}
+	l.done, l.url, l.err = true, url, err
+	if err == nil && e.talk != nil {
+		e.talk.say("%s: the server is at %s", domain, url)
+	}
+	return url, err
+}
+
+// discovery sends a password to the servers of the mailbox's domain; a token of Exchange Online is for nobody else.
+func (e *endpoints) discovery() ews.Discovery {
+	if e.sign.app != nil {
+		return ews.Discovery{Online: true}
+	}
+	return ews.Discovery{SignIn: func(url string) (http.RoundTripper, error) {
+		return e.sign.around(url, "", ews.Network())
+	}}
+}
+
+func (e *endpoints) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, known := range e.byURL {
+		if c, ok := known.via.(interface{ CloseIdleConnections() }); ok {
+			c.CloseIdleConnections()
+		}
+	}
+}
+
+// kept hides from the client of one mailbox that connections can be closed: others use them.
+type kept struct{ http.RoundTripper }
