@@ -1,6 +1,6 @@
 // Package exchangetest is an Exchange server in memory: an http.Handler that
-// speaks Exchange Web Services (SOAP 1.1, POST /EWS/Exchange.asmx) for trials
-// and tests. It loads mailboxes from trees of .eml files, changes them by EWS,
+// speaks Exchange Web Services (SOAP 1.1, POST /EWS/Exchange.asmx) and the
+// mailbox API of Microsoft Graph (below /v1.0 and /beta) for trials and tests. It loads mailboxes from trees of .eml files, changes them by EWS,
 // exports and takes items as genuine FastTransfer streams, and fails to order.
 //
 // It owns the server's side of the protocol: mailboxes, folders, ids, change
@@ -67,6 +67,38 @@
 // told (ordered faults tell too), and the shortest time in which the budgets would
 // have let it through.
 //
+// # Graph
+//
+// Below /v1.0 and /beta the mailbox import and export API of Microsoft Graph
+// answers for the same mailboxes: one tree, one log of changes, the same change
+// keys and streams. Its ids are those of EWS with "-" for "/" and "_" for "+"
+// (not base64url: microsoftgraph/microsoft-graph-docs#14419). A mailbox is
+// MBX:mailbox GUID@tenant GUID; the archive and the auxiliary archive, each with
+// an id of its own, are of the beta only. Operations, as faults and counts name them:
+//
+//	graph.settings               GET    users/{user}/settings/exchange
+//	graph.translateExchangeIds   POST   users/{user}/translateExchangeIds
+//	graph.batch                  POST   $batch
+//	graph.listFolders            GET    admin/exchange/mailboxes/{mailbox}/folders
+//	graph.createFolder           POST   the same, and .../folders/{folder}/childFolders
+//	graph.listChildFolders       GET    .../folders/{folder}/childFolders
+//	graph.folderDelta            GET    .../folders/delta, .../folders/{folder}/childFolders/delta
+//	graph.getFolder              GET    .../folders/{folder}
+//	graph.updateFolder           PATCH  the same, and .../childFolders/{child}
+//	graph.deleteFolder           DELETE .../folders/{folder}/$ref, .../childFolders/{child}/$ref
+//	graph.listItems              GET    .../folders/{folder}/items
+//	graph.itemDelta              GET    .../folders/{folder}/items/delta
+//	graph.getItem                GET    .../folders/{folder}/items/{item}
+//	graph.deleteItem             DELETE the same, with disposalType
+//	graph.exportItems            POST   .../exportItems
+//	graph.createImportSession    POST   .../createImportSession
+//	graph.importItem             POST   the importUrl of a session, on this server
+//
+// A folder deleted is gone and its items are recoverable. A token of a delta is
+// base64url of a synchronization state, that does not grow, and of the query
+// that the round began with. An import session's token is a JWT with the time
+// of its end; a server started anew knows none of those given before.
+//
 // # Ids
 //
 // Ids are canonical base64 (case matters) of, integers little endian:
@@ -95,7 +127,8 @@
 //
 //	offset  size  field
 //	0       4     "MBS1"
-//	4       1     scope: 1 items, 2 items with associated ones, 3 hierarchy, 4 hierarchy of the mailbox
+//	4       1     scope: 1 items, 2 items with associated ones, 3 hierarchy, 4 hierarchy of the mailbox;
+//	              of Graph 16 items, 17 folders, and 128 more within a round
 //	5       16    mailbox GUID
 //	21      8     folder
 //	29      8     number of the last change told

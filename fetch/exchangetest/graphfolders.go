@@ -3,6 +3,7 @@ package exchangetest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"mailbrick/fetch/mapi"
@@ -135,8 +136,8 @@ func (c *graphCall) getFolder() *failure {
 	return c.answer(http.StatusOK, c.single("folders/$entity", e))
 }
 
-// single is an answer that is one entity.
+// single is an answer that is one entity, whose type its context says.
 func (c *graphCall) single(of string, e entity) object {
 	context := member{"@odata.context", c.context("admin/exchange/mailboxes('" + url.QueryEscape(c.box.id) + "')/" + of)}
-	return append(object{context}, c.entityObject(e)...)
+	return append(object{context}, slices.DeleteFunc(c.entityObject(e), func(m member) bool { return m.name == "@odata.type" })...)
 }
