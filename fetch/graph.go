@@ -31,11 +31,7 @@ type graphSource struct {
 	archived map[string]bool // by id: the folders of the archive mailbox
 }
 
-// An id of Graph is that of EWS in letters that fit into URLs: "+" is "_" and "/" is "-" there (not as in RFC 4648). The
-// archive has the ids of EWS, so that a mailbox that moves from one protocol to the other stays the same.
-
-func fromGraph(id string) string { return strings.NewReplacer("_", "+", "-", "/").Replace(id) }
-func toGraph(id string) string   { return strings.NewReplacer("+", "_", "/", "-").Replace(id) }
+// The archive has the ids of EWS, so that a mailbox that moves from one protocol to the other stays the same.
 
 // of gives the client for a folder.
 func (s *graphSource) of(folderID string) *graph.Client {
@@ -50,7 +46,7 @@ func (s *graphSource) of(folderID string) *graph.Client {
 const plainState = "list "
 
 func (s *graphSource) Changes(ctx context.Context, folderID, state string) (Page, error) {
-	client, folder := s.of(folderID), toGraph(folderID)
+	client, folder := s.of(folderID), graph.FromEWS(folderID)
 	link, plain := strings.CutPrefix(state, plainState)
 	if !plain && state != "" && !strings.Contains(state, "://") {
 		return Page{}, fmt.Errorf("%w: it is of another protocol", ErrStateLost)
@@ -92,7 +88,7 @@ func graphChanges(items []graph.Listed) []Change {
 	out := make([]Change, 0, len(items))
 	at := make(map[string]int, len(items))
 	for _, it := range items {
-		c := Change{Ref: Ref{ItemID: fromGraph(it.ID), ChangeKey: it.ChangeKey, Size: it.Size}}
+		c := Change{Ref: Ref{ItemID: graph.ToEWS(it.ID), ChangeKey: it.ChangeKey, Size: it.Size}}
 		if it.Removed {
 			c.Kind = Deleted
 		}
@@ -109,7 +105,7 @@ func graphChanges(items []graph.Listed) []Change {
 func (s *graphSource) Export(ctx context.Context, items []Ref, each func(int, Ref, io.Reader, error) error) error {
 	refs := make([]graph.ItemRef, len(items))
 	for i, it := range items {
-		refs[i] = graph.ItemRef{ID: toGraph(it.ItemID), ChangeKey: it.ChangeKey}
+		refs[i] = graph.ItemRef{ID: graph.FromEWS(it.ItemID), ChangeKey: it.ChangeKey}
 	}
 	called := false
 	err := s.of(items[0].FolderID).ExportItems(ctx, refs, func(n int, item graph.ItemRef, body io.Reader, err error) error {
@@ -199,7 +195,7 @@ func graphError(err error) error {
 // graphFolder is a folder as the archive knows it. Its mark is the time of the last change, the number of deletions and
 // that of items. A time in whole seconds that is not over yet is no mark: more may follow within it.
 func graphFolder(f graph.Folder) Folder {
-	out := Folder{ID: fromGraph(f.ID), ParentID: fromGraph(f.ParentID), Name: f.Name, Class: f.Class, Kind: f.WellKnown, Total: f.Total}
+	out := Folder{ID: graph.ToEWS(f.ID), ParentID: graph.ToEWS(f.ParentID), Name: f.Name, Class: f.Class, Kind: f.WellKnown, Total: f.Total}
 	if at, err := time.Parse(time.RFC3339Nano, f.CommitTime); err == nil && f.Deleted != "" {
 		fine := strings.ContainsRune(f.CommitTime, '.')
 		if fine || f.Seen.Sub(at) >= 2*time.Second {

@@ -2,18 +2,16 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"mailbrick/archive"
-	"mailbrick/fetch/ews"
 )
 
 // tree is the target mailbox's folders, and those that the restore adds.
 type tree struct {
-	client *ews.Client
+	server exchange
 	dry    bool // make no folders
 	root   *node
 	kinds  map[string]*node // by distinguished name; nil for one that the mailbox has not
@@ -21,7 +19,7 @@ type tree struct {
 
 // node is a folder.
 type node struct {
-	ews.Folder
+	folder
 	parent   *node
 	children map[string]*node // by name in lower case: Exchange tells names apart without regard to case
 	fresh    bool             // made by this restore, so empty before
@@ -29,61 +27,52 @@ type node struct {
 	err      error            // why it could not be made
 }
 
-func newNode(f ews.Folder, parent *node) *node {
-	return &node{Folder: f, parent: parent, children: map[string]*node{}}
+func newNode(f folder, parent *node) *node {
+	return &node{folder: f, parent: parent, children: map[string]*node{}}
 }
 
 // path is what people see.
 func (n *node) path() string {
 	var names []string
 	for ; n.parent != nil; n = n.parent {
-		names = append(names, n.Name)
+		names = append(names, n.name)
 	}
-	if n.Distinguished != "msgfolderroot" {
-		names = append(names, n.Name)
+	if n.kind != rootKind {
+		names = append(names, n.name)
 	}
 	slices.Reverse(names)
 	return joinPath(names)
 }
 
 // readTree asks for all folders that people see.
-func readTree(ctx context.Context, client *ews.Client, dry bool) (*tree, error) {
-	root := ews.FolderRef{Distinguished: "msgfolderroot"}
-	tops, err := client.GetFolders(ctx, root)
+func readTree(ctx context.Context, server exchange, dry bool) (*tree, error) {
+	root, list, err := server.folders(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if tops[0].ID == "" {
-		return nil, errors.New("the mailbox has no msgfolderroot")
-	}
-	list, err := client.FindFolders(ctx, root)
-	if err != nil {
-		return nil, err
-	}
-	tops[0].Distinguished = root.Distinguished
-	t := &tree{client: client, dry: dry, root: newNode(tops[0], nil), kinds: map[string]*node{}}
+	t := &tree{server: server, dry: dry, root: newNode(root, nil), kinds: map[string]*node{}}
 	t.grow(list)
-	t.kinds["msgfolderroot"], t.kinds["root"] = t.root, t.root
+	t.kinds[rootKind], t.kinds["root"] = t.root, t.root
 	return t, nil
 }
 
 // grow hangs folders below one another; parents may come after their children.
-func (t *tree) grow(list []ews.Folder) {
-	byID := map[string]*node{t.root.ID: t.root}
+func (t *tree) grow(list []folder) {
+	byID := map[string]*node{t.root.id: t.root}
 	for _, f := range list {
-		byID[f.ID] = newNode(f, nil)
+		byID[f.id] = newNode(f, nil)
 	}
 	for _, f := range list {
-		n := byID[f.ID]
-		if n.parent = byID[f.ParentID]; n.parent == nil || n.parent == n {
+		n := byID[f.id]
+		if n.parent = byID[f.parentID]; n.parent == nil || n.parent == n {
 			n.parent = t.root
 		}
-		if f.Search {
+		if f.search {
 			continue // it holds nothing of its own and takes nothing
 		}
-		n.parent.children[strings.ToLower(f.Name)] = n
-		if f.Distinguished != "" {
-			t.kinds[f.Distinguished] = n
+		n.parent.children[strings.ToLower(f.name)] = n
+		if f.kind != "" {
+			t.kinds[f.kind] = n
 		}
 	}
 }
@@ -136,16 +125,16 @@ func (t *tree) kind(ctx context.Context, name string) (*node, error) {
 	if n, ok := t.kinds[name]; ok {
 		return n, nil
 	}
-	found, err := t.client.GetFolders(ctx, ews.FolderRef{Distinguished: name})
+	f, err := t.server.kind(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	var n *node
-	if f := found[0]; f.ID != "" && !f.Search {
-		if n = t.find(f.ID); n == nil {
+	if f.id != "" && !f.search {
+		if n = t.find(f.id); n == nil {
 			n = newNode(f, nil)
 		}
-		n.Distinguished = name
+		n.kind = name
 	}
 	t.kinds[name] = n
 	return n, nil
@@ -156,7 +145,7 @@ func (t *tree) find(id string) *node {
 	queue := []*node{t.root}
 	for len(queue) > 0 {
 		n := queue[0]
-		if n.ID == id {
+		if n.id == id {
 			return n
 		}
 		queue = queue[1:]
@@ -173,10 +162,10 @@ func (t *tree) child(ctx context.Context, parent *node, f archive.Folder) (*node
 	if n := parent.children[key]; n != nil {
 		return n, n.err
 	}
-	n := newNode(ews.Folder{ParentID: parent.ID, Name: f.Name, Class: f.Class}, parent)
+	n := newNode(folder{parentID: parent.id, name: f.Name, class: f.Class}, parent)
 	n.fresh = true
 	if !t.dry {
-		made, err := t.client.CreateFolder(ctx, parent.ID, f.Name, f.Class)
+		made, err := t.server.create(ctx, parent.id, f.Name, f.Class)
 		if err != nil && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -184,8 +173,8 @@ func (t *tree) child(ctx context.Context, parent *node, f archive.Folder) (*node
 			n.err = fmt.Errorf("create folder: %w", err)
 		}
 		// One that is there after all, made by somebody meanwhile, has items of its own.
-		n.fresh = made.Total == 0
-		n.Folder.ID, n.Total = made.ID, made.Total
+		n.fresh = made.total == 0
+		n.id, n.total = made.id, made.total
 	}
 	parent.children[key] = n
 	return n, n.err

@@ -2,7 +2,6 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,9 +10,9 @@ import (
 	"mailbrick/fetch/mapi/fasttransfer"
 )
 
-// Mailbox is the target that uploads items to an Exchange mailbox.
+// Mailbox is the target that uploads items to an Exchange mailbox, by EWS or by Graph.
 type Mailbox struct {
-	client  *ews.Client
+	server  exchange
 	address string
 	opts    Options
 	viewer  *viewer
@@ -21,9 +20,9 @@ type Mailbox struct {
 	uploads map[*Item]*upload // placed and not put yet
 }
 
-// NewMailbox makes a target of the mailbox that a client works on, which the address names.
+// NewMailbox makes a target of the mailbox that a client of EWS works on, which the address names.
 func NewMailbox(client *ews.Client, address string) *Mailbox {
-	return &Mailbox{client: client, address: strings.ToLower(address)}
+	return &Mailbox{server: byEWS{client}, address: strings.ToLower(address)}
 }
 
 // upload is an item on its way to the mailbox.
@@ -33,11 +32,11 @@ type upload struct {
 	sent *sight
 	read bool // the read flag it shall have
 
-	held     ews.ItemRef // the item as the mailbox has it; no id: not there yet
-	err      error       // why it is not there, or not proven to be
-	final    bool        // no use in trying again
-	unsure   bool        // it may be there: look before sending again
-	verified bool        // what was to be found out by verifying is found out
+	held     itemRef // the item as the mailbox has it; no id: not there yet
+	err      error   // why it is not there, or not proven to be
+	final    bool    // no use in trying again
+	unsure   bool    // it may be there: look before sending again
+	verified bool    // what was to be found out by verifying is found out
 
 	differences []string
 	warnings    []string
@@ -46,7 +45,7 @@ type upload struct {
 // Begin reads the folders.
 func (m *Mailbox) Begin(ctx context.Context, o Options) (err error) {
 	m.opts, m.viewer, m.uploads = o, newViewer(), map[*Item]*upload{}
-	if m.tree, err = readTree(ctx, m.client, o.DryRun); err != nil {
+	if m.tree, err = readTree(ctx, m.server, o.DryRun); err != nil {
 		return fmt.Errorf("read the folders of %s: %w", m.address, err)
 	}
 	return nil
@@ -60,7 +59,7 @@ func (m *Mailbox) Place(ctx context.Context, item *Item) (*Result, error) {
 	u := &upload{item: item}
 	settled, err := m.prepare(ctx, u)
 	switch {
-	case stops(ctx, err):
+	case m.stops(ctx, err):
 		return nil, because(ctx, err)
 	case err != nil:
 		return &Result{Status: Failed, Reason: err.Error(), Warnings: u.warnings}, nil
@@ -112,8 +111,8 @@ func (m *Mailbox) place(ctx context.Context, u *upload) (*node, error) {
 	if err != nil || len(home) == 0 {
 		return n, err
 	}
-	if class := home[len(home)-1].Class; class != "" && n.Class != "" && !strings.EqualFold(class, n.Class) {
-		u.warnings = append(u.warnings, fmt.Sprintf("it was in a folder of class %s and goes to one of class %s", class, n.Class))
+	if class := home[len(home)-1].Class; class != "" && n.class != "" && !strings.EqualFold(class, n.class) {
+		u.warnings = append(u.warnings, fmt.Sprintf("it was in a folder of class %s and goes to one of class %s", class, n.class))
 	}
 	return n, nil
 }
@@ -151,19 +150,15 @@ func (u *upload) identity() identity {
 	return identity{u.item.Version.ItemID, u.sent.searchKey, u.sent.messageID, u.item.Version.Size}
 }
 
-// stops says whether an error is one that the next items would meet too.
-func stops(ctx context.Context, err error) bool {
+// stops says whether an error is one that the next items would meet too. The client has waited and tried as long as makes
+// sense before it gave one of a busy or broken server.
+func (m *Mailbox) stops(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return true
 	}
-	var e *ews.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Class() {
-	case ews.Permanent, ews.Auth, ews.Version, ews.BackOff, ews.Transient:
-		// The client has waited and tried as long as makes sense before it gave the last two.
-		return !errors.Is(err, ews.ErrTruncated)
+	switch m.server.sort(err) {
+	case refused, full, busy, broken:
+		return true
 	}
 	return false
 }
@@ -174,18 +169,4 @@ func because(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return err
-}
-
-// full says whether an error is the mailbox's quota.
-func full(err error) bool {
-	var e *ews.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	for _, code := range []string{e.Code, e.Inner} {
-		if code == "ErrorQuotaExceeded" || code == "ErrorMessagePerFolderCountReceiveQuotaExceeded" {
-			return true
-		}
-	}
-	return false
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
-
-	"mailbrick/fetch/ews"
 )
 
 // shelf is what a folder held before the restore began, and the ids of what the restore has put there. Ids and keys are
@@ -39,19 +37,19 @@ func newShelf(seed maphash.Seed) *shelf {
 
 func (s *shelf) hash(text string) uint64 { return maphash.String(s.seed, text) }
 
-func (s *shelf) add(f ews.FoundItem) {
-	e := &entry{size: f.Size}
-	s.ids[s.hash(f.Item.ID)] = e
-	if len(f.SearchKey) > 0 {
-		key := s.hash(string(f.SearchKey))
+func (s *shelf) add(f found) {
+	e := &entry{size: f.size}
+	s.ids[s.hash(f.id)] = e
+	if len(f.searchKey) > 0 {
+		key := s.hash(string(f.searchKey))
 		s.keys[key] = append(s.keys[key], e)
 	}
-	if f.MessageID == "" {
+	if f.messageID == "" {
 		return
 	}
-	mid := s.hash(f.MessageID)
+	mid := s.hash(f.messageID)
 	s.all[mid] = append(s.all[mid], e)
-	if len(f.SearchKey) == 0 {
+	if len(f.searchKey) == 0 {
 		s.mids[mid] = append(s.mids[mid], e)
 	}
 }
@@ -106,11 +104,11 @@ func alike(a, b int64) bool {
 }
 
 // is says whether a listed item is the one sought, as far as that can be told.
-func (id identity) is(f ews.FoundItem) bool {
-	if len(id.searchKey) > 0 && len(f.SearchKey) > 0 {
-		return string(id.searchKey) == string(f.SearchKey)
+func (id identity) is(f found) bool {
+	if len(id.searchKey) > 0 && len(f.searchKey) > 0 {
+		return string(id.searchKey) == string(f.searchKey)
 	}
-	return id.messageID != "" && id.messageID == f.MessageID && alike(id.size, f.Size)
+	return id.messageID != "" && id.messageID == f.messageID && alike(id.size, f.size)
 }
 
 // tellable says whether the item could be recognized in a listing.
@@ -131,7 +129,7 @@ func (m *Mailbox) shelf(ctx context.Context, n *node, associated bool) (*shelf, 
 		return n.shelves[i], nil
 	}
 	s := newShelf(m.viewer.seed)
-	if !n.fresh && (associated || n.Total > 0) {
+	if !n.fresh && (associated || n.total > 0) {
 		if err := m.list(ctx, n, associated, s.add); err != nil {
 			n.err = fmt.Errorf("list the folder: %w", err) // so that it is not asked for with every item
 			return nil, n.err
@@ -142,11 +140,11 @@ func (m *Mailbox) shelf(ctx context.Context, n *node, associated bool) (*shelf, 
 }
 
 // list visits the items of a folder, the associated ones or the others.
-func (m *Mailbox) list(ctx context.Context, n *node, associated bool, visit func(ews.FoundItem)) error {
+func (m *Mailbox) list(ctx context.Context, n *node, associated bool, visit func(found)) error {
 	if associated {
 		return m.listAssociated(ctx, n, visit)
 	}
-	for f, err := range m.client.FindItems(ctx, n.ID) {
+	for f, err := range m.server.list(ctx, n.id) {
 		if err != nil {
 			return err
 		}
@@ -155,45 +153,35 @@ func (m *Mailbox) list(ctx context.Context, n *node, associated bool, visit func
 	return nil
 }
 
-// listAssociated finds the associated items by synchronization, since FindItem passes over them, and exports them to see
-// their search keys: they are few and small.
-func (m *Mailbox) listAssociated(ctx context.Context, n *node, visit func(ews.FoundItem)) error {
-	var found []ews.FoundItem
-	for state, last := "", false; !last; {
-		page, err := m.client.SyncFolderItems(ctx, n.ID, state, 0)
-		if err != nil {
-			return err
-		}
-		for _, c := range page.Changes {
-			if c.Associated {
-				found = append(found, ews.FoundItem{Item: c.Item, Size: c.Size})
-			}
-		}
-		state, last = page.State, page.Last
+// listAssociated exports the associated items to see their search keys: they are few and small.
+func (m *Mailbox) listAssociated(ctx context.Context, n *node, visit func(found)) error {
+	list, err := m.server.hidden(ctx, n.id)
+	if err != nil {
+		return err
 	}
-	for start := 0; start < len(found); start += groupItems {
-		if err := m.readKeys(ctx, found[start:min(start+groupItems, len(found))]); err != nil {
+	for start := 0; start < len(list); start += groupItems {
+		if err := m.readKeys(ctx, list[start:min(start+groupItems, len(list))]); err != nil {
 			return err
 		}
 	}
-	for _, f := range found {
+	for _, f := range list {
 		visit(f)
 	}
 	return nil
 }
 
 // readKeys fills in search keys. An item that cannot be exported is known by its id alone.
-func (m *Mailbox) readKeys(ctx context.Context, items []ews.FoundItem) error {
-	refs := make([]ews.ItemRef, len(items))
+func (m *Mailbox) readKeys(ctx context.Context, items []found) error {
+	refs := make([]itemRef, len(items))
 	for i := range items {
-		refs[i] = items[i].Item
+		refs[i] = items[i].itemRef
 	}
-	return m.client.ExportItems(ctx, refs, func(i int, _ ews.ItemRef, body io.Reader, err error) error {
+	return m.server.export(ctx, refs, func(i int, body io.Reader, err error) error {
 		if err != nil {
 			return nil
 		}
 		if seen, err := m.viewer.look(body); err == nil {
-			items[i].SearchKey, items[i].MessageID = seen.searchKey, seen.messageID
+			items[i].searchKey, items[i].messageID = seen.searchKey, seen.messageID
 		}
 		return nil
 	})

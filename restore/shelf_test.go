@@ -3,19 +3,17 @@ package restore
 import (
 	"hash/maphash"
 	"testing"
-
-	"mailbrick/fetch/ews"
 )
 
 func TestShelf(t *testing.T) {
 	t.Parallel()
 	key := []byte("key")
-	listed := ews.FoundItem{Item: ews.ItemRef{ID: "id"}, SearchKey: key, MessageID: "<m>", Size: 100000}
+	listed := found{itemRef: itemRef{id: "id"}, searchKey: key, messageID: "<m>", size: 100000}
 	keyless := listed
-	keyless.SearchKey = nil
+	keyless.searchKey = nil
 	for _, row := range []struct {
 		name   string
-		listed ews.FoundItem
+		listed found
 		sought identity
 		want   bool
 	}{
@@ -27,7 +25,7 @@ func TestShelf(t *testing.T) {
 		{"no search key there", keyless, identity{searchKey: key, messageID: "<m>", size: 90000}, true},
 		{"another size", keyless, identity{searchKey: key, messageID: "<m>", size: 50000}, false},
 		{"another Message-ID", keyless, identity{searchKey: key, messageID: "<n>", size: 100000}, false},
-		{"nothing to go by", ews.FoundItem{Item: ews.ItemRef{ID: "id"}}, identity{itemID: "x"}, false},
+		{"nothing to go by", found{itemRef: itemRef{id: "id"}}, identity{itemID: "x"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

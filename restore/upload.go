@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"mailbrick/fetch/ews"
 )
 
 // rounds is how often an item is tried: first in its group, then alone.
@@ -39,12 +37,12 @@ func (m *Mailbox) complete(ctx context.Context, ups []*upload) error {
 }
 
 func present(ups []*upload) []*upload {
-	return slices.DeleteFunc(slices.Clone(ups), func(u *upload) bool { return u.held.ID == "" })
+	return slices.DeleteFunc(slices.Clone(ups), func(u *upload) bool { return u.held.id == "" })
 }
 
 // waiting are those that are neither in the mailbox nor given up.
 func waiting(ups []*upload) []*upload {
-	return slices.DeleteFunc(slices.Clone(ups), func(u *upload) bool { return u.held.ID != "" || u.final })
+	return slices.DeleteFunc(slices.Clone(ups), func(u *upload) bool { return u.held.id != "" || u.final })
 }
 
 // send brings items into the mailbox.
@@ -71,16 +69,16 @@ func (m *Mailbox) send(ctx context.Context, ups []*upload) error {
 }
 
 func (m *Mailbox) sendGroup(ctx context.Context, group []*upload) error {
-	requests := make([]ews.Upload, len(group))
+	items := make([]posting, len(group))
 	for i, u := range group {
-		requests[i] = m.request(ctx, u)
+		items[i] = m.posting(ctx, u)
 	}
-	results, err := m.client.UploadItems(ctx, requests)
+	results, err := m.server.put(ctx, items)
 	var stop error
 	for i, r := range results {
 		stop = errors.Join(stop, m.take(group[i], r))
 	}
-	if stops(ctx, err) {
+	if m.stops(ctx, err) {
 		return because(ctx, errors.Join(stop, err))
 	}
 	if err == nil {
@@ -92,54 +90,48 @@ func (m *Mailbox) sendGroup(ctx context.Context, group []*upload) error {
 	return stop
 }
 
-func (m *Mailbox) request(ctx context.Context, u *upload) ews.Upload {
-	r := ews.Upload{FolderID: u.node.ID, Associated: u.item.Version.Associated, Size: u.item.Version.Size,
-		Open: func() (io.ReadCloser, error) { return u.item.Open(ctx) }}
+func (m *Mailbox) posting(ctx context.Context, u *upload) posting {
+	p := posting{folderID: u.node.id, associated: u.item.Version.Associated, size: u.item.Version.Size,
+		open: func() (io.ReadCloser, error) { return u.item.Open(ctx) }}
 	if m.inPlace(u) {
-		// Without the change key: the one the archive has is older than the server's, and that is the point.
-		r.Action, r.Item = ews.UpdateOrCreate, ews.ItemRef{ID: u.item.Version.ItemID}
+		p.inPlace = u.item.Version.ItemID
 	}
-	return r
+	return p
 }
 
 // inPlace says whether the original is to be overwritten if it is in its folder.
 func (m *Mailbox) inPlace(u *upload) bool {
-	return m.opts.Mode == Update && m.same(u.item.Version) && u.node.ID == u.item.Version.FolderID
+	return m.opts.Mode == Update && m.same(u.item.Version) && u.node.id == u.item.Version.FolderID
 }
 
 // take notes the result of an upload. An error is one that stops the restore.
-func (m *Mailbox) take(u *upload, r ews.UploadResult) error {
-	if r.Err == nil {
-		m.arrived(u, r.Item)
+func (m *Mailbox) take(u *upload, r posted) error {
+	if r.err == nil {
+		m.arrived(u, r.item)
 		return nil
 	}
-	u.err = r.Err
-	var e *ews.Error
-	switch {
-	case errors.Is(r.Err, ews.ErrUnknownOutcome):
-		u.unsure = true
-	case full(r.Err):
-		u.final = true
-		return fmt.Errorf("%w: %w", ErrFull, r.Err)
-	case !errors.As(r.Err, &e):
-		u.final = true
-	case e.Code == "ErrorBatchProcessingStopped" || e.Class() == ews.BackOff:
-		// Not tried at all: again.
-	case e.Class() == ews.Transient || e.Class() == ews.Shrink:
+	u.err = r.err
+	switch m.server.sort(r.err) {
+	case lost, broken, tooMuch, cut:
 		u.unsure = true // time ran out, or something broke: who knows when
-	case e.Class() == ews.Permanent || e.Class() == ews.Auth:
+	case untried, busy:
+		// Not tried at all: again.
+	case full:
 		u.final = true
-		return r.Err
+		return fmt.Errorf("%w: %w", ErrFull, r.err)
+	case refused:
+		u.final = true
+		return r.err
 	default:
 		u.final = true
 	}
 	return nil
 }
 
-func (m *Mailbox) arrived(u *upload, item ews.ItemRef) {
+func (m *Mailbox) arrived(u *upload, item itemRef) {
 	u.held, u.err, u.unsure = item, nil, false
 	if s := u.node.shelves[shelfIndex(u.item.Version.Associated)]; s != nil {
-		s.own(item.ID)
+		s.own(item.id)
 	}
 }
 
@@ -161,8 +153,8 @@ func (m *Mailbox) search(ctx context.Context, ups []*upload) error {
 	}
 	for at, lost := range byFolder {
 		before := at.node.shelves[shelfIndex(at.associated)]
-		err := m.list(ctx, at.node, at.associated, func(f ews.FoundItem) { m.recognize(before, lost, f) })
-		if stops(ctx, err) {
+		err := m.list(ctx, at.node, at.associated, func(f found) { m.recognize(before, lost, f) })
+		if m.stops(ctx, err) {
 			return because(ctx, err)
 		}
 		for _, u := range lost {
@@ -174,13 +166,13 @@ func (m *Mailbox) search(ctx context.Context, ups []*upload) error {
 }
 
 // recognize gives a listed item that was not there before to the first that it can be.
-func (m *Mailbox) recognize(before *shelf, lost []*upload, f ews.FoundItem) {
-	if before.has(f.Item.ID) {
+func (m *Mailbox) recognize(before *shelf, lost []*upload, f found) {
+	if before.has(f.id) {
 		return
 	}
 	for _, u := range lost {
-		if u.held.ID == "" && u.identity().is(f) {
-			m.arrived(u, f.Item)
+		if u.held.id == "" && u.identity().is(f) {
+			m.arrived(u, f.itemRef)
 			return
 		}
 	}
@@ -192,9 +184,9 @@ func (m *Mailbox) markRead(ctx context.Context, ups []*upload) error {
 		if u.read == u.sent.read {
 			continue
 		}
-		held, err := m.client.SetRead(ctx, u.held, u.read)
+		held, err := m.server.setRead(ctx, u.held, u.read)
 		switch {
-		case stops(ctx, err):
+		case m.stops(ctx, err):
 			return fmt.Errorf("set the read flag: %w", because(ctx, err))
 		case err != nil:
 			u.warnings = append(u.warnings, fmt.Sprintf("the read flag is as it was when the item was exported: %v", err))
@@ -207,15 +199,15 @@ func (m *Mailbox) markRead(ctx context.Context, ups []*upload) error {
 
 // result says what became of an item; stop is what ended the run, if anything did.
 func (m *Mailbox) result(u *upload, stop error) Result {
-	r := Result{Status: Restored, ItemID: u.held.ID, Warnings: u.warnings, Differences: u.differences}
+	r := Result{Status: Restored, ItemID: u.held.id, Warnings: u.warnings, Differences: u.differences}
 	cause := u.err
 	if cause == nil {
 		cause = stop
 	}
 	switch {
-	case u.held.ID == "" && u.unsure:
+	case u.held.id == "" && u.unsure:
 		r.Status, r.Reason = Failed, fmt.Sprintf("it may have arrived or not, look before restoring it again: %v", cause)
-	case u.held.ID == "":
+	case u.held.id == "":
 		r.Status, r.Reason = Failed, fmt.Sprintf("upload: %v", cause)
 	case m.opts.NoVerify:
 	case !u.verified:

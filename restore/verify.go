@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 
-	"mailbrick/fetch/ews"
 	"mailbrick/fetch/mapi/fasttransfer"
 )
 
@@ -31,19 +30,19 @@ func (m *Mailbox) verify(ctx context.Context, ups []*upload) error {
 }
 
 func (m *Mailbox) verifyGroup(ctx context.Context, group []*upload) error {
-	refs := make([]ews.ItemRef, len(group))
+	refs := make([]itemRef, len(group))
 	for i, u := range group {
 		refs[i] = u.held
 	}
 	seen := make([]*sight, len(group))
 	errs := make([]error, len(group))
-	err := m.client.ExportItems(ctx, refs, func(i int, _ ews.ItemRef, body io.Reader, err error) error {
+	err := m.server.export(ctx, refs, func(i int, body io.Reader, err error) error {
 		if errs[i] = err; err == nil {
 			seen[i], errs[i] = m.viewer.look(body)
 		}
 		return nil
 	})
-	if stops(ctx, err) {
+	if m.stops(ctx, err) {
 		return because(ctx, err)
 	}
 	for i, u := range group {
@@ -51,7 +50,7 @@ func (m *Mailbox) verifyGroup(ctx context.Context, group []*upload) error {
 		case err != nil:
 			u.err = err // what was delivered before the call failed proves nothing
 		case errs[i] != nil:
-			u.err, u.verified = errs[i], isItem(errs[i])
+			u.err, u.verified = errs[i], m.server.sort(errs[i]) == ofItem // asking again gives the same
 		default:
 			u.compare(seen[i])
 		}
@@ -62,15 +61,11 @@ func (m *Mailbox) verifyGroup(ctx context.Context, group []*upload) error {
 // compare settles an item with what the server holds, unless that was cut short on its way.
 func (u *upload) compare(held *sight) {
 	if held.state == fasttransfer.Truncated && u.sent.state != fasttransfer.Truncated {
-		u.err = ews.ErrTruncated
+		u.err = errCut
 		return
 	}
 	u.err, u.verified = nil, true
 	u.differences = differences(u.sent, held, u.read)
 }
 
-// isItem says whether asking again gives the same error.
-func isItem(err error) bool {
-	var e *ews.Error
-	return errors.As(err, &e) && e.Class() == ews.Item
-}
+var errCut = errors.New("what the server holds came cut short")

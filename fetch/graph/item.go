@@ -4,12 +4,20 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
 
 // ItemRef is an item and, by the change key, the state it was in. Ids differ by case alone.
 type ItemRef struct{ ID, ChangeKey string }
+
+// ToEWS gives an id as Exchange Web Services write it: the same bytes in base64, with "+" for "_" and "/" for "-". That is
+// not the alphabet of RFC 4648, 5. Servers of either protocol know an item by either form.
+func ToEWS(id string) string { return strings.NewReplacer("_", "+", "-", "/").Replace(id) }
+
+// FromEWS is the way back.
+func FromEWS(id string) string { return strings.NewReplacer("+", "_", "/", "-").Replace(id) }
 
 // Listed is what a list tells of an item. SearchKey and MessageID are told by ListItems alone.
 type Listed struct {
@@ -55,6 +63,26 @@ func (c *Client) ChangedItems(ctx context.Context, folderID, link string) (ItemP
 		err = &Error{Operation: "items delta", class: Transient, Text: "neither a next nor a delta link", cause: ErrTruncated}
 	}
 	return page, err
+}
+
+// Item looks up an item of a folder. One that is not there is zero.
+func (c *Client) Item(ctx context.Context, folderID, itemID string) (it Listed, err error) {
+	mailbox, err := c.MailboxID(ctx)
+	if err != nil {
+		return it, err
+	}
+	err = c.call(ctx, &operation{
+		name: "get item", method: http.MethodGet, url: c.at(in(mailbox, "folders", folderID, "items", itemID), "$select", itemFields),
+		read: func(s *scanner) (err error) {
+			it, err = s.item()
+			return err
+		},
+	})
+	var e *Error
+	if errors.As(err, &e) && e.Class() == Gone {
+		return Listed{}, nil
+	}
+	return it, err
 }
 
 // ListItems gives the items of a folder, page by page: "" is the first, later Next of the page before.
