@@ -1,6 +1,7 @@
 package exchangetest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -229,6 +230,10 @@ func (f *filter) holds(e entity) bool {
 		have = e.value(f.field)
 	}
 	return f.compares(have)
+}
+
+func (f *filter) mentions(field string) bool {
+	return f != nil && (f.field == field || slices.ContainsFunc(f.parts, func(p *filter) bool { return p.mentions(field) }))
 }
 
 func (f *filter) rest() *filter {

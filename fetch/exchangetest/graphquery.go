@@ -211,9 +211,17 @@ func rank(v any) int {
 	return 1
 }
 
+// received says whether the query is about receivedDateTime, which only deltas know.
+func (q *graphQuery) received() bool {
+	return q.filter.mentions("receivedDateTime") || slices.ContainsFunc(q.order, func(k orderKey) bool { return k.field == "receivedDateTime" })
+}
+
 // page writes a list: at most as many entries as a page has, and the address of the next.
 func (c *graphCall) page(context string, list []entity) *failure {
 	q := &c.query
+	if q.received() {
+		return badSyntax("Could not find a property named 'receivedDateTime'.")
+	}
 	list = q.arrange(list)
 	total := len(list)
 	from := min(q.skip, total)

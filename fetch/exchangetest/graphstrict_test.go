@@ -59,6 +59,8 @@ func TestGraphRefuses(t *testing.T) {
 		"count":                 {400, "ErrorInvalidUrlQuery", "GET", items + "?$count=yes", "", nil},
 		"select of messages":    {400, "RequestBroker--ParseUri", "GET", items + "?$select=subject", "", nil},
 		"order":                 {400, "RequestBroker--ParseUri", "GET", items + query("$orderby", "size down"), "", nil},
+		"order of a delta":      {400, "RequestBroker--ParseUri", "GET", items + query("$orderby", "receivedDateTime desc"), "", nil},
+		"filter of a delta":     {400, "RequestBroker--ParseUri", "GET", items + query("$filter", "not (receivedDateTime ge 2020-01-01T00:00:00Z)"), "", nil},
 		"filter, no value":      {400, "RequestBroker--ParseUri", "GET", items + query("$filter", "type eq"), "", nil},
 		"filter, open text":     {400, "RequestBroker--ParseUri", "GET", items + query("$filter", "type eq 'x"), "", nil},
 		"filter, more":          {400, "RequestBroker--ParseUri", "GET", items + query("$filter", "type eq 'x' type"), "", nil},
