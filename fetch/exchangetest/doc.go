@@ -32,13 +32,17 @@
 // # Faults to order
 //
 // A table of faults, in Options or as a JSON list for ReadFaults, makes requests
-// and items fail: see Fault for the keys. Three faults:
+// and items fail: see Fault for the keys and Action for what can happen. Three faults:
 //
 //	[{"operation": "ExportItems", "call": 3, "action": "fault", "code": "ErrorServerBusy", "back_off_ms": 3000},
 //	 {"operation": "ExportItems", "call": 5, "index": 2, "action": "item-error", "code": "ErrorCorruptData", "times": -1},
 //	 {"operation": "UploadItems", "mailbox": "a@example.org", "action": "cut"}]
 //
 // The last one is a lost answer: the items are there and the client does not know.
+// By chance and for ever, with the same choices for the same seed:
+//
+//	[{"action": "status", "status": 503, "probability": 0.01, "seed": 1, "times": -1},
+//	 {"operation": "ExportItems", "class": "IPM.Appointment", "folder": "calendar", "action": "truncate-inside", "probability": 0.1, "times": -1}]
 //
 // # Budgets
 //

@@ -19,7 +19,7 @@ func (c *call) exportItem(unit *etree.Element) (content, *failure) {
 		c.log("item not exported", "cause", "its source cannot be read")
 		return nil, fail("ErrorItemCorrupt")
 	}
-	damage := damageOf(c.due, c.unit, attr(unit, "Id"))
+	damage := damageOf(c.due, c.mailbox, c.unit, attr(unit, "Id"))
 	return func(x *xmlWriter) error {
 		defer stream.Close()
 		x.empty("m:ItemId", "Id", v.id, "ChangeKey", v.key)
@@ -37,11 +37,11 @@ func (c *call) exportItem(unit *etree.Element) (content, *failure) {
 type damage Action
 
 // damageOf is that of the i-th item of a request.
-func damageOf(due []Fault, i int, id string) damage {
+func damageOf(due []Fault, m *Mailbox, i int, id string) damage {
 	for _, d := range due {
 		switch d.Action {
 		case ActionGarbage, ActionTruncateInside, ActionTruncateEnd:
-			if d.hits(i, id) {
+			if d.hits(m, i, id) {
 				return damage(d.Action)
 			}
 		}

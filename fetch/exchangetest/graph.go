@@ -65,8 +65,13 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, requestID st
 	}
 	s.count(c.box.address(), c.route.name)
 	c.arrive()
-	c.due = s.faults.strike(c.route.name, c.box.address())
+	c.due = s.faults.strike(c.route.name, c.box.address(), func(d Fault) bool {
+		return d.concerns(c.box.Mailbox, c.vars["item"]) || d.concerns(c.box.Mailbox, c.vars["folder"])
+	})
 	for _, d := range c.due {
+		if d.Action == ActionStall {
+			s.options.Sleep(r.Context(), d.delay()) // a client that is gone is found out by writing
+		}
 		if d.whole() {
 			c.log("fault to order", "action", d.Action)
 			c.ticket.tell(d.told(), false)

@@ -81,7 +81,7 @@ func (c *graphCall) exportOne(w *bufio.Writer, i int, id string) error {
 	w.Write(head[:len(head)-1])
 	if !c.orders(ActionNoData, i, id) {
 		w.WriteString(`,"data":"`)
-		if err := damageOf(c.due, i, id).copy(w, stream, 0); err != nil {
+		if err := damageOf(c.due, c.box.Mailbox, i, id).copy(w, stream, 0); err != nil {
 			return err
 		}
 		w.WriteByte('"')
@@ -92,7 +92,7 @@ func (c *graphCall) exportOne(w *bufio.Writer, i int, id string) error {
 // openItem finds an item and opens its stream.
 func (c *graphCall) openItem(i int, id string) (v itemView, stream io.ReadCloser, f *failure) {
 	for _, d := range c.due {
-		if d.Action == ActionItemError && d.hits(i, id) {
+		if d.Action == ActionItemError && d.hits(c.box.Mailbox, i, id) {
 			return v, nil, fail(d.Code)
 		}
 	}
@@ -117,7 +117,7 @@ func (c *graphCall) openItem(i int, id string) (v itemView, stream io.ReadCloser
 
 // orders says whether a fault was ordered for the i-th item.
 func (c *graphCall) orders(a Action, i int, id string) bool {
-	return slices.ContainsFunc(c.due, func(d Fault) bool { return d.Action == a && d.hits(i, id) })
+	return slices.ContainsFunc(c.due, func(d Fault) bool { return d.Action == a && d.hits(c.box.Mailbox, i, id) })
 }
 
 // exportError is the entry of an item that has no stream. Exchange Online spells

@@ -212,7 +212,7 @@ func (c *graphCall) wholeFault(d Fault) {
 	case d.Action == ActionStatus:
 		c.w.WriteHeader(d.Status)
 	default:
-		writePage(c.w, d.Status)
+		writeWhole(c.w, d)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"mailbrick/fetch/mapi"
@@ -31,7 +30,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveStats(w)
 		return
 	}
-	if !strings.EqualFold(r.URL.Path, Path) {
+	if strings.HasPrefix(strings.ToLower(r.URL.Path), autodiscoverPath) {
+		s.autodiscover(w, r)
+		return
+	}
+	if !isEndpoint(r.URL.Path) {
 		http.NotFound(w, r)
 		return
 	}
@@ -93,7 +96,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, user string) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	c := &call{server: s, w: w, ctx: r.Context(), user: user, header: r.Header, raw: raw, data: data, size: body.n}
+	c := &call{server: s, w: w, ctx: r.Context(), user: user, header: r.Header, path: r.URL.Path, raw: raw, data: data, size: body.n}
 	defer c.release()
 	s.serve(c)
 }
@@ -121,17 +124,15 @@ func (s *Server) serve(c *call) {
 	f := c.parse()
 	s.count(c.address(), c.operation())
 	c.ticket = s.throttle.arrive(c.visit())
-	due := s.faults.strike(c.name, c.address())
+	due := s.faults.strike(c.name, c.address(), c.names)
 	for _, d := range due {
-		if d.Action == ActionFailover {
-			s.Failover()
-		}
-		if d.whole() {
-			c.log("fault to order", "action", d.Action)
-			c.ticket.tell(d.told(), false)
-			c.wholeFault(d)
+		if c.happen(d) {
 			return
 		}
+	}
+	if s.endpoints.elsewhere(c.impersonated, c.path) {
+		c.writeFault(fail("ErrorProxyRequestNotAllowed"))
+		return
 	}
 	if f == nil {
 		f = c.check()
@@ -140,6 +141,9 @@ func (s *Server) serve(c *call) {
 		return
 	}
 	defer c.ticket.leave()
+	if c.name == "GetStreamingEvents" {
+		c.ticket.leave() // EWS 14: hanging connections do not count as concurrent requests
+	}
 	upload := int64(0)
 	if len(c.data) > 0 {
 		upload = c.size
@@ -154,6 +158,38 @@ func (s *Server) serve(c *call) {
 	c.answer()
 }
 
+// happen makes a fault happen to the request and says whether that was the answer.
+func (c *call) happen(d Fault) bool {
+	switch {
+	case d.Action == ActionFailover:
+		c.server.Failover()
+	case d.Action == ActionMove:
+		c.server.Move(c.address())
+	case d.Action == ActionStall:
+		c.log("fault to order", "action", d.Action)
+		c.server.options.Sleep(c.ctx, d.delay()) // a client that is gone is found out by writing
+	case d.whole():
+		c.log("fault to order", "action", d.Action)
+		c.ticket.tell(d.told(), false)
+		c.wholeFault(d)
+		return true
+	}
+	return false
+}
+
+// names says whether the request names what the fault is about.
+func (c *call) names(d Fault) bool {
+	if c.body == nil {
+		return false
+	}
+	for _, e := range c.body.FindElements(".//*[@Id]") {
+		if d.concerns(c.mailbox, attr(e, "Id")) {
+			return true
+		}
+	}
+	return false
+}
+
 // wholeFault sends a failure that was ordered instead of the answer.
 func (c *call) wholeFault(d Fault) {
 	if d.Action == ActionFault {
@@ -161,22 +197,6 @@ func (c *call) wholeFault(d Fault) {
 		return
 	}
 	writeWhole(c.w, d)
-}
-
-// writeWhole sends the failures that know no protocol.
-func writeWhole(w http.ResponseWriter, d Fault) {
-	switch d.Action {
-	case ActionStatus:
-		if d.RetryAfterSeconds > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(d.RetryAfterSeconds))
-		}
-		if d.Status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Basic realm="exchangetest"`)
-		}
-		w.WriteHeader(d.Status)
-	case ActionHTML:
-		writePage(w, d.Status)
-	}
 }
 
 // writePage answers as a proxy or a sign-in page does.

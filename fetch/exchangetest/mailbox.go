@@ -106,6 +106,9 @@ func (m *Mailbox) Skipped() []error {
 	return slices.Clone(m.skipped)
 }
 
+// item finds an item by its counter. The mailbox is locked.
+func (m *Mailbox) item(counter uint64) *item { return m.items[counter] }
+
 // next numbers a change. Callers of this and of all below hold mu.
 func (m *Mailbox) next() uint64 {
 	m.number++

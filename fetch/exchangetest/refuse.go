@@ -81,7 +81,7 @@ func inner(code, below string) *failure {
 
 func overConcurrency(f *failure, limit int) *failure {
 	return f.with("Policy", "MaxConcurrency").with("MaxConcurrencyLimit", strconv.Itoa(limit)).
-		with(errorMessage, exceeds("MaxConcurrency", limit, 0))
+		with("ErrorMessage", exceeds("MaxConcurrency", limit, 0))
 }
 
 // exceeds is the sentence of a budget that is used up.
@@ -126,6 +126,3 @@ func (c *call) next() (f *failure, stop bool, err error) {
 	c.ticket.tell(r.backOff, false)
 	return fail("ErrorServerBusy").backOff(r.backOff), true, nil
 }
-
-// errorMessage is the name of a value, and no code.
-const errorMessage = "Error" + "Message"

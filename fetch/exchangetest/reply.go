@@ -161,7 +161,7 @@ func (c *call) leave() (f *failure, stop bool, err error) {
 // ordered is the error that was ordered for the i-th part.
 func (c *call) ordered(i int, unit *etree.Element, stop *bool) *failure {
 	for _, d := range c.due {
-		if d.Action == ActionItemError && d.hits(i, unitID(unit)) {
+		if d.Action == ActionItemError && d.hits(c.mailbox, i, unitID(unit)) {
 			*stop = d.StopRest
 			return d.failure()
 		}
@@ -174,7 +174,7 @@ func unitID(unit *etree.Element) string {
 	if id := attr(unit, "Id"); id != "" {
 		return id
 	}
-	for _, name := range []string{"ItemId", "FolderId", "SyncFolderId"} {
+	for _, name := range []string{"ItemId", "FolderId", "DistinguishedFolderId", "SyncFolderId", "ParentFolderId"} {
 		if e := child(unit, name); e != nil {
 			return unitID(e)
 		}
@@ -183,7 +183,11 @@ func unitID(unit *etree.Element) string {
 }
 
 func (d Fault) failure() *failure {
-	return fail(d.Code).backOff(time.Duration(d.BackOffMilliseconds) * time.Millisecond)
+	f := fail(d.Code)
+	if d.Inner != "" {
+		f = inner(d.Code, d.Inner)
+	}
+	return f.backOff(time.Duration(d.BackOffMilliseconds) * time.Millisecond)
 }
 
 // message writes one response message. EWS: MessageText, ResponseCode, DescriptiveLinkKey, MessageXml, then the rest.

@@ -82,6 +82,7 @@ type Server struct {
 	faults     faultTable
 	graph      graphState
 	throttle   *throttle
+	endpoints  endpoints
 
 	subscriptions subscriptions
 

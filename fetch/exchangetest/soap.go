@@ -24,6 +24,7 @@ type call struct {
 	raw     []byte    // the document without the content of Data elements
 	data    []payload // that content
 	size    int64     // of the request's body
+	path    string    // that it came to
 	ticket  *ticket
 	refused *failure // by the throttle, to be said in each response message; nil: let in
 	// impersonated is the address of the mailbox when it is opened by impersonation.

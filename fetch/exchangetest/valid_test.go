@@ -156,6 +156,9 @@ func TestCodesAreOfTheSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, code := range regexp.MustCompile(`"Error[A-Z][A-Za-z]+"`).FindAll(source, -1) {
+			if name := string(code); name == `"ErrorCode"` || name == `"ErrorMessage"` {
+				continue // members of Autodiscover's answer and names of values
+			}
 			if !bytes.Contains(xsd, []byte(`value=`+string(code))) {
 				t.Errorf("%s: %s is no response code", path, code)
 			}

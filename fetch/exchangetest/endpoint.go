@@ -1,0 +1,83 @@
+package exchangetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+const autodiscoverPath = "/autodiscover/autodiscover.json"
+
+// endpoints says which mailboxes have moved, and how often.
+type endpoints struct {
+	mu    sync.Mutex
+	moves map[string]int
+}
+
+// Move moves a mailbox to another server: its ids and states stay, its endpoint
+// changes. Who impersonates it at the old one is refused with
+// ErrorProxyRequestNotAllowed; Autodiscover (/autodiscover/autodiscover.json) tells the new one.
+func (s *Server) Move(addr string) {
+	s.endpoints.mu.Lock()
+	defer s.endpoints.mu.Unlock()
+	if s.endpoints.moves == nil {
+		s.endpoints.moves = map[string]int{}
+	}
+	s.endpoints.moves[strings.ToLower(addr)]++
+}
+
+// Endpoint is the path at which a mailbox is served: Path unless it has moved.
+func (s *Server) Endpoint(addr string) string { return s.endpoints.path(addr) }
+
+func (e *endpoints) path(addr string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := e.moves[strings.ToLower(addr)]; n > 0 {
+		return fmt.Sprintf("/moved%d%s", n, Path)
+	}
+	return Path
+}
+
+func (e *endpoints) elsewhere(addr, path string) bool { return !strings.EqualFold(e.path(addr), path) }
+
+// isEndpoint says whether a path is the service's, or that of mailboxes that moved.
+func isEndpoint(path string) bool {
+	if strings.EqualFold(path, Path) {
+		return true
+	}
+	rest, moved := strings.CutPrefix(path, "/moved")
+	return moved && strings.EqualFold(strings.TrimLeft(rest, "0123456789"), Path)
+}
+
+// autodiscover answers the JSON form, in both its spellings. EWS 5
+func (s *Server) autodiscover(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	addr := q.Get("Email")
+	if rest, ok := strings.CutPrefix(r.URL.EscapedPath()[len(autodiscoverPath):], "/v1.0/"); ok {
+		addr, _ = url.PathUnescape(rest)
+	}
+	say := func(status int, o map[string]string) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(o)
+	}
+	switch {
+	case !strings.EqualFold(q.Get("Protocol"), "ews"):
+		say(http.StatusBadRequest, map[string]string{"ErrorCode": "ProtocolNotSupported", "ErrorMessage": "The protocol is not supported."})
+	case s.mailbox(addr) == nil:
+		say(http.StatusNotFound, map[string]string{"ErrorCode": "UserNotFound", "ErrorMessage": "The user was not found."})
+	default:
+		say(http.StatusOK, map[string]string{"Protocol": "EWS", "Url": baseURL(r) + s.Endpoint(addr)})
+	}
+}
+
+// baseURL is the server as the client knows it.
+func baseURL(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
