@@ -91,6 +91,8 @@ type Options struct {
 	groupMax int64          // bytes of a group; 0 is the default
 	groupAge time.Duration  // 0 is the default
 	proveMax int            // items that Check gathers; 0 is the default
+	inline   int            // bytes of a pack that lies in a record; 0 is the default, less than 0 none
+	folds    [2]uint64      // records in a segment, by level; 0 is the format's
 }
 
 // Secrets fills in what an archive is opened with. It is called for one that is encrypted.
@@ -115,6 +117,9 @@ func (o *Options) defaults() {
 	if o.groupAge == 0 {
 		o.groupAge = groupAge
 	}
+	if o.inline == 0 {
+		o.inline = inlineBytes
+	}
 	if o.proveMax == 0 {
 		o.proveMax = provedAtOnce
 	}
@@ -134,7 +139,8 @@ type Archive struct {
 	ids     idMaker
 	cat     *catalog
 	frames  *lru[frameKey, []byte]
-	pieces  sync.Pool // of *buffers
+	inline  *lru[pack.Name, []byte] // packs that lie in records, as they are stored
+	pieces  sync.Pool               // of *buffers
 	group   *group
 	signer  func() (ed25519.PrivateKey, error) // this machine's key, read when first needed
 }
@@ -150,6 +156,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	key, keys := ring.Root(), o.keyring(ring, c.Encrypted)
 	a := &Archive{opts: o, config: c, key: key, keys: keys, parity: o.covered, packs: pack.NewReader(o.Bucket, keys), ids: newIDMaker(key),
 		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](24 << 20),
+		inline: newLRU[pack.Name, []byte](inlineHeld),
 		pieces: sync.Pool{New: func() any { return &buffers{} }}}
 	if a.journal, err = o.openJournal(keys); err != nil {
 		return nil, err
@@ -278,12 +285,13 @@ func (a *Archive) follow(ctx context.Context) error {
 		}
 		return a.noGap(ctx)
 	}
+	var more bool
 	var behind error
 	var look sync.WaitGroup
-	look.Go(func() { _, behind = a.opts.Bucket.Size(ctx, journal.Object(head.Number+1)) })
+	look.Go(func() { more, behind = a.journal.After(ctx, head.Number) })
 	err := a.stillThere(ctx, head)
 	look.Wait()
-	if err != nil || errors.Is(behind, blob.ErrNotExist) {
+	if err != nil || !more && behind == nil {
 		return err
 	}
 	return a.catchUp(ctx)
@@ -294,7 +302,7 @@ func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
 	if err := a.keys.need(ctx, head.Sealing()); err != nil {
 		return err
 	}
-	rec, err := a.record(ctx, head.Number)
+	rec, err := again(ctx, a, func(r reading) (*journal.Record, error) { return r.journal.Recall(ctx, head.Number, head.Hash) })
 	if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
 		return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
 	}
@@ -321,6 +329,7 @@ func (a *Archive) catchUp(ctx context.Context) error {
 			err = a.keys.rotated(ctx, rec)
 		}
 		if err == nil {
+			a.brought(rec)
 			err = a.cat.apply(ctx, rec, a.table)
 		}
 		if err != nil {
@@ -350,20 +359,20 @@ func (o *Options) lastObject(ctx context.Context) (last uint64, err error) {
 		if err != nil {
 			return last, fmt.Errorf("list the journal: %w", err)
 		}
-		if n, ok := journal.ParseObject(info.Name); ok {
-			last = max(last, n)
+		if s, ok := journal.ParseSpan(info.Name); ok {
+			last = max(last, s.To)
 		}
 	}
 	return last, nil
 }
 
 func (o *Options) openJournal(keys journal.Keys) (*journal.Journal, error) {
-	return journal.Open(o.Bucket, keys, journal.Options{Random: o.Random, AnyClock: o.AnyClock})
+	return journal.Open(o.Bucket, keys, journal.Options{Random: o.Random, AnyClock: o.AnyClock, Folds: o.folds})
 }
 
 func (a *Archive) hasJournal(ctx context.Context) bool {
-	_, err := a.opts.Bucket.Size(ctx, journal.Object(1))
-	return !errors.Is(err, blob.ErrNotExist)
+	last, err := a.opts.lastObject(ctx)
+	return err != nil || last > 0
 }
 
 // journalError sorts what the lower packages say into this package's words.

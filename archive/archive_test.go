@@ -30,7 +30,7 @@ func newTestArchive(t *testing.T) *testArchive {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	ta := &testArchive{t: t, opts: Options{Bucket: bucket, Catalog: filepath.Join(root, "catalog"),
+	ta := &testArchive{t: t, opts: Options{Bucket: bucket, inline: -1, Catalog: filepath.Join(root, "catalog"),
 		Clock: func() time.Time { now = now.Add(time.Second); return now }}}
 	if err := Init(t.Context(), ta.opts); err != nil {
 		t.Fatal(err)

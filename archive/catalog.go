@@ -23,7 +23,7 @@ import (
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 7
+const catalogVersion = 8
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (
@@ -33,7 +33,7 @@ const (
 	keyFolder   = 'f' // mailbox number, keyed hash of the folder id, from → to, folder
 	keyVersion  = 'v' // mailbox number, item id, from → to, version
 	keyCursor   = 'u' // mailbox number, keyed hash of the key → key, value
-	keyPack     = 'p' // pack number → name, salt, size, chunks, generation of the key
+	keyPack     = 'p' // pack number → name, salt, size, chunks, generation of the key; of one in a record, which and where
 	keyPackName = 'n' // pack name → pack number
 	keyFrame    = 'r' // pack number, frame → offset, sealed and plain length
 	keyChunk    = 'c' // chunk id → pack number, frame, offset, length, index in the pack, id of the base if it is a delta

@@ -167,7 +167,7 @@ func eachRecord(ctx context.Context, b blob.Bucket, visit func(name string) erro
 		if err != nil {
 			return fmt.Errorf("list the journal: %w", err)
 		}
-		if _, ok := journal.ParseObject(info.Name); !ok {
+		if _, ok := journal.ParseSpan(info.Name); !ok {
 			continue
 		}
 		if err := visit(info.Name); err != nil {
@@ -203,9 +203,15 @@ func (c *checker) present(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	inline := 0
 	for _, name := range c.order {
 		p, needed := c.packs[name]
 		size, ok := there[name]
+		if p.Inline {
+			if size, ok = p.Size, p.At != 0; ok {
+				inline++
+			}
+		}
 		if needed && !ok && !c.broken {
 			needed = c.again(ctx, name)
 		}
@@ -226,7 +232,7 @@ func (c *checker) present(ctx context.Context) error {
 		c.broken = true
 	}
 	if !c.broken { // else some record that cannot be read may name them
-		c.report.Orphans = len(there) - len(c.packs)
+		c.report.Orphans = len(there) + inline - len(c.packs)
 	}
 	return nil
 }
@@ -281,14 +287,26 @@ func (c *checker) pack(ctx context.Context, name pack.Name, p journal.Pack) erro
 
 func (c *checker) bytes(ctx context.Context, name pack.Name, p journal.Pack) (whole bool, err error) {
 	before := len(c.report.Errors)
-	if c.parity != nil {
+	if c.parity != nil && !p.Inline { // else its record's object was inspected
 		_, err = c.covered(ctx, name.Object(), p.Size)
-	} else if _, digestErr := c.a.packs.Digest(ctx, name); ctx.Err() != nil || errors.Is(digestErr, blob.ErrNotExist) {
+	} else if digestErr := c.digest(ctx, &p); ctx.Err() != nil || errors.Is(digestErr, blob.ErrNotExist) {
 		err = errors.Join(ctx.Err(), digestErr)
 	} else if digestErr != nil {
 		c.damage(digestErr)
 	}
 	return len(c.report.Errors) == before, err
+}
+
+func (c *checker) digest(ctx context.Context, p *journal.Pack) error {
+	_, err := again(ctx, c.a, func(r reading) ([32]byte, error) {
+		r.inline = nil // as it is now
+		packs, err := r.of(ctx, p)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		return packs.Digest(ctx, p.Name)
+	})
+	return err
 }
 
 // items checks every version of every mailbox, those not complete yet included.
@@ -406,13 +424,13 @@ func (c *checker) packThere(ctx context.Context, n uint32) error {
 	if c.there[n] {
 		return nil
 	}
-	ref, err := c.a.cat.packRow(n)
+	p, err := c.a.cat.packRow(n)
 	if err != nil {
 		return err
 	}
-	if _, ok := c.packs[ref.Pack]; !ok {
-		if _, err := c.a.opts.Bucket.Size(ctx, ref.Pack.Object()); err != nil { // one that was added meanwhile is there
-			return fmt.Errorf("%w: it lies in pack %x, which is missing", ErrDamaged, ref.Pack)
+	if _, ok := c.packs[p.Name]; !ok && !p.Inline {
+		if _, err := c.a.opts.Bucket.Size(ctx, pack.Name(p.Name).Object()); err != nil { // one that was added meanwhile is there
+			return fmt.Errorf("%w: it lies in pack %x, which is missing", ErrDamaged, p.Name)
 		}
 	}
 	c.there[n] = true

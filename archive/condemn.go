@@ -54,10 +54,18 @@ func openWriter(row []byte) (writer, error) {
 // sessionBytes are how many bytes at the end of a pack's name are the beginning of the writing session's.
 const sessionBytes = 4
 
-// newPack begins a pack whose name tells its session, so that one that nobody names is known to be of a run that was broken off. It
-// is sealed with the key as others may have rotated it.
+// newPack begins a pack that is an object, after its session.
 func (g *group) newPack(ctx context.Context) (*pack.Writer, error) {
 	if err := g.begin(ctx); err != nil {
+		return nil, err
+	}
+	return g.packIn(ctx, g.a.opts.Bucket)
+}
+
+// packIn begins a pack whose name tells its session, so that one that nobody names is known to be of a run that was broken off. It
+// is sealed with the key as others may have rotated it.
+func (g *group) packIn(ctx context.Context, bucket blob.Bucket) (*pack.Writer, error) {
+	if err := g.identify(); err != nil {
 		return nil, err
 	}
 	if err := g.a.catchUp(ctx); err != nil {
@@ -65,7 +73,7 @@ func (g *group) newPack(ctx context.Context) (*pack.Writer, error) {
 	}
 	random := g.a.opts.Random
 	name := io.MultiReader(io.LimitReader(random, int64(len(pack.Name{})-sessionBytes)), bytes.NewReader(g.session[:sessionBytes]), random)
-	return pack.Create(ctx, g.a.opts.Bucket, g.a.keys.sealing(g.a.cat.headNow()), name)
+	return pack.Create(ctx, bucket, g.a.keys.sealing(g.a.cat.headNow()), name)
 }
 
 // condemn takes packs out of the catalog, and the chunks that lie in no other. Those that are needed lie in packs of the same
@@ -128,14 +136,26 @@ func (g graves) holds(row []byte) bool {
 }
 
 func (a *application) condemnPack(name pack.Name, gone graves) error {
-	if err := a.set(condemnKey(name), nil); err != nil {
-		return err
-	}
 	number, err := getFrom(a.batch, packNameKey(name))
-	if err != nil || len(number) != 4 {
+	if err != nil {
 		return err
 	}
-	n := binary.BigEndian.Uint32(number)
+	var n uint32
+	var inline bool
+	if len(number) == 4 {
+		n = binary.BigEndian.Uint32(number)
+		if inline, err = a.inlinePack(n); err != nil {
+			return err
+		}
+	}
+	if !inline { // else no list of packs ever has it
+		if err := a.set(condemnKey(name), nil); err != nil {
+			return err
+		}
+	}
+	if len(number) != 4 {
+		return nil
+	}
 	gone[n] = nil
 	frames := key32(keyFrame, n)
 	err = errors.Join(a.batch.Delete(packNameKey(name), nil), a.batch.Delete(key32(keyPack, n), nil),
@@ -144,6 +164,15 @@ func (a *application) condemnPack(name pack.Name, gone graves) error {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	return nil
+}
+
+func (a *application) inlinePack(n uint32) (bool, error) {
+	row, err := getFrom(a.batch, key32(keyPack, n))
+	if err != nil || row == nil {
+		return false, err
+	}
+	p, err := readPackRow(row)
+	return p.Inline, err
 }
 
 // sweepBatch is how many rows go at once.
@@ -221,7 +250,7 @@ func (g *group) dependencies() ([][16]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		names = append(names, p.Pack)
+		names = append(names, p.Name)
 	}
 	return names, nil
 }
@@ -244,10 +273,12 @@ func (g *group) dependAgain() error {
 // moved tells, after something could not be read, that it may be now: its pack was pruned, and the catalog knows where its
 // chunks are.
 func (a *Archive) moved(ctx context.Context, err error) bool {
-	if err == nil || !errors.Is(err, blob.ErrNotExist) && !errors.Is(err, errCondemned) {
+	gone := errors.Is(err, blob.ErrNotExist) || errors.Is(err, errCondemned)
+	if !gone && !errors.Is(err, ErrDamaged) {
 		return false
 	}
+	before := a.cat.pruned()
 	err = a.catchUpAlone(ctx)
-	a.cat.rows.clear() // one that was read before may have come in after
-	return err == nil
+	a.cat.rows.clear()                                      // one that was read before may have come in after
+	return err == nil && (gone || a.cat.pruned() != before) // a record may be void that a pack lay in
 }

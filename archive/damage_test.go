@@ -20,7 +20,11 @@ import (
 // and something that is not complete.
 func smallArchive(t *testing.T) *world {
 	t.Helper()
-	w := newWorld(t)
+	return smallArchiveIn(t, newWorld(t))
+}
+
+func smallArchiveIn(t *testing.T, w *world) *world {
+	t.Helper()
 	w.run(t, "a", func(s *Session) {
 		wantErr(t, "folder", s.PutFolder(Folder{ID: "f", Name: "Inbox"}), nil)
 		w.add(t, s, "1", 2)
@@ -71,7 +75,11 @@ func (f flip) do(m *blobtest.Memory) (undo func()) {
 // a check after it.
 func TestEveryByteCounts(t *testing.T) {
 	t.Parallel()
-	w := smallArchive(t)
+	eachPlace(t, func(t *testing.T, made func(testing.TB) *world) { everyByteCounts(t, smallArchiveIn(t, made(t))) })
+}
+
+func everyByteCounts(t *testing.T, w *world) {
+	t.Helper()
 	w.wantSound(t)
 	all := flips(w.memory, "packs/", "journal/")
 	for _, f := range all {

@@ -61,7 +61,7 @@ func (a *Archive) Forget(ctx context.Context, f Forget) (ForgetReport, error) {
 	if g.err != nil {
 		return report, g.err
 	}
-	err := g.appendMade(ctx, nil, func() (*journal.Body, error) {
+	err := g.appendMade(ctx, nil, nil, func() (*journal.Body, error) {
 		// Before every attempt: another process may have set a hold or brought the item up to date.
 		var err error
 		report, err = a.forgettable(ctx, &f)

@@ -34,6 +34,7 @@ type group struct {
 	begun    bool // this process's "begin" record is in the journal
 	session  [16]byte
 	pack     *pack.Writer
+	short    *shortPack // where pack is written to, while it may lie in the record; after it was closed and does, what was
 	tables   []*pack.Table
 	fresh    map[chunkID]struct{} // chunks of this group's packs
 	bases    *lru[pack.Similar, *baseRecipe]
@@ -75,7 +76,7 @@ func newGroup(a *Archive) *group {
 }
 
 func (g *group) reset() {
-	g.tables, g.order, g.bytes, g.rows = nil, nil, 0, 0
+	g.tables, g.short, g.order, g.bytes, g.rows = nil, nil, nil, 0, 0
 	g.fresh, g.sections = map[chunkID]struct{}{}, map[string]*section{}
 	g.depends, g.needs = map[uint32]struct{}{}, map[chunkID]struct{}{}
 	g.since, g.checked = time.Time{}, g.a.cat.pruned()
@@ -247,7 +248,7 @@ func (a *Archive) lostPacks(ctx context.Context) (map[uint32]bool, error) {
 	}
 	lost := map[uint32]bool{}
 	err = a.cat.eachPack(ctx, func(n uint32, p journal.Pack) {
-		if size, ok := there[p.Name]; !ok || size != p.Size {
+		if size, ok := there[p.Name]; !p.Inline && (!ok || size != p.Size) {
 			lost[n] = true
 		}
 	})
@@ -295,17 +296,34 @@ func (g *group) openPack(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	g.pack, err = g.newPack(ctx)
+	if g.short != nil || g.a.opts.inline < 0 {
+		g.pack, err = g.newPack(ctx)
+		return err
+	}
+	g.short = &shortPack{Bucket: g.a.opts.Bucket, limit: g.a.opts.inline, begin: g.begin}
+	g.pack, err = g.packIn(ctx, g.short)
 	return err
 }
 
 func (g *group) closePack() error {
 	t, err := g.pack.Close()
 	g.pack = nil
-	if err == nil {
-		g.tables = append(g.tables, t)
+	if err != nil {
+		return err
 	}
-	return err
+	g.tables = append(g.tables, t)
+	if g.short != nil && g.short.out != nil {
+		g.short = nil
+	}
+	return nil
+}
+
+// inline is the pack that lies in the group's record; nil for none.
+func (g *group) inline() []byte {
+	if g.short == nil {
+		return nil
+	}
+	return g.short.data
 }
 
 // begin tells in the journal that a writer is at work, before its first pack: a pack that nobody names is known to be of
@@ -314,30 +332,41 @@ func (g *group) begin(ctx context.Context) error {
 	if g.begun {
 		return nil
 	}
-	b := &journal.Begin{Program: program()}
-	if _, err := io.ReadFull(g.a.opts.Random, b.Session[:]); err != nil {
-		return fmt.Errorf("name the session: %w", err)
-	}
-	if err := g.append(ctx, &journal.Body{Begin: b}, nil); err != nil {
+	if err := g.identify(); err != nil {
 		return err
 	}
-	g.begun, g.session = true, b.Session
+	if err := g.append(ctx, &journal.Body{Begin: &journal.Begin{Program: program(), Session: g.session}}, nil); err != nil {
+		return err
+	}
+	g.begun = true
+	return nil
+}
+
+// identify gives the session a name.
+func (g *group) identify() error {
+	if g.session != [16]byte{} {
+		return nil
+	}
+	if _, err := io.ReadFull(g.a.opts.Random, g.session[:]); err != nil {
+		return fmt.Errorf("name the session: %w", err)
+	}
 	return nil
 }
 
 // append puts a record behind the journal's head, passing over the records of others unless they touch our mailboxes.
 func (g *group) append(ctx context.Context, body *journal.Body, tables []*pack.Table) error {
-	return g.appendMade(ctx, tables, func() (*journal.Body, error) { return body, g.undisturbed(body) })
+	return g.appendMade(ctx, tables, nil, func() (*journal.Body, error) { return body, g.undisturbed(body) })
 }
 
-// appendMade puts a record behind the journal's head. It is made before every attempt, so that it fits what others appended.
-func (g *group) appendMade(ctx context.Context, tables []*pack.Table, made func() (*journal.Body, error)) error {
+// appendMade puts a record behind the journal's head, with the pack that lies in it. It is made before every attempt, so that it fits
+// what others appended.
+func (g *group) appendMade(ctx context.Context, tables []*pack.Table, inline []byte, made func() (*journal.Body, error)) error {
 	for {
 		body, err := made()
 		if err != nil {
 			return err
 		}
-		head, err := g.a.append(ctx, body)
+		head, err := g.a.append(ctx, body, inline)
 		if errors.Is(err, journal.ErrTaken) {
 			if err := g.a.catchUp(ctx); err != nil {
 				return err
@@ -392,7 +421,7 @@ func (g *group) land(ctx context.Context) error {
 			return g.fail(err)
 		}
 	}
-	err := g.appendMade(ctx, g.tables, func() (*journal.Body, error) {
+	err := g.appendMade(ctx, g.tables, g.inline(), func() (*journal.Body, error) {
 		body, err := g.body()
 		if err != nil {
 			return nil, err
@@ -464,6 +493,9 @@ func (g *group) sleep(ctx context.Context, old <-chan time.Time) int {
 
 func (g *group) body() (*journal.Body, error) {
 	body := &journal.Body{Packs: packsOf(g.tables)}
+	for i := range body.Packs {
+		body.Packs[i].Inline = g.short != nil && pack.Name(body.Packs[i].Name).Object() == g.short.name
+	}
 	var err error
 	if body.Depends, err = g.dependencies(); err != nil {
 		return nil, err

@@ -171,7 +171,7 @@ func (a *Archive) appendHold(ctx context.Context, made func() (*journal.Body, er
 		err = a.catchUp(ctx) // so that a refusal is by what is, not by what this machine has seen
 	}
 	if err == nil {
-		err = g.appendMade(ctx, nil, made)
+		err = g.appendMade(ctx, nil, nil, made)
 	}
 	if err != nil {
 		return fmt.Errorf("hold %s: %w", name, err)

@@ -296,7 +296,7 @@ func (k *Keys) record(ctx context.Context, c journal.KeyChange) error {
 	}
 	body := &journal.Body{Key: &c, Writer: k.opts.announcement(key)} // again and again: whether it is known only a catalog says
 	for {
-		head, err := k.journal.Append(ctx, key, k.head, body, k.opts.Clock())
+		head, err := k.journal.Append(ctx, key, k.head, body, nil, k.opts.Clock())
 		if err == nil {
 			k.head = head
 			return nil

@@ -476,22 +476,48 @@ func versionOf(mailbox string, v *journal.Version) *Version {
 // keeps to snapshot ordinals does not show it.
 func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		for n := after + 1; n <= a.Head(); n++ {
-			rec, err := a.record(ctx, n)
-			if err != nil {
-				yield(Change{}, journalError(err))
-				return
-			}
-			for i := range rec.Body.Sections {
-				if !a.changesOf(ctx, rec.Number, &rec.Body.Sections[i], yield) {
+		if after >= a.Head() {
+			return
+		}
+		head, err := a.headAt(ctx, after)
+		for err == nil && head.Number < a.Head() {
+			err = fmt.Errorf("%w: journal record %d is missing", ErrDamaged, head.Number+1)
+			// What came since may be sealed under a key that is not at hand.
+			for rec, readErr := range a.recordsUntil(ctx, head, a.Head()) {
+				if err = readErr; err != nil {
+					break
+				}
+				if !a.changesIn(ctx, rec, yield) {
 					return
 				}
-			}
-			if !forgottenOf(rec, yield) {
-				return
+				head = rec.Head
 			}
 		}
+		if err != nil {
+			yield(Change{}, journalError(err))
+		}
 	}
+}
+
+func (a *Archive) changesIn(ctx context.Context, rec *journal.Record, yield func(Change, error) bool) bool {
+	for i := range rec.Body.Sections {
+		if !a.changesOf(ctx, rec.Number, &rec.Body.Sections[i], yield) {
+			return false
+		}
+	}
+	return forgottenOf(rec, yield)
+}
+
+// headAt is the position of a record; the zero one before the first.
+func (a *Archive) headAt(ctx context.Context, n uint64) (journal.Head, error) {
+	if n == 0 {
+		return journal.Head{}, nil
+	}
+	rec, err := a.record(ctx, n)
+	if err != nil {
+		return journal.Head{}, err
+	}
+	return rec.Head, nil
 }
 
 func (a *Archive) changesOf(ctx context.Context, n uint64, s *journal.Section, yield func(Change, error) bool) bool {

@@ -38,7 +38,8 @@ type Count struct {
 func (a *Archive) Log(ctx context.Context) iter.Seq2[*LogEntry, error] {
 	return func(yield func(*LogEntry, error) bool) {
 		machines, programs := map[[32]byte]string{}, map[[32]byte]string{}
-		for rec, err := range a.journal.Follow(ctx, journal.Head{}) {
+		// What came since this process opened the archive may be sealed under a key that it has not.
+		for rec, err := range a.journal.Until(ctx, journal.Head{}, a.Head()) {
 			if err != nil {
 				yield(nil, journalError(err))
 				return
@@ -52,9 +53,6 @@ func (a *Archive) Log(ctx context.Context) iter.Seq2[*LogEntry, error] {
 			e := &LogEntry{Number: rec.Number, Time: rec.Time, Writer: rec.Signer, Program: programs[rec.Signer], Events: eventsOf(rec.Body)}
 			if e.Machine, e.Known = machines[rec.Signer]; !yield(e, nil) {
 				return
-			}
-			if rec.Number >= a.Head() {
-				return // what came since this process opened the archive may be sealed under a key that it has not
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func TestUnknownSigner(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, "a", func(s *Session) { w.add(t, s, "1", 2) })
 	stranger := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
-	_, err := w.journal.Append(t.Context(), stranger, w.cat.headNow(), &journal.Body{}, w.opts.Clock())
+	_, err := w.journal.Append(t.Context(), stranger, w.cat.headNow(), &journal.Body{}, nil, w.opts.Clock())
 	wantErr(t, "append", err, nil)
 	r, err := w.Check(t.Context(), CheckOptions{})
 	wantErr(t, "check", err, nil)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 
+	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/parity"
 	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
@@ -48,12 +50,26 @@ func (a *Archive) newMarker(ctx context.Context, there map[pack.Name]int64) (*ma
 	m := &marker{a: a, packs: map[uint32]*packMarks{}}
 	err := a.cat.eachPack(ctx, func(n uint32, p journal.Pack) {
 		size, ok := there[p.Name]
-		pm := &packMarks{Pack: p, number: n, lost: !ok || size != p.Size,
+		pm := &packMarks{Pack: p, number: n, lost: !p.Inline && (!ok || size != p.Size),
 			live: newBits(p.Chunks), recipes: newBits(p.Chunks), deltas: newBits(p.Chunks)}
 		m.packs[n] = pm
 		m.order = append(m.order, pm)
 	})
+	for _, pm := range m.order {
+		if err == nil && pm.lost {
+			pm.lost, err = a.isLost(ctx, &pm.Pack) // it may have come after the list
+		}
+	}
 	return m, err
+}
+
+// isLost tells whether a pack is not in the bucket in its length.
+func (a *Archive) isLost(ctx context.Context, p *journal.Pack) (bool, error) {
+	size, err := a.opts.Bucket.Size(ctx, pack.Name(p.Name).Object())
+	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, parity.ErrBeyondRepair) {
+		return true, nil
+	}
+	return size != p.Size, err
 }
 
 // mark marks what all versions need, those of snapshots that are not complete yet included.
@@ -175,13 +191,13 @@ func (m *marker) readRecipes(ctx context.Context, pm *packMarks) error {
 	if pm.lost {
 		return fmt.Errorf("%w: pack %x is missing: what its items need cannot be told", ErrDamaged, pm.Name)
 	}
-	t, err := m.a.packs.Table(ctx, pm.Name)
+	packs, t, err := m.a.opened(ctx, &pm.Pack)
 	if err != nil {
-		return journalError(err)
+		return err
 	}
 	var held []waiting
 	size := 0
-	err = eachFrame(ctx, m.a.packs, t, pm.recipes, func(n uint32, c *pack.Chunk, data []byte) error {
+	err = eachFrame(ctx, packs, t, pm.recipes, func(n uint32, c *pack.Chunk, data []byte) error {
 		if !pm.deltas.has(n) {
 			return m.names(data, nil)
 		}

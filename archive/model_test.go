@@ -137,7 +137,7 @@ func TestRandomModel(t *testing.T) {
 	for seed := range uint64(rounds(8, 400)) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			m := &model{T: t, world: newWorld(t), Rand: rand.New(rand.NewPCG(seed, 1)), boxes: []*modelBox{newModelBox("a@x.example"), newModelBox("b")}}
+			m := &model{T: t, world: []func(testing.TB) *world{newWorld, newShortWorld}[seed%2](t), Rand: rand.New(rand.NewPCG(seed, 1)), boxes: []*modelBox{newModelBox("a@x.example"), newModelBox("b")}}
 			defer func() {
 				if t.Failed() {
 					t.Logf("seed %d: %q", seed, m.log[max(0, len(m.log)-60):])

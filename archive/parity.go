@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"sync"
 
 	"mailbrick/archive/blob"
@@ -35,8 +36,10 @@ func (a *Archive) rawBucket() blob.Bucket {
 
 // reading is what reads packs and records.
 type reading struct {
+	bucket  blob.Bucket
 	packs   *pack.Reader
 	journal *journal.Journal
+	inline  *lru[pack.Name, []byte] // packs that lie in records; nil keeps none
 }
 
 // mended is the second way of an archive with parity to read what the first found damaged.
@@ -51,13 +54,13 @@ func (o Options) newMended(keys *keyring) (*mended, error) {
 	}
 	o.Bucket = mendedBucket{o.covered}
 	j, err := o.openJournal(keys)
-	return &mended{reading: reading{pack.NewReader(o.Bucket, keys), j}}, err
+	return &mended{reading: reading{bucket: o.Bucket, packs: pack.NewReader(o.Bucket, keys), journal: j}}, err
 }
 
 // again reads something and, where that fails, reads it once more by its parity. If that does not help the first error is
 // the one to tell. What reads checks what it reads: parity is no proof.
 func again[T any](ctx context.Context, a *Archive, read func(reading) (T, error)) (T, error) {
-	got, err := read(reading{a.packs, a.journal})
+	got, err := read(reading{a.opts.Bucket, a.packs, a.journal, a.inline})
 	if err == nil || !a.mayMend(ctx, err) {
 		return got, err
 	}
@@ -82,7 +85,11 @@ func (a *Archive) tell(err error) {
 // table is that of a pack, which must be the one that the journal names, where that is known.
 func (a *Archive) table(ctx context.Context, p *journal.Pack) (*pack.Table, error) {
 	return again(ctx, a, func(r reading) (*pack.Table, error) {
-		t, err := r.packs.Table(ctx, p.Name)
+		packs, err := r.of(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		t, err := packs.Table(ctx, p.Name)
 		if err == nil && p.SHA256 != [32]byte{} && (t.Size != p.Size || t.SHA256 != p.SHA256) {
 			err = fmt.Errorf("%w: pack %x is not the one that the journal names", pack.ErrDamaged, p.Name)
 		}
@@ -96,9 +103,14 @@ func (a *Archive) record(ctx context.Context, n uint64) (*journal.Record, error)
 
 // records are those behind head, each checked against the one before it.
 func (a *Archive) records(ctx context.Context, head journal.Head) iter.Seq2[*journal.Record, error] {
+	return a.recordsUntil(ctx, head, math.MaxUint64)
+}
+
+// recordsUntil are those behind head, up to a number.
+func (a *Archive) recordsUntil(ctx context.Context, head journal.Head, last uint64) iter.Seq2[*journal.Record, error] {
 	return func(yield func(*journal.Record, error) bool) {
 		var damage error
-		for rec, err := range a.journal.Follow(ctx, head) {
+		for rec, err := range a.journal.Until(ctx, head, last) {
 			if err != nil && a.mayMend(ctx, err) {
 				damage = err
 				break
@@ -111,7 +123,7 @@ func (a *Archive) records(ctx context.Context, head journal.Head) iter.Seq2[*jou
 		if damage == nil {
 			return
 		}
-		for rec, err := range a.mended.journal.Follow(ctx, head) {
+		for rec, err := range a.mended.journal.Until(ctx, head, last) {
 			if err == nil {
 				a.tell(damage)
 			}

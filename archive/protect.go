@@ -79,7 +79,7 @@ func (a *Archive) neededObjects(ctx context.Context, wanted iter.Seq2[*Version, 
 		return nil, r, err
 	}
 	for _, pm := range m.order {
-		if !pm.lost && (r.InDoubt || pm.live.count() > 0) {
+		if !pm.lost && !pm.Inline && (r.InDoubt || pm.live.count() > 0) {
 			names = append(names, pack.Name(pm.Name).Object())
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/pack"
 )
 
 // lockable is a bucket that remembers what was locked.
@@ -163,7 +164,7 @@ func (w *world) packsOf(t *testing.T, mailbox string) map[string]bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[ref.Pack.Object()] = true
+		out[pack.Name(ref.Name).Object()] = true
 	}
 	return out
 }

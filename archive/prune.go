@@ -40,6 +40,7 @@ type PrunePlan struct {
 	Delete, Rewrite    int   // packs without anything that is needed; packs of which that is copied
 	Copied, Left       int64 // bytes that are copied; garbage that stays
 	FreedBytes         int64 // about
+	Fold               int   // objects of the journal that become part of others
 }
 
 // PruneReport is what Prune did.
@@ -48,7 +49,8 @@ type PruneReport struct {
 	Removed      int   // packs that are not in the bucket any more
 	RemovedBytes int64 // of them
 	AddedBytes   int64 // of the packs that what is needed was copied into
-	Locked       int   // packs that a lock of the bucket keeps; the next run tries again
+	Locked       int   // objects that a lock of the bucket keeps; the next run tries again
+	Folded       int   // objects of the journal that are part of others now
 	Position     uint64
 }
 
@@ -100,6 +102,7 @@ type pruning struct {
 	plan   PrunePlan
 	report PruneReport
 	chosen []*packMarks
+	spans  map[journal.Span]bool // of the journal, that are folded, with all packs in their records
 
 	unnamed   []blob.Info                 // packs that no record names,
 	unnamedOf map[[sessionBytes]byte]bool // by writer
@@ -130,6 +133,9 @@ func (a *Archive) planPrune(ctx context.Context, o PruneOptions) (*pruning, erro
 		return nil, p.overtaken(ctx, err)
 	}
 	p.choose()
+	if err := p.planFold(ctx); err != nil {
+		return nil, err
+	}
 	return p, p.findUnnamed(there)
 }
 
@@ -155,9 +161,9 @@ func (p *pruning) weigh(ctx context.Context) error {
 		case living == pm.Chunks || pm.lost:
 			pm.alive = pm.Size
 		default:
-			t, err := p.a.packs.Table(ctx, pm.Name)
+			_, t, err := p.a.opened(ctx, &pm.Pack)
 			if err != nil {
-				return journalError(err)
+				return err
 			}
 			pm.alive = aliveIn(t, pm.live, living)
 		}
@@ -184,29 +190,75 @@ func aliveIn(t *pack.Table, live bits, living int) int64 {
 	return min(t.Size, int64(sum+(float64(t.Size)-frames)*float64(living)/float64(n)))
 }
 
-// choose condemns the worst packs until little garbage is left.
+// choose condemns what is folded or made part of larger packs, and of the rest the worst packs until little garbage is left.
 func (p *pruning) choose() {
+	p.spans = map[journal.Span]bool{}
+	taken := map[*packMarks]bool{}
+	take := func(pm *packMarks) {
+		if !taken[pm] {
+			taken[pm] = true
+			p.take(pm)
+		}
+	}
+	for _, pm := range p.marks.order {
+		if span := p.a.journal.Span(pm.Record); pm.Inline && span.To < p.at {
+			p.spans[span] = true
+		}
+	}
+	for _, pm := range p.small() {
+		take(pm)
+	}
 	worst := slices.Clone(p.marks.order)
 	slices.SortStableFunc(worst, func(x, y *packMarks) int {
 		return cmp.Compare(float64(y.garbage())/float64(max(1, y.Size)), float64(x.garbage())/float64(max(1, x.Size)))
 	})
-	left, bytes := p.plan.Garbage, p.plan.Bytes
 	for _, pm := range worst {
-		if pm.garbage() == 0 || pm.alive > 0 && float64(left) <= p.o.MaxGarbage*float64(bytes) {
+		if pm.garbage() == 0 || pm.alive > 0 && float64(p.plan.Garbage-p.plan.FreedBytes) <= p.o.MaxGarbage*float64(p.plan.Bytes-p.plan.FreedBytes) {
 			break
 		}
-		left -= pm.garbage()
-		bytes -= pm.garbage()
-		p.plan.FreedBytes += pm.garbage()
-		p.plan.Copied += pm.alive
-		if pm.alive == 0 {
-			p.plan.Delete++
-		} else {
-			p.plan.Rewrite++
+		take(pm)
+		if pm.Inline {
+			p.spans[p.a.journal.Span(pm.Record)] = true
 		}
-		p.chosen = append(p.chosen, pm)
 	}
-	p.plan.Left = left
+	for _, pm := range p.marks.order {
+		if pm.Inline && p.spans[p.a.journal.Span(pm.Record)] {
+			take(pm)
+		}
+	}
+	p.plan.Left = p.plan.Garbage - p.plan.FreedBytes
+}
+
+func (p *pruning) take(pm *packMarks) {
+	p.plan.FreedBytes += pm.garbage()
+	p.plan.Copied += pm.alive
+	if pm.alive == 0 {
+		p.plan.Delete++
+	} else {
+		p.plan.Rewrite++
+	}
+	p.chosen = append(p.chosen, pm)
+}
+
+// Packs of which less than this is alive are made one, when together they make a full one.
+const (
+	smallPack   = 16 << 20
+	smallEnough = 64 << 20
+)
+
+// small are the packs that are made part of larger ones, if there are enough.
+func (p *pruning) small() (list []*packMarks) {
+	var sum int64
+	for _, pm := range p.marks.order {
+		if pm.alive > 0 && pm.alive < smallPack && !pm.lost && !pm.Inline {
+			list = append(list, pm)
+			sum += pm.alive
+		}
+	}
+	if sum < smallEnough {
+		return nil
+	}
+	return list
 }
 
 // findUnnamed finds the packs of the bucket that no record names, or that one has condemned.
@@ -256,7 +308,10 @@ func (p *pruning) run(ctx context.Context) error {
 	if err != nil && !errors.Is(err, errNothing) {
 		return err
 	}
-	return p.remove(ctx)
+	if err := p.remove(ctx); err != nil {
+		return err
+	}
+	return p.fold(ctx)
 }
 
 // copy writes what is needed of the chosen packs into new ones.
@@ -273,11 +328,11 @@ func (p *pruning) copy(ctx context.Context) error {
 }
 
 func (p *pruning) copyPack(ctx context.Context, pm *packMarks) error {
-	t, err := p.a.packs.Table(ctx, pm.Name)
+	packs, t, err := p.a.opened(ctx, &pm.Pack)
 	if err != nil {
-		return journalError(err)
+		return err
 	}
-	err = eachFrame(ctx, p.a.packs, t, pm.live, func(_ uint32, c *pack.Chunk, data []byte) error { return p.add(ctx, c, data) })
+	err = eachFrame(ctx, packs, t, pm.live, func(_ uint32, c *pack.Chunk, data []byte) error { return p.add(ctx, c, data) })
 	return journalError(err)
 }
 
@@ -350,7 +405,7 @@ func (p *pruning) condemn(ctx context.Context) error {
 	if g.err != nil {
 		return g.err
 	}
-	err := g.appendMade(ctx, p.tables, func() (*journal.Body, error) { return p.body(ctx, g) })
+	err := g.appendMade(ctx, p.tables, nil, func() (*journal.Body, error) { return p.body(ctx, g) })
 	if err == nil {
 		p.report.Position = p.a.Head()
 	}
@@ -454,7 +509,7 @@ func (p *pruning) remove(ctx context.Context) error {
 	list := p.condemned
 	if p.report.Position > 0 {
 		for _, pm := range p.chosen {
-			if pm.gone {
+			if pm.gone && !pm.Inline {
 				list = append(list, blob.Info{Name: pack.Name(pm.Name).Object(), Size: pm.Size})
 			}
 		}

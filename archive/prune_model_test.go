@@ -2,15 +2,19 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/journal"
 )
 
 // TestPruneModel lets two processes write, forget, prune and read one bucket, with failures and crashes, each also in the midst of the
@@ -30,6 +34,9 @@ func TestPruneModel(t *testing.T) {
 				p.step(p.procs[p.IntN(2)], false)
 			}
 			p.settle()
+			if seed%3 > 0 && p.folded == 0 {
+				t.Log("nothing was folded")
+			}
 		})
 	}
 }
@@ -48,6 +55,7 @@ type pruneModel struct {
 	want      map[prunedVersion]int // committed, with its blob
 	forgotten map[prunedVersion]bool
 	log       []string
+	folded    int
 }
 
 // pruneProcess is a process with its catalog; it alone writes its mailboxes.
@@ -71,7 +79,10 @@ func newPruneModel(t *testing.T, seed uint64) *pruneModel {
 	now := new(clock).now
 	for i := range p.procs {
 		proc := &pruneProcess{name: fmt.Sprint("p", i), faulty: blobtest.NewFaulty(p.memory)}
-		proc.world = worldOf(p.memory, proc.faulty, vfs.NewCrashableMem())
+		proc.world = worldOf(p.memory, &staleLists{Bucket: proc.faulty, rand: p.Rand}, vfs.NewCrashableMem())
+		if seed%3 > 0 {
+			proc.short([]int{0, 3000}[seed%3-1]) // all, or some, lie in records
+		}
 		proc.opts.Clock = now
 		for b := range proc.boxes {
 			proc.boxes[b] = map[string]prunedItem{}
@@ -309,8 +320,9 @@ func (p *pruneModel) prune(proc *pruneProcess) {
 	switch p.IntN(3) {
 	case 0: // the other goes on in the midst of it
 		alone = false
-		at := []blobtest.Fault{{Op: blobtest.Commit, Name: "packs/", Nth: 1}, {Op: blobtest.Commit, Name: "journal/", Nth: 1},
-			{Op: blobtest.Commit, Name: "journal/", Nth: 2}, {Op: blobtest.List, Nth: 1}, {Op: blobtest.Remove, Nth: 1}}[p.IntN(5)]
+		at := []blobtest.Fault{{Op: blobtest.Commit, Name: "packs/", Nth: 1}, {Op: blobtest.Commit, Name: "journal/", Nth: 1 + p.IntN(6)},
+			{Op: blobtest.Create, Name: "journal/", Nth: 1 + p.IntN(6)}, {Op: blobtest.List, Nth: 1 + p.IntN(4)}, {Op: blobtest.Remove, Nth: 1 + p.IntN(6)},
+			{Op: blobtest.Size, Name: "journal/", Nth: 1 + p.IntN(20)}, {Op: blobtest.Open, Name: "journal/", Nth: 1 + p.IntN(20)}}[p.IntN(7)]
 		at.Kind = blobtest.Slow
 		proc.faulty.Slow = func(blobtest.Op, string) {
 			for range p.IntN(12) {
@@ -326,7 +338,7 @@ func (p *pruneModel) prune(proc *pruneProcess) {
 		alone = false
 		kind := []blobtest.Kind{blobtest.Error, blobtest.LostAnswer, blobtest.Dead}[p.IntN(3)]
 		op := []blobtest.Op{blobtest.Commit, blobtest.Remove, blobtest.Create}[p.IntN(3)]
-		proc.faulty.Order(blobtest.Fault{Op: op, Nth: 1 + p.IntN(4), Kind: kind})
+		proc.faulty.Order(blobtest.Fault{Op: op, Nth: 1 + p.IntN(10), Kind: kind})
 	}
 	r, err := proc.Prune(p.Context(), o)
 	proc.faulty.Reset()
@@ -338,6 +350,57 @@ func (p *pruneModel) prune(proc *pruneProcess) {
 	}
 	if o.BrokenOff == time.Nanosecond && r.Position > 0 {
 		p.wantNoOrphans(proc)
+	}
+	p.folded += r.Folded
+}
+
+// staleLists is a bucket whose lists of the journal may be those of before.
+type staleLists struct {
+	blob.Bucket
+	rand   *rand.Rand
+	before []blob.Info
+}
+
+func (b *staleLists) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
+	if prefix != journal.Prefix {
+		return b.Bucket.List(ctx, prefix)
+	}
+	return func(yield func(blob.Info, error) bool) {
+		var now []blob.Info
+		for info, err := range b.Bucket.List(ctx, prefix) {
+			if err != nil {
+				yield(info, err)
+				return
+			}
+			now = append(now, info)
+		}
+		told := now
+		if b.before != nil && b.rand.IntN(3) == 0 {
+			told = b.before
+		}
+		b.before = now
+		for _, info := range told {
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+// wantFolded looks whether the journal has few objects after a prune that saw all of them, and no pack in a record where it was folded.
+func (p *pruneModel) wantFolded(proc *pruneProcess) {
+	p.Helper()
+	var objects []journal.Span
+	for _, name := range p.memory.Names() {
+		if s, ok := journal.ParseSpan(name); ok {
+			objects = append(objects, s)
+		}
+	}
+	if more := proc.journal.Folded(objects); len(more) > 0 {
+		p.Fatalf("%s: %v stay though they are folded", proc.name, more)
+	}
+	if most := 8 + 4 + int(proc.Head())/16; proc.opts.folds[0] > 0 && len(objects) > most {
+		p.Fatalf("%s: %d objects of %d records, at most %d", proc.name, len(objects), proc.Head(), most)
 	}
 }
 
@@ -377,10 +440,13 @@ func (p *pruneModel) settle() {
 			p.wantAll(proc)
 			switch round {
 			case 0:
-				if _, err := proc.Prune(p.Context(), PruneOptions{MaxGarbage: 1e-9}); err != nil {
-					p.Fatal(err)
+				for range 3 { // lists may be of before
+					if _, err := proc.Prune(p.Context(), PruneOptions{MaxGarbage: 1e-9}); err != nil {
+						p.Fatal(err)
+					}
 				}
 			case 1:
+				p.wantFolded(proc)
 				proc.rebuild(p.T)
 			}
 		}

@@ -70,11 +70,17 @@ func (a *Archive) frame(ctx context.Context, key frameKey) ([]byte, error) {
 	if plain, ok := a.frames.get(key); ok {
 		return plain, nil
 	}
-	ref, err := a.cat.frameRow(key.pack, key.frame)
+	p, ref, err := a.cat.frameRow(key.pack, key.frame)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := again(ctx, a, func(r reading) ([]byte, error) { return r.packs.Frame(ctx, ref) })
+	plain, err := again(ctx, a, func(r reading) ([]byte, error) {
+		packs, err := r.of(ctx, &p)
+		if err != nil {
+			return nil, err
+		}
+		return packs.Frame(ctx, ref)
+	})
 	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, pack.ErrDamaged) {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -333,24 +339,25 @@ func chunkIn(db pebble.Reader, id chunkID) (chunkRow, error) {
 	return out, nil
 }
 
-func (c *catalog) frameRow(n, frame uint32) (pack.FrameRef, error) {
-	ref, err := c.packRow(n)
+func (c *catalog) frameRow(n, frame uint32) (journal.Pack, pack.FrameRef, error) {
+	p, err := c.packRow(n)
+	ref := pack.FrameRef{Pack: p.Name, Generation: p.Generation, Salt: p.Salt, Ordinal: frame}
 	if err != nil {
-		return ref, err
+		return p, ref, err
 	}
 	row, err := c.get(appendUint32(key32(keyFrame, n), frame))
 	if err != nil {
-		return ref, err
+		return p, ref, err
 	}
 	if row == nil {
-		return ref, errCondemned
+		return p, ref, errCondemned
 	}
 	r := wire.NewReader(row)
-	ref.Ordinal, ref.Offset, ref.Sealed, ref.Plain = frame, int64(r.Uvarint()), r.Uint32(), r.Uint32()
+	ref.Offset, ref.Sealed, ref.Plain = int64(r.Uvarint()), r.Uint32(), r.Uint32()
 	if err := r.Done(); err != nil {
-		return ref, fmt.Errorf("%w: catalog: frame: %w", ErrDamaged, err)
+		return p, ref, fmt.Errorf("%w: catalog: frame: %w", ErrDamaged, err)
 	}
-	return ref, nil
+	return p, ref, nil
 }
 
 // appendPackRow is what the catalog keeps of a pack, as many chunks of it as could be read.
@@ -359,12 +366,18 @@ func appendPackRow(b []byte, p *journal.Pack, chunks int) []byte {
 	for _, n := range []uint64{uint64(p.Size), uint64(chunks), uint64(p.Generation)} {
 		b = wire.AppendUvarint(b, n)
 	}
+	if p.Inline {
+		b = wire.AppendUvarint(wire.AppendUvarint(b, p.Record), uint64(p.At))
+	}
 	return b
 }
 
 func readPackRow(row []byte) (journal.Pack, error) {
 	r := wire.NewReader(row)
 	p := journal.Pack{Name: [16]byte(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32()), Generation: r.Uint32()}
+	if p.Inline = r.More(); p.Inline {
+		p.Record, p.At = r.Uvarint(), int64(r.Uvarint())
+	}
 	if err := r.Done(); err != nil {
 		return p, fmt.Errorf("%w: catalog: pack: %w", ErrDamaged, err)
 	}
@@ -396,15 +409,14 @@ func (c *catalog) chunksOf(name pack.Name) (chunks int, err error) {
 	return p.Chunks, err
 }
 
-// packRow is a pack's name, and what it is opened with.
-func (c *catalog) packRow(n uint32) (pack.FrameRef, error) {
+// packRow is what the catalog keeps of a pack.
+func (c *catalog) packRow(n uint32) (journal.Pack, error) {
 	row, err := c.get(key32(keyPack, n))
 	if err != nil {
-		return pack.FrameRef{}, err
+		return journal.Pack{}, err
 	}
 	if row == nil {
-		return pack.FrameRef{}, errCondemned
+		return journal.Pack{}, errCondemned
 	}
-	p, err := readPackRow(row)
-	return pack.FrameRef{Pack: p.Name, Generation: p.Generation, Salt: p.Salt}, err
+	return readPackRow(row)
 }

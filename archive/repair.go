@@ -170,8 +170,9 @@ func (r *repairer) packs(ctx context.Context) error {
 		}
 	}
 	for _, name := range r.order {
-		_, named := r.known[name]
+		p, named := r.known[name]
 		switch {
+		case p.Inline && p.At != 0: // its record's object was inspected
 		case there[name] && (named || !r.complete):
 			if err := r.pack(ctx, name); err != nil {
 				return err

@@ -266,6 +266,9 @@ func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([
 	}
 	v.ChangeKey, v.Summary = changeKey, bytes.Clone(summary)
 	if err := g.dependVersion(s.a, v); err != nil {
+		if errors.Is(err, errNowhere) && s.a.cat.pruned() != g.checked {
+			err = fmt.Errorf("%w: %w", ErrPruned, err)
+		}
 		return g.fail(err)
 	}
 	s.add(*v)

@@ -134,7 +134,7 @@ func Fingerprint(key [32]byte) string {
 }
 
 // append signs a record and puts it behind the journal's head. The first of this machine announces it.
-func (a *Archive) append(ctx context.Context, body *journal.Body) (journal.Head, error) {
+func (a *Archive) append(ctx context.Context, body *journal.Body, inline []byte) (journal.Head, error) {
 	key, err := a.signer()
 	if err != nil {
 		return journal.Head{}, err
@@ -146,7 +146,7 @@ func (a *Archive) append(ctx context.Context, body *journal.Body) (journal.Head,
 	if !known {
 		body.Writer = a.opts.announcement(key)
 	}
-	return a.journal.Append(ctx, key, a.cat.headNow(), body, a.opts.Clock())
+	return a.journal.Append(ctx, key, a.cat.headNow(), body, inline, a.opts.Clock())
 }
 
 // announced tells whether the journal knows a key.

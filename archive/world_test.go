@@ -61,7 +61,32 @@ func newWorld(t testing.TB) *world {
 
 // worldOf is a world that is not opened yet. The bucket is the memory, or something around it.
 func worldOf(m *blobtest.Memory, b blob.Bucket, fs *vfs.MemFS) *world {
-	return &world{memory: m, fs: fs, opts: Options{Bucket: b, Catalog: "catalog", Clock: new(clock).now, fs: fs, groupAge: time.Hour * 24 * 365}}
+	return &world{memory: m, fs: fs, opts: Options{Bucket: b, Catalog: "catalog", Clock: new(clock).now, fs: fs, groupAge: time.Hour * 24 * 365, inline: -1}}
+}
+
+// short lets packs of up to so many bytes lie in records (0 is as many as may), and folds early.
+func (w *world) short(limit int) *world {
+	w.opts.inline, w.opts.folds = limit, [2]uint64{4, 16}
+	return w
+}
+
+func newShortWorld(t testing.TB) *world {
+	t.Helper()
+	m := initialised(t)
+	w := worldOf(m, m, vfs.NewCrashableMem()).short(0)
+	w.open(t)
+	return w
+}
+
+// eachPlace runs a test with packs that are objects, and with such that lie in records.
+func eachPlace(t *testing.T, test func(t *testing.T, made func(testing.TB) *world)) {
+	t.Helper()
+	for name, made := range map[string]func(testing.TB) *world{"in packs": newWorld, "in records": newShortWorld} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, made)
+		})
+	}
 }
 
 func (w *world) open(t testing.TB) {

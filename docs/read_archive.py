@@ -32,6 +32,26 @@ def payload(name):
     return data[:struct.unpack('<Q', data[-24:-16])[0]]
 
 
+def records():
+    """Step 4: the bytes of all records, in order: each in an object of its own, or with others in a segment, which is right where
+    there are both."""
+    spans = sorted(tuple(map(int, name.split('-'))) for name in os.listdir(os.path.join(args.archive, 'journal')))
+    last = {span[0]: span[-1] for span in spans}  # of those from one number on, the longest
+    number = 1
+    while number in last:
+        count = last[number] - number + 1
+        if count == 1:
+            yield number, payload('journal/%012d' % number)
+            number += 1
+            continue
+        data = payload('journal/%012d-%012d' % (number, last[number]))
+        assert data[-8:] == struct.pack('<I', 1) + b'MBJS'
+        ends = struct.unpack('<%dQ' % count, data[-8 - 8 * count:-8])
+        for begin, end in zip((0,) + ends, ends):
+            yield number, data[begin:end]
+            number += 1
+
+
 def generations():
     """Step 2: the key in all its generations, by number."""
     if args.keyfile:
@@ -118,20 +138,19 @@ def root(leaves):
 
 def journal():
     """Step 4: the entries of all records, in order."""
-    number, before, generation, writers = 1, bytes(32), 1, set()
-    while os.path.exists(os.path.join(args.archive, 'journal', '%012d' % number)):
+    before, generation, writers = bytes(32), 1, set()
+    for number, data in records():
         name = 'journal/%012d' % number
-        data = payload(name)
         assert data[:8] == b'MBJR' + struct.pack('<I', 1)
-        sealed_under, salt = struct.unpack('<I', data[8:12])[0], data[12:44]
+        sealed_under, length, salt = *struct.unpack('<II', data[8:16]), data[16:48]
         assert sealed_under == generation, 'sealed under a generation that was not in use'
-        signed = opened(b'journal', sealed_under, salt, 0, data[44:292], name.encode())
+        signed = opened(b'journal', sealed_under, salt, 0, data[48:296], name.encode())
         header, signature = signed[:168], signed[168:]
         assert struct.unpack('<Q', header[:8])[0] == number and header[16:48] == before, 'the chain is broken'
         before = hashlib.sha256(header).digest()
         signer = header[136:168]
         Ed25519PublicKey.from_public_bytes(signer).verify(signature, b'mailbrick/record/v1\0' + before)
-        body = unpacked(opened(b'journal', sealed_under, salt, 1, data[292:], name.encode()))
+        body = unpacked(opened(b'journal', sealed_under, salt, 1, data[296:296 + length], name.encode()))
         entries = list(entries_of(body[32:]))
         digest, leaves = summary(body[:32], entries)
         assert digest == header[48:80] and struct.pack('<Q', len(leaves)) == header[96:104] and root(leaves) == header[104:136]
@@ -141,14 +160,25 @@ def journal():
                 generation = fields.varint()
             if kind == 16:
                 writers.add(entry[:32])
-            yield kind, Fields(entry)
+            yield kind, Fields(entry), data[296 + length:]
         assert signer in writers, 'signed by somebody whom nobody announced'
-        number += 1
 
 
-def chunks_of(pack, salt):
+def pack_of(entry, behind):
+    """Step 5: a pack's name and salt, and its bytes: of an object, or behind the record. A record that was folded has them no more:
+    what is needed of them is in packs of later records."""
+    name, salt = entry.take(16), entry.take(32)
+    _size, _digest, _chunks, _generation, inline = entry.varint(), entry.take(32), entry.varint(), entry.varint(), entry.varint()
+    if inline:
+        return name, salt, behind
+    path = 'packs/%s/%s' % (name.hex()[:2], name.hex())
+    return name, salt, payload(path) if os.path.exists(os.path.join(args.archive, path)) else b''
+
+
+def chunks_of(pack, salt, data):
     """Step 5: what a pack holds, by chunk: (id of the base or None, bytes of the chunk or of its delta)."""
-    data = payload('packs/%s/%s' % (pack.hex()[:2], pack.hex()))
+    if not data:
+        return {}
     assert data[:8] == b'MBPK' + struct.pack('<I', 1) and data[12:44] == salt and data[-8:] == b'MBPKEND1'
     assert hashlib.sha256(data[:-40]).digest() == data[-40:-8], 'damaged'
     start, length = struct.unpack('<QI', data[-56:-44])
@@ -215,9 +245,9 @@ config = json.loads(read('config'))
 assert config['format'] == 1
 keys = generations()
 chunks, versions, mailbox, ordinal = {}, [], None, None
-for kind, entry in journal():
+for kind, entry, behind in journal():
     if kind == 2:
-        chunks.update(chunks_of(entry.take(16), entry.take(32)))
+        chunks.update(chunks_of(*pack_of(entry, behind)))
     elif kind == 4:
         mailbox, ordinal = entry.bytes().decode(), entry.varint()
     elif kind == 7:

@@ -13,6 +13,32 @@
 // would be the time of all records to come: a machine whose clock is more than 24 h behind the last record appends nothing
 // before somebody has looked which of the two is wrong (ErrClock).
 //
+// # Small commits
+//
+// A pack that is short, at most 1 MiB, need not be an object: it lies behind the record that names it, as it would lie in packs/, and
+// its entry says so (2). All else is as for any pack: the digest of the entry covers it, Condemn ends it. A commit of one item is so one
+// object.
+//
+// # Folding
+//
+// Records become many; so those of a fixed range of numbers are put into one object, a segment, and their own are removed. There are two
+// levels: 32 records, and 65,536, which 2,048 of the first lie in. The range of number n is that from (n-1)/32*32+1 on; the second
+// level's likewise. So there are never more than some 2,200 objects for the last 65,536 records, and one for as many before. A segment holds the records as they lay in their objects, without the packs behind them: what is needed of these
+// was moved into packs/ by a condemnation (12) before. So header, digest, signature and the place they were sealed for all hold.
+//
+// Who has the right to remove folds, nobody else needs it; and no one waits for him. It is safe because
+//
+//   - a range is folded when another record follows all of it, so the last record lies always in an object of its own,
+//   - a segment is there, durably, before the first of its records goes, and a segment of the second level before those of the first;
+//     there is one way to make it, so that it matters not who does,
+//   - who creates a record looks afterwards for the segments of its number, the lowest level first. When there is one, what lies in it
+//     is the record of that number, and what was created is void: a writer who was late took a number that had been given back,
+//   - who reads does likewise: a segment that is there after the object was read is right, and the object void.
+//
+// Whoever wants a range folded that the journal has not come through yet appends records that say nothing.
+//
+// What is void, or is left when folding is broken off, lies in a segment's range: the next folding removes it.
+//
 // # Who wrote, and under which key
 //
 // Each machine has a key pair of its own (Ed25519, RFC 8032) and signs its records with it. It announces the public key in its
@@ -33,11 +59,20 @@
 //	0       4     magic "MBJR"
 //	4       4     format version, 1
 //	8       4     generation of the archive key (package seal)
-//	12      32    salt of this record's key
-//	44      248   header and signature, sealed: 168 and 64 bytes and a tag of 16
-//	292     ...   body, compressed with zstd and sealed, to the end of the object
+//	12      4     length of the sealed body
+//	16      32    salt of this record's key
+//	48      248   header and signature, sealed: 168 and 64 bytes and a tag of 16
+//	296     ...   body, compressed with zstd and sealed
+//	...     ...   the pack that lies in the record, if there is one, to the end of the object
 //
-// Both are sealed (package seal, purpose "journal") with the object's name as associated data; nonce 0 is the header, 1
+// The segment of the records n to m is the object journal/NNNNNNNNNNNN-MMMMMMMMMMMM:
+//
+//	0       ...   the records, each as above, without a pack
+//	...     8     for each record, where it ends: the next one begins there
+//	...     4     format version, 1
+//	...     4     magic "MBJS", the end of the object
+//
+// Header and body are sealed (package seal, purpose "journal") with the name of the record's own object as associated data, also in a segment; nonce 0 is the header, 1
 // the body. The header's plain text, and the signature behind it:
 //
 //	0       8     number
@@ -67,8 +102,8 @@
 // Kinds and payloads of entries:
 //
 //	1 begin     16 bytes session · bytes program
-//	2 pack      16 bytes name · 32 bytes salt · varint size · 32 bytes SHA-256 · varint chunks ·
-//	            varint generation of the key
+//	2 pack      16 bytes name · 32 bytes salt · varint size · 32 bytes SHA-256 (package pack) · varint chunks · varint generation of
+//	            the key · varint 0 it is an object, 1 it lies in this record, as at most one does
 //	3 depends   16 bytes name: a pack of an earlier record that this record's items point into
 //	4 section   bytes mailbox · varint snapshot ordinal: the entries that follow are of this mailbox
 //	5 folder    bytes id · bytes parent id · bytes name · bytes class · bytes kind
@@ -98,6 +133,6 @@
 //
 // # Limits and recovery
 //
-// A body has at most 256 MiB, seed included. A reader refuses another format version and unknown kinds by name: it must not pass over
+// A body has at most 256 MiB, seed included, and the pack behind it 2 MiB. A reader refuses another format version and unknown kinds by name: it must not pass over
 // what it does not know. Everything beside the journal and the packs is derived from them.
 package journal

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"mailbrick/archive/wire"
 )
@@ -44,6 +45,10 @@ type Pack struct {
 	Chunks int
 
 	Generation uint32 // of the key that it is sealed under
+	Inline     bool   // it lies in the record, not in an object of its own
+
+	Record uint64 // of one that lies in a record: which,
+	At     int64  // and from which byte of its object on; 0 when the record was folded, and the pack is there no more
 }
 
 // What a KeyChange did.
@@ -328,7 +333,25 @@ func (k *Pack) append(p []byte) []byte {
 	p = append(append(p, k.Name[:]...), k.Salt[:]...)
 	p = wire.AppendUvarint(p, uint64(k.Size))
 	p = append(p, k.SHA256[:]...)
-	return wire.AppendUvarint(wire.AppendUvarint(p, uint64(k.Chunks)), uint64(k.Generation))
+	inline := uint64(0)
+	if k.Inline {
+		inline = 1
+	}
+	return wire.AppendUvarint(wire.AppendUvarint(wire.AppendUvarint(p, uint64(k.Chunks)), uint64(k.Generation)), inline)
+}
+
+// lay notes where the pack lies that lies in the record, and gives its size.
+func (body *Body) lay(record uint64, at, length int) (size int64) {
+	for i := range body.Packs {
+		p := &body.Packs[i]
+		if !p.Inline {
+			continue
+		}
+		if p.Record, size = record, p.Size; length > 0 {
+			p.At = int64(at)
+		}
+	}
+	return size
 }
 
 func (k *KeyChange) append(p []byte) []byte {
@@ -418,8 +441,7 @@ func (body *Body) decode(kind uint64, p *wire.Reader) (err error) {
 	case kindKey:
 		body.Key, err = readKeyChange(p)
 	case kindPack:
-		body.Packs = append(body.Packs, Pack{Name: [16]byte(p.Fixed(16)), Salt: [32]byte(p.Fixed(32)),
-			Size: int64(p.Uvarint()), SHA256: [32]byte(p.Fixed(32)), Chunks: int(p.Uint32()), Generation: p.Uint32()})
+		return body.decodePack(p)
 	case kindDepends:
 		body.Depends = append(body.Depends, [16]byte(p.Fixed(16)))
 	case kindSection:
@@ -450,6 +472,21 @@ func (body *Body) decode(kind uint64, p *wire.Reader) (err error) {
 		return body.Sections[len(body.Sections)-1].decode(kind, p)
 	}
 	return err
+}
+
+func (body *Body) decodePack(p *wire.Reader) error {
+	k := Pack{Name: [16]byte(p.Fixed(16)), Salt: [32]byte(p.Fixed(32)), Size: int64(p.Uvarint()), SHA256: [32]byte(p.Fixed(32)),
+		Chunks: int(p.Uint32()), Generation: p.Uint32()}
+	place := p.Uvarint()
+	switch k.Inline = place == 1; {
+	case p.Err() != nil: // the caller tells
+	case place > 1:
+		return fmt.Errorf("%w: pack in place %d", ErrUnknownEntry, place)
+	case k.Inline && slices.ContainsFunc(body.Packs, func(other Pack) bool { return other.Inline }):
+		return fmt.Errorf("%w: two packs in one record", ErrDamaged)
+	}
+	body.Packs = append(body.Packs, k)
+	return nil
 }
 
 func (s *Section) decode(kind uint64, p *wire.Reader) error {

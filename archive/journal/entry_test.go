@@ -108,8 +108,10 @@ func (r *roller) body() *Body {
 	} else {
 		b.Writer = &Writer{r.sum(), r.text()}
 	}
+	inline := r.IntN(2) == 0
 	r.many(func() {
-		b.Packs = append(b.Packs, Pack{r.id(), r.sum(), r.Int64(), r.sum(), int(r.Uint32()), r.Uint32()})
+		b.Packs = append(b.Packs, Pack{Name: r.id(), Salt: r.sum(), Size: r.Int64(), SHA256: r.sum(), Chunks: int(r.Uint32()), Generation: r.Uint32(), Inline: inline})
+		inline = false
 	})
 	r.many(func() { b.Depends = append(b.Depends, r.id()) })
 	r.many(func() { b.Sections = append(b.Sections, r.section()) })
@@ -175,6 +177,8 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"bytes left in an entry", entry(kindDepends, make([]byte, 17)), ErrDamaged},
 		{"entry cut short", entry(kindDepends, make([]byte, 15)), ErrDamaged},
 		{"body cut short", section[:len(section)-1], ErrDamaged},
+		{"pack in a place of the future", append((&Body{Packs: []Pack{{}}}).Encode()[:2+16+32+1+32+2], 2), ErrUnknownEntry},
+		{"two packs in one record", (&Body{Packs: []Pack{{Inline: true}, {Inline: true}}}).Encode(), ErrDamaged},
 		{"two condemnations", append((&Body{Condemn: &Condemn{}}).Encode(), (&Body{Condemn: &Condemn{}}).Encode()...), ErrDamaged},
 		{"more versions forgotten than there is room", entry(kindForget, append(make([]byte, 2), 0xff, 0xff, 0xff, 0x7f)), ErrDamaged},
 		{"more packs condemned than there is room", entry(kindCondemn, []byte{0xff, 0xff, 0x7f}), ErrDamaged},

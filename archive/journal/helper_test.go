@@ -76,7 +76,7 @@ func chain(t testing.TB, j *Journal, n int) []Head {
 	t.Helper()
 	heads := []Head{{}}
 	for i := range n {
-		h, err := j.Append(t.Context(), signer(1), heads[i], sample(), noon(i))
+		h, err := j.Append(t.Context(), signer(1), heads[i], sample(), nil, noon(i))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -24,11 +25,12 @@ import (
 const (
 	magic         = "MBJR"
 	version       = 1 // 1: header and body sealed, signed; before the format was frozen
-	prefixSize    = 44
+	prefixSize    = 48
 	signatureSize = ed25519.SignatureSize
 	tagSize       = 16
 	bodyAt        = prefixSize + headerSize + signatureSize + tagSize
 	maxBody       = 256 << 20
+	maxPack       = 2 << 20 // of a pack in a record; writers keep to less
 	maxAhead      = 24 * time.Hour
 	purpose       = "journal"
 )
@@ -64,7 +66,9 @@ type Record struct {
 	Leaves     uint64   // versions in it
 	Root       [32]byte // of the Merkle tree over them
 	Body       *Body
+	Pack       []byte // the pack behind the body, as it was read: its seals and its digest are not checked
 	nonce      [16]byte
+	stored     []byte // without what is behind the body
 }
 
 // Keys gives the key of a generation; a seal.Ring does.
@@ -84,13 +88,17 @@ type Journal struct {
 // Options are what a test may want to hold in its hand, and a person to allow; the zero value works.
 type Options struct {
 	Random   io.Reader
-	AnyClock bool // do not mind ErrClock
+	AnyClock bool                  // do not mind ErrClock
+	Folds    [segmentLevels]uint64 // numbers of a segment, by level; 0 is as the format has it
 }
 
 // Open makes a journal of a bucket. It reads nothing.
 func Open(bucket blob.Bucket, keys Keys, o Options) (*Journal, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.Folds == [segmentLevels]uint64{} {
+		o.Folds = [segmentLevels]uint64{32, 1 << 16}
 	}
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(4<<20))
 	if err != nil {
@@ -112,9 +120,9 @@ func ParseObject(object string) (uint64, bool) {
 	return n, err == nil && n > 0 && Object(n) == object
 }
 
-// Append creates the record after head and signs it. ErrTaken tells that another writer was first; everything else is as it
-// was then. When it returns nil the record is durable.
-func (j *Journal) Append(ctx context.Context, signer ed25519.PrivateKey, head Head, body *Body, now time.Time) (Head, error) {
+// Append creates the record after head and signs it, with the pack that the body says lies in it behind; where it lies the body says
+// then. ErrTaken tells that another writer was first; everything else is as it was then. When it returns nil the record is durable.
+func (j *Journal) Append(ctx context.Context, signer ed25519.PrivateKey, head Head, body *Body, pack []byte, now time.Time) (Head, error) {
 	if head.Time.Sub(now) > maxAhead && !j.opts.AnyClock {
 		return head, fmt.Errorf("%w: record %d is of %s, this machine's clock says %s: one of the two clocks is wrong",
 			ErrClock, head.Number, head.Time.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
@@ -126,9 +134,10 @@ func (j *Journal) Append(ctx context.Context, signer ed25519.PrivateKey, head He
 	if err != nil {
 		return head, err
 	}
-	if err := j.settle(ctx, d.next.Number, d.nonce, d.data); err != nil {
+	if err := j.settle(ctx, d.next.Number, d.nonce, append(d.data, pack...)); err != nil {
 		return head, fmt.Errorf("append journal record %d: %w", d.next.Number, err)
 	}
+	body.lay(d.next.Number, len(d.data), len(pack))
 	d.next.Generation = body.generation(head.Sealing())
 	return d.next, nil
 }
@@ -137,13 +146,16 @@ func (j *Journal) Append(ctx context.Context, signer ed25519.PrivateKey, head He
 // and may not be durable yet: it is tried again, for a bucket that answers "taken" has made sure of what is there.
 func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []byte) error {
 	err := blob.Put(ctx, j.bucket, Object(n), data)
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
+		return j.unfolded(ctx, n, nonce)
+	}
+	if ctx.Err() != nil {
 		return err
 	}
 	if !errors.Is(err, blob.ErrExist) {
 		again := blob.Put(ctx, j.bucket, Object(n), data)
 		if again == nil {
-			return nil
+			return j.unfolded(ctx, n, nonce)
 		}
 		if errors.Is(again, blob.ErrExist) {
 			err = again
@@ -161,6 +173,21 @@ func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []b
 		return nil
 	}
 	return fmt.Errorf("it is there and may not be durable: %w", err)
+}
+
+// unfolded makes sure that a record that was created is the one of its number. Where its number was folded the segment says which
+// one is: the object is void.
+func (j *Journal) unfolded(ctx context.Context, n uint64, nonce [16]byte) error {
+	there, err := j.folded(ctx, n)
+	switch {
+	case errors.Is(err, blob.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("it is there and may be void: %w", err)
+	case there.nonce != nonce:
+		return ErrTaken
+	}
+	return nil
 }
 
 // draft is a record that is ready to be created.
@@ -201,6 +228,7 @@ func (j *Journal) seal(signer ed25519.PrivateKey, head Head, entries []byte, at 
 	ad := []byte(Object(h.number))
 	d.data = binary.LittleEndian.AppendUint32([]byte(magic), version)
 	d.data = binary.LittleEndian.AppendUint32(d.data, head.Sealing())
+	d.data = binary.LittleEndian.AppendUint32(d.data, uint32(len(packed)+tagSize))
 	d.data = append(d.data, salt[:]...)
 	d.data = sealer.Seal(d.data, sign(signer, plain), ad, 0)
 	d.data = sealer.Seal(d.data, packed, ad, 1)
@@ -227,12 +255,30 @@ func (j *Journal) sealer(generation uint32, salt []byte) (*seal.Sealer, error) {
 
 // Read reads record n. blob.ErrNotExist tells that there is none.
 func (j *Journal) Read(ctx context.Context, n uint64) (*Record, error) {
+	r, err := j.object(ctx, n)
+	if there, foldErr := j.folded(ctx, n); !errors.Is(foldErr, blob.ErrNotExist) {
+		return there, foldErr
+	}
+	return r, err
+}
+
+// Recall reads record n where it is known what it says: it asks only once.
+func (j *Journal) Recall(ctx context.Context, n uint64, hash [32]byte) (*Record, error) {
+	r, err := j.object(ctx, n)
+	if err == nil && r.Hash == hash {
+		return r, nil
+	}
+	return j.Read(ctx, n)
+}
+
+// object reads the object of record n. When its number was folded before, it may be void.
+func (j *Journal) object(ctx context.Context, n uint64) (*Record, error) {
 	in, err := j.bucket.Open(ctx, Object(n), 0, -1)
 	if err != nil {
 		return nil, fmt.Errorf("journal record %d: %w", n, err)
 	}
 	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, maxBody+1<<20))
+	data, err := io.ReadAll(io.LimitReader(in, maxBody+maxPack))
 	if err != nil {
 		return nil, fmt.Errorf("journal record %d: %w", n, err)
 	}
@@ -251,15 +297,13 @@ func (j *Journal) Generation(ctx context.Context, n uint64) (uint32, error) {
 	}
 	defer in.Close()
 	var prefix [prefixSize]byte
-	switch _, err := io.ReadFull(in, prefix[:]); {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return 0, fmt.Errorf("journal record %d: %w: it is cut short", n, ErrDamaged)
-	case err != nil:
-		return 0, fmt.Errorf("journal record %d: %w", n, err)
+	if _, err := io.ReadFull(in, prefix[:]); err != nil {
+		return 0, fmt.Errorf("journal record %d: %w", n, cutShort(err))
 	}
 	return binary.LittleEndian.Uint32(prefix[8:]), nil
 }
 
+// open reads a record and what lies behind it.
 func (j *Journal) open(n uint64, data []byte) (*Record, error) {
 	if len(data) < bodyAt+tagSize || string(data[:4]) != magic {
 		return nil, fmt.Errorf("%w: it does not begin like a record", ErrDamaged)
@@ -267,17 +311,21 @@ func (j *Journal) open(n uint64, data []byte) (*Record, error) {
 	if v := binary.LittleEndian.Uint32(data[4:]); v != version {
 		return nil, fmt.Errorf("%w: %d, this program knows %d", ErrVersion, v, version)
 	}
-	generation := binary.LittleEndian.Uint32(data[8:])
-	sealer, err := j.sealer(generation, data[12:prefixSize])
+	generation, length := binary.LittleEndian.Uint32(data[8:]), binary.LittleEndian.Uint32(data[12:])
+	if uint64(length) > uint64(len(data)-bodyAt) {
+		return nil, fmt.Errorf("%w: it is cut short", ErrDamaged)
+	}
+	stored, pack := data[:bodyAt+int(length)], data[bodyAt+int(length):]
+	sealer, err := j.sealer(generation, data[16:prefixSize])
 	if err != nil {
 		return nil, err
 	}
 	ad := []byte(Object(n))
-	h, err := sealer.Open(nil, data[prefixSize:bodyAt], ad, 0)
+	h, err := sealer.Open(nil, stored[prefixSize:bodyAt], ad, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
 	}
-	packed, err := sealer.Open(nil, data[bodyAt:], ad, 1)
+	packed, err := sealer.Open(nil, stored[bodyAt:], ad, 1)
 	if err != nil {
 		return nil, fmt.Errorf("%w: body: %w", ErrDamaged, err)
 	}
@@ -290,6 +338,10 @@ func (j *Journal) open(n uint64, data []byte) (*Record, error) {
 		return nil, err
 	}
 	r.SealedWith, r.Generation = generation, r.Body.generation(generation)
+	if most := r.Body.lay(n, len(stored), len(pack)); int64(len(pack)) > most {
+		return nil, fmt.Errorf("%w: %d bytes behind it, at most %d", ErrDamaged, len(pack), most)
+	}
+	r.stored, r.Pack = stored, pack
 	return r, nil
 }
 
@@ -319,23 +371,23 @@ func parse(n uint64, signedHeader, body []byte) (*Record, error) {
 
 // Follow yields the records after head, in order, checking that each follows the one before it.
 func (j *Journal) Follow(ctx context.Context, head Head) iter.Seq2[*Record, error] {
+	return j.Until(ctx, head, math.MaxUint64)
+}
+
+// Until is Follow that goes no further than a number, and asks for nothing behind it.
+func (j *Journal) Until(ctx context.Context, head Head, last uint64) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		for {
-			if err := ctx.Err(); err != nil {
-				yield(nil, err)
-				return
+		for more := true; more && head.Number < last; {
+			more = false
+			for r, err := range j.stretch(ctx, Span{head.Number + 1, last}) {
+				if err == nil {
+					err = r.follows(head)
+				}
+				if !yield(r, err) || err != nil {
+					return
+				}
+				head, more = r.Head, true
 			}
-			r, err := j.Read(ctx, head.Number+1)
-			if errors.Is(err, blob.ErrNotExist) {
-				return
-			}
-			if err == nil {
-				err = r.follows(head)
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
-			head = r.Head
 		}
 	}
 }

@@ -66,7 +66,7 @@ func TestTimeNeverGoesBack(t *testing.T) {
 		{noon(60).In(time.FixedZone("x", 7200)), noon(60)},
 	} {
 		var err error
-		if head, err = j.Append(t.Context(), signer(1), head, &Body{}, step.clock); err != nil {
+		if head, err = j.Append(t.Context(), signer(1), head, &Body{}, nil, step.clock); err != nil {
 			t.Fatal(err)
 		}
 		rec, err := j.Read(t.Context(), head.Number)
@@ -83,7 +83,7 @@ func TestGolden(t *testing.T) {
 	b := memory()
 	j := open(t, b, 42)
 	previous := Head{Number: 6, Hash: [32]byte{1, 2, 3}, Time: noon(0), Generation: 2}
-	head, err := j.Append(t.Context(), signer(1), previous, sample(), noon(1))
+	head, err := j.Append(t.Context(), signer(1), previous, sample(), nil, noon(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,14 +110,14 @@ func TestTaken(t *testing.T) {
 	t.Parallel()
 	b := memory()
 	one, two := open(t, b, 1), open(t, b, 2)
-	first, err := one.Append(t.Context(), signer(1), Head{}, sample(), noon(0))
+	first, err := one.Append(t.Context(), signer(1), Head{}, sample(), nil, noon(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head, err := two.Append(t.Context(), signer(1), Head{}, &Body{}, noon(0)); !errors.Is(err, ErrTaken) || head != (Head{}) {
+	if head, err := two.Append(t.Context(), signer(1), Head{}, &Body{}, nil, noon(0)); !errors.Is(err, ErrTaken) || head != (Head{}) {
 		t.Errorf("the same number: %+v, %v", head, err)
 	}
-	if second, err := two.Append(t.Context(), signer(1), first, &Body{}, noon(0)); err != nil || second.Number != 2 {
+	if second, err := two.Append(t.Context(), signer(1), first, &Body{}, nil, noon(0)); err != nil || second.Number != 2 {
 		t.Errorf("the next number: %+v, %v", second, err)
 	}
 	if n, err := follow(t, one, Head{}); n != 2 || err != nil {
@@ -142,7 +142,7 @@ func TestTakenByTheFuture(t *testing.T) {
 	b := memory()
 	j := open(t, b, 1)
 	b.Put(Object(1), newerRecord(t, j, 1))
-	if _, err := j.Append(t.Context(), signer(1), Head{}, &Body{}, noon(0)); !errors.Is(err, ErrVersion) || errors.Is(err, ErrTaken) {
+	if _, err := j.Append(t.Context(), signer(1), Head{}, &Body{}, nil, noon(0)); !errors.Is(err, ErrVersion) || errors.Is(err, ErrTaken) {
 		t.Errorf("append: %v", err)
 	}
 	if n, err := follow(t, j, Head{}); n != 0 || !errors.Is(err, ErrVersion) || errors.Is(err, ErrDamaged) {
@@ -180,7 +180,7 @@ func TestInDoubt(t *testing.T) {
 			b := memory()
 			faulty := blobtest.NewFaulty(b)
 			faulty.Order(tt.faults...)
-			head, err := open(t, faulty, 1).Append(t.Context(), signer(1), Head{}, sample(), noon(0))
+			head, err := open(t, faulty, 1).Append(t.Context(), signer(1), Head{}, sample(), nil, noon(0))
 			if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
@@ -200,7 +200,7 @@ func TestCancelled(t *testing.T) {
 	b := memory()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := open(t, b, 1).Append(ctx, signer(1), Head{}, sample(), noon(0)); !errors.Is(err, context.Canceled) || len(b.Names()) > 0 {
+	if _, err := open(t, b, 1).Append(ctx, signer(1), Head{}, sample(), nil, noon(0)); !errors.Is(err, context.Canceled) || len(b.Names()) > 0 {
 		t.Errorf("%v, left %q", err, b.Names())
 	}
 }
@@ -301,7 +301,7 @@ func TestAnotherKey(t *testing.T) {
 func opened(t *testing.T, d draft) (header, body []byte) {
 	t.Helper()
 	key, _ := testRing().Of(1)
-	s, err := key.Sealer(purpose, d.data[12:prefixSize])
+	s, err := key.Sealer(purpose, d.data[16:prefixSize])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +372,7 @@ func TestRotation(t *testing.T) {
 	rotation := &Body{Key: &KeyChange{Action: KeyRotated, Generation: 2, Digest: [32]byte{1}}}
 	heads := []Head{{}}
 	for n, body := range []*Body{sample(), rotation, sample()} {
-		h, err := j.Append(t.Context(), signer(1), heads[n], body, noon(n))
+		h, err := j.Append(t.Context(), signer(1), heads[n], body, nil, noon(n))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -394,11 +394,11 @@ func TestRotation(t *testing.T) {
 	if n, err := follow(t, removed, Head{}); n != 2 || !errors.Is(err, ErrDamaged) {
 		t.Errorf("who has the old generation reads %d records: %v", n, err)
 	}
-	if _, err := removed.Append(t.Context(), signer(1), heads[3], sample(), noon(9)); !errors.Is(err, ErrDamaged) {
+	if _, err := removed.Append(t.Context(), signer(1), heads[3], sample(), nil, noon(9)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("and appends: %v", err)
 	}
 	heads[3].Generation = 1
-	if _, err := removed.Append(t.Context(), signer(1), heads[3], sample(), noon(9)); err != nil {
+	if _, err := removed.Append(t.Context(), signer(1), heads[3], sample(), nil, noon(9)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := follow(t, j, Head{}); n != 3 || !errors.Is(err, ErrDamaged) {
@@ -412,14 +412,14 @@ func TestFarOffClock(t *testing.T) {
 	b := memory()
 	head := chain(t, open(t, b, 1), 1)[1]
 	late := noon(0).Add(-maxAhead - time.Second)
-	if got, err := open(t, b, 2).Append(t.Context(), signer(1), head, &Body{}, late); !errors.Is(err, ErrClock) || got != head {
+	if got, err := open(t, b, 2).Append(t.Context(), signer(1), head, &Body{}, nil, late); !errors.Is(err, ErrClock) || got != head {
 		t.Errorf("a clock far behind: %v", err)
 	}
 	j, err := Open(b, testRing(), Options{AnyClock: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := j.Append(t.Context(), signer(1), head, &Body{}, late)
+	got, err := j.Append(t.Context(), signer(1), head, &Body{}, nil, late)
 	if err != nil || !got.Time.Equal(head.Time.Add(time.Millisecond)) {
 		t.Errorf("allowed: %v, %v", got.Time, err)
 	}
@@ -463,7 +463,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var err error
-				if head, err = j.Append(b.Context(), signer(1), head, body, noon(0)); err != nil {
+				if head, err = j.Append(b.Context(), signer(1), head, body, nil, noon(0)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -473,7 +473,7 @@ func BenchmarkAppend(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	j := open(b, memory(), 1)
-	if _, err := j.Append(b.Context(), signer(1), Head{}, thousand(), noon(0)); err != nil {
+	if _, err := j.Append(b.Context(), signer(1), Head{}, thousand(), nil, noon(0)); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

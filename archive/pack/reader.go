@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -22,13 +23,39 @@ type Keys interface {
 
 // Reader reads frames and tables of the packs of a bucket. It is for concurrent use.
 type Reader struct {
-	bucket   blob.Bucket
+	bucket   source
 	keys     Keys
-	decoders sync.Pool
+	decoders *sync.Pool
+}
+
+// source is what a reader needs of a bucket.
+type source interface {
+	Open(ctx context.Context, name string, off, n int64) (io.ReadCloser, error)
+	Size(ctx context.Context, name string) (int64, error)
 }
 
 // NewReader makes a reader.
-func NewReader(bucket blob.Bucket, keys Keys) *Reader { return &Reader{bucket: bucket, keys: keys} }
+func NewReader(bucket blob.Bucket, keys Keys) *Reader {
+	return &Reader{bucket: bucket, keys: keys, decoders: &sync.Pool{}}
+}
+
+// Held reads one pack, whose bytes are at hand.
+func (r *Reader) Held(data []byte) *Reader {
+	return &Reader{bucket: held(data), keys: r.keys, decoders: r.decoders}
+}
+
+// held is a pack's bytes, under whatever name.
+type held []byte
+
+func (h held) Size(context.Context, string) (int64, error) { return int64(len(h)), nil }
+
+func (h held) Open(_ context.Context, _ string, off, n int64) (io.ReadCloser, error) {
+	in := bytes.NewReader(h[min(off, int64(len(h))):])
+	if n < 0 {
+		return io.NopCloser(in), nil
+	}
+	return io.NopCloser(io.LimitReader(in, n)), nil
+}
 
 // sealer is that of a pack. A generation that the ring has not may be a changed byte, so it is damage.
 func (r *Reader) sealer(generation uint32, salt [saltSize]byte) (*seal.Sealer, error) {
