@@ -419,10 +419,14 @@ func (p *pruning) body(ctx context.Context, g *group) (*journal.Body, error) {
 	if err := g.unfenced(); err != nil {
 		return nil, err
 	}
-	if err := p.follow(ctx); err != nil {
-		return nil, err
+	err := p.follow(ctx)
+	if err == nil {
+		err = p.pending(ctx, g)
 	}
-	if err := p.pending(ctx, g); err != nil {
+	if err != nil {
+		if ctx.Err() == nil && p.a.catchUp(ctx) == nil && p.a.cat.pruned() != p.pruned {
+			return nil, errOvertaken // what could not be read another prune removed
+		}
 		return nil, err
 	}
 	c := &journal.Condemn{}
@@ -431,7 +435,6 @@ func (p *pruning) body(ctx context.Context, g *group) (*journal.Body, error) {
 			c.Packs = append(c.Packs, pm.Name)
 		}
 	}
-	var err error
 	if c.Fenced, err = p.fences(ctx, g); err != nil {
 		return nil, err
 	}
