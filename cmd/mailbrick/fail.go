@@ -79,7 +79,6 @@ var verdicts = [...]verdict{
 	{ews.ErrCredentials, exitFailed, "check --user and --user-password-file; some servers want DOMAIN\\user or the address"},
 	{ews.ErrNotExchange, exitFailed, "check the URL: it usually ends in /EWS/Exchange.asmx"},
 	{auth.ErrInsecure, exitFailed, "use https; plain http is for this machine's own addresses only"},
-	{ews.ErrInsecure, exitFailed, "use https; plain http is for this machine's own addresses only"},
 }
 
 // explain gives the exit code and the hint of an error.

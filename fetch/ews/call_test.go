@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"mailbrick/fetch/auth"
 	"mailbrick/fetch/wire"
 )
 
@@ -102,7 +103,7 @@ func TestNewRefuses(t *testing.T) {
 		o    Options
 		want error
 	}{
-		{"password over plain http", Options{URL: "http://mail.example.org/EWS/Exchange.asmx", User: "u", Password: "topsecret"}, ErrInsecure},
+		{"password over plain http", Options{URL: "http://mail.example.org/EWS/Exchange.asmx", User: "u", Password: "topsecret"}, auth.ErrInsecure},
 		{"password in the url", Options{URL: "https://u:topsecret@mail.example.org/"}, nil},
 		{"no url", Options{}, nil},
 		{"no host", Options{URL: "https://"}, nil},

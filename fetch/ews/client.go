@@ -8,12 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mailbrick/fetch/auth"
 )
 
 // Options say where and who; only URL is needed, everything else has a default.
@@ -114,7 +115,13 @@ func New(o Options) (*Client, error) {
 			return nil, refusal("a user, address or user agent with control characters", nil, "")
 		}
 	}
-	c := &Client{opts: o, url: u.String(), host: hostPort(u), via: transport(o.HTTP), anchor: anchor(o)}
+	via := transport(o.HTTP)
+	if o.Password != "" {
+		if via, err = auth.Basic(u.String(), o.User, o.Password, via); err != nil {
+			return nil, refusal("", err, "use https; plain http is for this machine only")
+		}
+	}
+	c := &Client{opts: o, url: u.String(), host: hostPort(u), via: via, anchor: anchor(o)}
 	c.budget = o.Account.budget(o)
 	return c, nil
 }
@@ -144,8 +151,6 @@ func endpoint(o Options) (*url.URL, error) {
 		return nil, refusal("the URL holds a user or a password", nil, "give user and password apart from the URL")
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
 		return nil, refusal("the URL is not one of http or https", nil, "give it as https://host/EWS/Exchange.asmx")
-	case u.Scheme == "http" && o.Password != "" && !loopback(u.Hostname()):
-		return nil, refusal("", ErrInsecure, "use https; plain http is for this machine only")
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/EWS/Exchange.asmx"
@@ -165,14 +170,6 @@ func hostPort(u *url.URL) string {
 
 func refusal(text string, cause error, hint string) error {
 	return &Error{Operation: "ews", Text: text, class: Bug, cause: cause, hint: hint}
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // transport gives what carries requests. The client of net/http is left out: it follows redirects, and before it asks

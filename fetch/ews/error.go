@@ -15,8 +15,6 @@ var (
 	ErrNotExchange = errors.New("the answer is not from Exchange Web Services")
 	// ErrCredentials: user, password or token are refused. Asking again may lock the account.
 	ErrCredentials = errors.New("the server refuses the credentials")
-	// ErrInsecure: a password would go over plain HTTP to another machine.
-	ErrInsecure = errors.New("refusing to send a password over plain http")
 	// ErrUnknownOutcome: the answer to an upload was lost; the item may be in the folder or not. Look before sending again.
 	ErrUnknownOutcome = errors.New("the outcome of the upload is not known")
 )

@@ -71,9 +71,6 @@ func (c *Client) request(ctx context.Context, p *payload, watch *wire.Watchdog) 
 	req.GetBody = open // used by the transport only where nothing was written
 	req.ContentLength = p.length()
 	c.setHeaders(req.Header)
-	if c.opts.Password != "" {
-		req.SetBasicAuth(c.opts.User, c.opts.Password)
-	}
 	return req, last.Load, nil
 }
 
