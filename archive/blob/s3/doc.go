@@ -54,7 +54,7 @@ ErrUnavailable in the end, never io.ErrUnexpectedEOF, which means that the objec
 is shorter than was asked for.
 
 Many small pieces of an object would be as many requests. So from the fourth on
-what lies around a piece is read with it, between multiples of 1 MiB, and 24 MiB
+what lies around a piece is read with it, between multiples of 1 MiB, and 16 MiB
 of that are kept in memory (aheadHeld). Each such run must serve another piece in
 the end: an object in which four more were read than pieces served is read piece
 by piece again. What Remove and Replace change here is forgotten. An object that
