@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailbrick/archive"
+	"mailbrick/fetch"
 	"mailbrick/restore"
 )
 
@@ -96,6 +97,9 @@ func (o *restoreOptions) byMailbox(items iter.Seq2[*archive.Version, error], wor
 		return work(o.toMailbox, items)
 	}
 	if m := o.selection.mailbox; m != "" {
+		if strings.HasPrefix(strings.ToLower(m), fetch.PartPublic) {
+			return usagef("nobody's mailbox is called %q: say with --to-mailbox where its items go", m)
+		}
 		return work(strings.ToLower(m), items)
 	}
 	groups := map[string][]*archive.Version{}

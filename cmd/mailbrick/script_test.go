@@ -97,6 +97,8 @@ func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 		if flag, value, is := strings.Cut(a, "="); is && strings.HasPrefix(flag, "--") {
 			if address, dir, is := strings.Cut(value, "="); is {
 				value = address + "=" + ts.MkAbs(dir)
+			} else {
+				value = ts.MkAbs(value)
 			}
 			line = append(line, flag, value)
 			continue
