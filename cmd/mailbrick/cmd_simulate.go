@@ -25,6 +25,7 @@ type simulateOptions struct {
 	public    string
 	faults    string
 	throttle  string
+	made      []string
 }
 
 func newSimulateCommand() *cli.Command {
@@ -41,12 +42,13 @@ func newSimulateCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "mailbox", Usage: "a mailbox, `ADDRESS=DIR`; again for more"},
 			&cli.StringSliceFlag{Name: "archive-mailbox", Usage: "the in-place archive of a mailbox, `ADDRESS=DIR`; again for more"},
 			&cli.StringFlag{Name: "public-folders", Usage: "public folders, loaded from `DIR`"},
+			&cli.StringSliceFlag{Name: "make", Usage: "items that are made when they are asked for, `ADDRESS=FOLDERS,ITEMS[,BYTES]`: so many folders of so many items"},
 			&cli.StringFlag{Name: "faults", Usage: "faults to order, a JSON `FILE`"},
 			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off, standard (those of Exchange) or a JSON `FILE`; GET /stats tells what they did"}),
 		Action: func(c *cli.Context) error {
 			return runSimulate(c.Context, &simulateOptions{common: commonOf(c), listen: c.String("listen"),
 				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults"),
-				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders"), throttle: c.String("throttle")})
+				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders"), throttle: c.String("throttle"), made: c.StringSlice("make")})
 		},
 	}
 }
@@ -154,10 +156,30 @@ func (o *simulateOptions) fill(s *exchangetest.Server) error {
 			return err
 		}
 	}
+	for _, m := range o.made {
+		if err := makeItems(s, m); err != nil {
+			return err
+		}
+	}
 	if o.public == "" {
 		return nil
 	}
 	return s.LoadPublicFolders(o.public)
+}
+
+// makeItems fills a mailbox with items that nobody holds.
+func makeItems(s *exchangetest.Server, given string) error {
+	addr, numbers, ok := strings.Cut(given, "=")
+	var folders, items int
+	var size int64
+	n, _ := fmt.Sscanf(numbers+",0", "%d,%d,%d", &folders, &items, &size)
+	if !ok || addr == "" || n != 3 {
+		return usagef("--make %q: ADDRESS=FOLDERS,ITEMS or ADDRESS=FOLDERS,ITEMS,BYTES is wanted", given)
+	}
+	if err := s.Make(addr, folders, items, size); err != nil {
+		return usagef("--make %q: %s", given, err)
+	}
+	return nil
 }
 
 // load fills a mailbox. Files that are not mail are named and passed over.

@@ -1,11 +1,10 @@
 package exchangetest
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"hash/fnv"
-	"slices"
+	"sort"
 
 	"mailbrick/fetch/mapi"
 )
@@ -30,7 +29,20 @@ type change struct {
 }
 
 // changeLog holds the changes of a folder's items, or of the hierarchy, ascending by number.
-type changeLog []change
+// Lines of made items come first.
+type changeLog struct {
+	made  made
+	lines []change
+}
+
+func (l changeLog) len() int { return int(l.made.n) + len(l.lines) }
+
+func (l changeLog) at(i int) change {
+	if i < int(l.made.n) {
+		return l.made.line(i)
+	}
+	return l.lines[i-int(l.made.n)]
+}
 
 func (l *changeLog) add(number, object uint64, kind changeKind) {
 	l.append(change{number: number, object: object, kind: kind})
@@ -43,8 +55,8 @@ func (l *changeLog) remove(number uint64, it *item) {
 
 func (l *changeLog) append(c change) {
 	var chain uint64
-	if n := len(*l); n > 0 {
-		chain = (*l)[n-1].chain
+	if n := l.len(); n > 0 {
+		chain = l.at(n - 1).chain
 	}
 	h := fnv.New64a()
 	var b []byte
@@ -53,16 +65,12 @@ func (l *changeLog) append(c change) {
 	}
 	h.Write(b)
 	c.chain = h.Sum64()
-	*l = append(*l, c)
+	l.lines = append(l.lines, c)
 }
 
 // after is where the changes after that number begin.
 func (l changeLog) after(number uint64) int {
-	at, found := slices.BinarySearchFunc(l, number, func(c change, n uint64) int { return cmp.Compare(c.number, n) })
-	if found {
-		at++
-	}
-	return at
+	return sort.Search(l.len(), func(i int) bool { return l.at(i).number > number })
 }
 
 // Scopes of a synchronization state; a state serves no other scope.
@@ -76,6 +84,7 @@ const (
 const (
 	stateMagic = "MBS1"
 	stateFixed = 53
+	maxGrowth  = 4096
 	stateSalt  = "mailbrick exchangetest state"
 )
 
@@ -88,7 +97,7 @@ type syncPoint struct {
 
 // state is the opaque text for having been told the log up to number.
 func (p syncPoint) state(l changeLog, number uint64) string {
-	return base64.StdEncoding.EncodeToString(append(p.mark(l, number), make([]byte, l.after(number)/16)...))
+	return base64.StdEncoding.EncodeToString(append(p.mark(l, number), make([]byte, min(l.after(number)/16, maxGrowth))...))
 }
 
 // mark is a state that does not grow.
@@ -109,7 +118,7 @@ func (l changeLog) chainBefore(at int) uint64 {
 	if at == 0 {
 		return 0
 	}
-	return l[at-1].chain
+	return l.at(at - 1).chain
 }
 
 func stateSum(b []byte) uint64 {
@@ -137,7 +146,7 @@ func (p syncPoint) number(l changeLog, state string) (uint64, *failure) {
 	}
 	number := binary.LittleEndian.Uint64(b[n:])
 	at := l.after(number)
-	if at > 0 && l[at-1].number != number || at == 0 && number != 0 || binary.LittleEndian.Uint64(b[n+8:]) != l.chainBefore(at) {
+	if at > 0 && l.at(at-1).number != number || at == 0 && number != 0 || binary.LittleEndian.Uint64(b[n+8:]) != l.chainBefore(at) {
 		return 0, invalid
 	}
 	return number, nil

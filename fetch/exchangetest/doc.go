@@ -103,6 +103,12 @@
 // that the round began with. An import session's token is a JWT with the time
 // of its end; a server started anew knows none of those given before.
 //
+// # Items that nobody holds
+//
+// Make gives a mailbox folders of any number of items of any size. Their ids,
+// change keys, lines of the log and streams are computed when they are asked for;
+// one that is changed, moved or deleted is an item like others.
+//
 // # Ids
 //
 // Ids are canonical base64 (case matters) of, integers little endian:
@@ -138,7 +144,7 @@
 //	29      8     number of the last change told
 //	37      8     the log's chain value at that change
 //	45      8     FNV-1a of all before, over a constant of this package
-//	53      n     zeros, one for sixteen changes: states grow
+//	53      n     zeros, one for sixteen changes, at most 4096: states grow
 //
 // The chain value is an FNV-1a over all changes of the log up to that one, so a
 // state of another history (another server, another folder) is refused with

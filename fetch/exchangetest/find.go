@@ -75,9 +75,9 @@ func (c *call) listItems(unit *etree.Element) ([]found, *failure) {
 	if traversal == "SoftDeleted" {
 		return nil, nil
 	}
-	items := slices.Clip(at.items)
+	items := slices.Clip(m.itemsOf(at))
 	if at.search {
-		m.special["msgfolderroot"].walk(func(f *folder) { items = append(items, f.items...) })
+		m.special["msgfolderroot"].walk(func(f *folder) { items = append(items, m.itemsOf(f)...) })
 	}
 	var list []found
 	for _, it := range slices.Backward(items) {

@@ -52,6 +52,7 @@ func (m *Mailbox) viewFolder(f *folder) folderView {
 func (m *Mailbox) addCounts(v *folderView, f *folder) {
 	total, unread, associated := f.counts()
 	v.total, v.unread, v.associated = v.total+total, v.unread+unread, v.associated+associated
+	v.size += int64(int(f.changes.made.n)-f.madeGone) * f.changes.made.size
 	for _, it := range f.items {
 		v.size += it.rev.length
 	}

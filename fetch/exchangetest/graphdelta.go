@@ -146,7 +146,7 @@ func (c *graphCall) itemPage() (list []told, link member, f *failure) {
 		return nil, c.deltaLink(r, at.changes, r.since, false), nil
 	}
 	list, upTo := m.itemChanges(at, r.since, c.pageSize(), func(_ uint64, associated bool) bool { return associated })
-	return list, c.deltaLink(r, at.changes, upTo, at.changes.after(upTo) == len(at.changes)), nil
+	return list, c.deltaLink(r, at.changes, upTo, at.changes.after(upTo) == at.changes.len()), nil
 }
 
 // toldItem is one change, if the filter lets it through.

@@ -65,9 +65,9 @@ func (c *graphCall) itemViews() (views []itemView, f *failure) {
 	if f != nil {
 		return nil, f
 	}
-	items := slices.Clip(at.items)
+	items := slices.Clip(m.itemsOf(at))
 	if at.search {
-		m.top().walk(func(f *folder) { items = append(items, f.items...) })
+		m.top().walk(func(f *folder) { items = append(items, m.itemsOf(f)...) })
 	}
 	for _, it := range slices.Backward(items) {
 		if !it.associated {
@@ -117,7 +117,7 @@ func (b graphBox) itemByID(text string) (*item, *failure) {
 	case id.item == 0:
 		return nil, fail("ErrorCannotUseFolderIdForItemId")
 	}
-	it := b.items[id.item]
+	it := b.item(id.item)
 	if it == nil || it.folder.counter != id.folder {
 		return nil, notFound()
 	}

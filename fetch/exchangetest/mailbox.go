@@ -18,16 +18,18 @@ type Mailbox struct {
 
 	// mu guards all below and everything that hangs on it. It is never held
 	// while bytes of an item are read or an answer is written.
-	mu      sync.RWMutex
-	number  uint64 // of the last change
-	object  uint64 // counter of the last folder or item
-	folders map[uint64]*folder
-	items   map[uint64]*item
-	special map[string]*folder // by distinguished name
-	changes changeLog          // of the hierarchy
-	gone    map[uint64]goneFolder
-	skipped []error
-	events  eventLog
+	mu       sync.RWMutex
+	number   uint64 // of the last change
+	object   uint64 // counter of the last folder or item
+	folders  map[uint64]*folder
+	items    map[uint64]*item
+	special  map[string]*folder // by distinguished name
+	changes  changeLog          // of the hierarchy
+	made     []*folder          // that have made items, by their first
+	gone     map[uint64]goneFolder
+	goneMade map[uint64]bool // made items that were taken away
+	skipped  []error
+	events   eventLog
 }
 
 // folder is a node of the tree.
@@ -47,10 +49,11 @@ type folder struct {
 	changed uint64
 	moved   uint64
 
-	items   []*item // by created, ascending
-	changes changeLog
-	commit  time.Time // PidTagLocalCommitTimeMax
-	deleted int       // PidTagDeletedCountTotal
+	items    []*item // by created, ascending
+	changes  changeLog
+	madeGone int       // of the made items, those that were taken away
+	commit   time.Time // PidTagLocalCommitTimeMax
+	deleted  int       // PidTagDeletedCountTotal
 }
 
 // item is a message in its folder. What it holds is its revision.
@@ -96,7 +99,18 @@ func (m *Mailbox) GUID() string { return m.guid.String() }
 func (m *Mailbox) Items() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return len(m.items)
+	n := len(m.items)
+	for _, f := range m.made {
+		if m.folders[f.counter] == f {
+			n += int(f.changes.made.n) - f.madeGone
+		}
+	}
+	for _, it := range m.items {
+		if it.isMade() {
+			n-- // counted twice
+		}
+	}
+	return n
 }
 
 // Skipped says which files were not loaded and why.
@@ -107,7 +121,12 @@ func (m *Mailbox) Skipped() []error {
 }
 
 // item finds an item by its counter. The mailbox is locked.
-func (m *Mailbox) item(counter uint64) *item { return m.items[counter] }
+func (m *Mailbox) item(counter uint64) *item {
+	if it := m.items[counter]; it != nil || len(m.made) == 0 {
+		return it
+	}
+	return m.madeItem(counter)
+}
 
 // next numbers a change. Callers of this and of all below hold mu.
 func (m *Mailbox) next() uint64 {
@@ -215,6 +234,7 @@ func (m *Mailbox) addItem(f *folder, rev *revision, associated bool) *item {
 
 // reviseItem gives it new content; readOnly says that only the read flag is new.
 func (m *Mailbox) reviseItem(it *item, rev *revision, readOnly bool) {
+	m.keepMade(it)
 	it.changed = m.next()
 	rev.number = it.changed
 	it.rev = rev
@@ -230,9 +250,13 @@ func (m *Mailbox) reviseItem(it *item, rev *revision, readOnly bool) {
 func (m *Mailbox) removeItem(it *item) {
 	m.noteItem("DeletedEvent", it)
 	f := it.folder
-	at, _ := slices.BinarySearchFunc(f.items, it.created, func(i *item, n uint64) int { return cmp.Compare(i.created, n) })
-	f.items = slices.Delete(f.items, at, at+1)
-	delete(m.items, it.counter)
+	if it.isMade() {
+		m.dropMade(it)
+	} else {
+		at, _ := slices.BinarySearchFunc(f.items, it.created, func(i *item, n uint64) int { return cmp.Compare(i.created, n) })
+		f.items = slices.Delete(f.items, at, at+1)
+		delete(m.items, it.counter)
+	}
 	f.changes.remove(m.next(), it)
 	f.deleted++
 }
@@ -261,6 +285,7 @@ func (m *Mailbox) bump(f *folder) {
 
 // counts are what a folder's properties say: items that people see, and unread ones of them.
 func (f *folder) counts() (total, unread, associated int) {
+	total = int(f.changes.made.n) - f.madeGone
 	for _, it := range f.items {
 		switch {
 		case it.associated:

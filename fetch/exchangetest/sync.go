@@ -50,7 +50,7 @@ func (c *call) syncItems(unit *etree.Element) (content, *failure) {
 	list, upTo := m.itemChanges(found, since, most, func(item uint64, associated bool) bool {
 		return associated && point.scope == scopeItems || ignore[item]
 	})
-	last := found.changes.after(upTo) == len(found.changes)
+	last := found.changes.after(upTo) == found.changes.len()
 	return syncContent(point.state(found.changes, upTo), "m:IncludesLastItemInRange", last, len(list), func(x *xmlWriter, i int) error {
 		return list[i].writeItem(x, s)
 	}), nil
@@ -88,7 +88,8 @@ func (c *call) ignored(unit *etree.Element) (map[uint64]bool, *failure) {
 // when the client was told of it before.
 func (m *Mailbox) itemChanges(f *folder, since uint64, most int, leaveOut func(item uint64, associated bool) bool) (list []told, upTo uint64) {
 	upTo = since
-	for _, line := range f.changes[f.changes.after(since):] {
+	for i := f.changes.after(since); i < f.changes.len(); i++ {
+		line := f.changes.at(i)
 		t, tell := m.itemChange(f, line, since, leaveOut)
 		if tell && len(list) == most {
 			return list, upTo
@@ -107,7 +108,7 @@ func (m *Mailbox) itemChange(f *folder, line change, since uint64, leaveOut func
 		t := told{kind: changeDelete, id: id.String(), key: changeKey(kindMessage, m.guid, line.number)}
 		return t, line.created <= since && !leaveOut(line.object, line.associated)
 	}
-	it := m.items[line.object]
+	it := m.item(line.object)
 	if it == nil || leaveOut(it.counter, it.associated) {
 		return told{}, false
 	}
@@ -189,10 +190,10 @@ func (c *call) syncHierarchy(unit *etree.Element) (content, *failure) {
 }
 
 func (l changeLog) last() uint64 {
-	if len(l) == 0 {
+	if l.len() == 0 {
 		return 0
 	}
-	return l[len(l)-1].number
+	return l.at(l.len() - 1).number
 }
 
 // folderChanges tells the changes below root after a number, parents before children.

@@ -90,7 +90,7 @@ func (c *call) itemOf(e *etree.Element) (*item, uint64, *failure) {
 	if f != nil {
 		return nil, 0, f
 	}
-	it := c.mailbox.items[id.item]
+	it := c.mailbox.item(id.item)
 	if it == nil || it.folder.counter != id.folder {
 		return nil, number, fail("ErrorItemNotFound")
 	}

@@ -87,7 +87,7 @@ func (c *call) updateItem(unit *etree.Element) (content, *failure) {
 		}
 		m.mu.Lock()
 		it, _, f := c.itemOf(parts[0])
-		if f == nil && it.rev == old {
+		if f == nil && it.rev.number == old.number {
 			m.reviseItem(it, rev, edit.readOnly)
 			v := m.viewItem(it)
 			m.mu.Unlock()
