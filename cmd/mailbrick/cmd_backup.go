@@ -18,6 +18,7 @@ import (
 	"mailbrick/archive/blob"
 	"mailbrick/fetch"
 	"mailbrick/fetch/ews"
+	"mailbrick/fetch/graph"
 )
 
 type backupOptions struct {
@@ -47,7 +48,7 @@ func newBackupCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "backup",
 		Usage:     "bring mailboxes up to date",
-		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]",
+		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --graph --tenant T --client-id ID --client-secret-file F --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]",
 		Description: "Fetches what is new or changed since the last run, at full fidelity, and commits a snapshot of each mailbox.\n" +
 			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n" +
 			"What a run did not cover is said in its result and listed by `report exceptions`. Leaving out a flag of scope later\n" +
@@ -55,6 +56,7 @@ func newBackupCommand() *cli.Command {
 			"PATH may hold exported blobs (.fts), .eml, Maildir, mbox, .msg, .pst, .ics and .vcf files. Links are not followed.\n\n" +
 			"Example:\n  mailbrick backup --archive /srv/mail --ews https://mail.example.com/EWS/Exchange.asmx --user svc-backup \\\n" +
 			"      --user-password-file /etc/mailbrick/svc --impersonate --mailboxes mailboxes.txt\n" +
+			"  mailbrick backup --archive /srv/mail --graph --tenant example.com --client-id ID --client-cert /etc/mailbrick/app.pem --mailboxes mailboxes.txt\n" +
 			"  mailbrick backup --archive /srv/mail --from /media/custodians",
 		Flags: commonFlags(flags...),
 		Action: func(c *cli.Context) error {
@@ -92,6 +94,10 @@ func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 	if len(o.mailboxes) == 0 {
 		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
 	}
+	if c.IsSet("graph") {
+		o.from, err = o.graph(c, scope)
+		return o, err
+	}
 	s, err := serverOf(c, o.common)
 	if err != nil {
 		return nil, err
@@ -101,6 +107,19 @@ func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 		o.withPublic(s)
 	}
 	return o, nil
+}
+
+// graph is Microsoft Graph as the source; what is asked for and not to be had there is said with each mailbox.
+func (o *backupOptions) graph(c *cli.Context, scope fetch.EWSScope) (*graphServer, error) {
+	g, err := graphOf(c, o.common)
+	if err != nil {
+		return nil, err
+	}
+	g.scope = fetch.GraphScope{Recoverable: scope.Recoverable, Associated: scope.Associated, Public: o.public}
+	if g.inside = scope.Archive; g.inside {
+		o.warn("archive mailboxes are read by the preview (beta) of Graph, which Microsoft does not support in production")
+	}
+	return g, nil
 }
 
 // withPublic adds the public folders to the mailboxes, as the first of these sees them.
@@ -231,7 +250,8 @@ func (b *backup) one(ctx context.Context, name string, leave func()) error {
 // ofMailbox tells whether an error is the mailbox's or its source's; any other is the archive's and ends the run.
 func ofMailbox(err error) bool {
 	var e *ews.Error
-	return errors.As(err, &e) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
+	var g *graph.Error
+	return errors.As(err, &e) || errors.As(err, &g) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
@@ -242,7 +262,7 @@ func (b *backup) fetch(ctx context.Context, name string, mailbox *opened, line *
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	var seen fetch.Progress
-	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Exports: mailbox.exports, Log: b.logger(name), Fetched: leave,
+	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: leave,
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")

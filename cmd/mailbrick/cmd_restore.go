@@ -15,7 +15,7 @@ import (
 
 type restoreOptions struct {
 	*common
-	server           *server
+	server           destination
 	selection        *selection
 	toMailbox        string
 	toFolder         string
@@ -31,7 +31,7 @@ func newRestoreCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "restore",
 		Usage:     "put items back into a mailbox",
-		UsageText: "mailbrick restore --ews URL --user U ... [--to-mailbox ADDRESS] [IDs | --query Q | --mailbox ADDRESS [--at T] | -]",
+		UsageText: "mailbrick restore (--ews URL --user U ... | --graph --client-id ID ...) [--to-mailbox ADDRESS] [IDs | --query Q | --mailbox ADDRESS [--at T] | -]",
 		Description: "Uploads items as they were exported, into the folders they were in, and compares what the server then holds with\n" +
 			"what was sent. Nothing is sent by mail and nothing is overwritten unless --mode update says so.\n" +
 			"--mode skip leaves out what the folder holds already, new makes copies, update replaces items that still exist.\n\n" +
@@ -55,12 +55,24 @@ func newRestoreCommand() *cli.Command {
 			if o.selection, err = selectionOf(c, o.common); err != nil {
 				return err
 			}
-			if o.server, err = serverOf(c, o.common); err != nil {
+			if o.server, err = destinationOf(c, o.common); err != nil {
 				return err
 			}
 			return runRestore(c.Context, o)
 		},
 	}
+}
+
+// destination is a server that items go back to.
+type destination interface {
+	target(ctx context.Context, mailbox string) (t restore.Target, done func(), err error)
+}
+
+func destinationOf(c *cli.Context, o *common) (destination, error) {
+	if c.IsSet("graph") {
+		return graphOf(c, o)
+	}
+	return serverOf(c, o)
 }
 
 func runRestore(ctx context.Context, o *restoreOptions) error {
@@ -149,12 +161,12 @@ func (o *restoreOptions) giveUp(items []*archive.Version, settled map[archive.ID
 }
 
 func (o *restoreOptions) into(ctx context.Context, a *archive.Archive, mailbox string, items iter.Seq2[*archive.Version, error]) (restore.Report, error) {
-	client, err := o.server.client(ctx, mailbox)
+	target, done, err := o.server.target(ctx, mailbox)
 	if err != nil {
 		return restore.Report{}, err
 	}
-	defer client.Close()
-	return o.bring(ctx, a, restore.NewMailbox(client, mailbox), items, restore.Options{
+	defer done()
+	return o.bring(ctx, a, target, items, restore.Options{
 		Mode: o.mode, ToFolder: o.toFolder, DryRun: o.dryRun, NoVerify: o.noVerify, Each: o.each,
 		LeaveRecoverable: !o.recoverable && !o.byID() && !o.fromDumpster(), LeaveAssociated: !o.associated && !o.byID()})
 }

@@ -13,6 +13,7 @@ import (
 	"mailbrick/archive/seal"
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
+	"mailbrick/fetch/graph"
 	"mailbrick/index"
 	"mailbrick/index/kql"
 )
@@ -103,6 +104,10 @@ func explain(err error) (code int, hint string) {
 		if errors.Is(err, v.is) {
 			return v.code, v.hint
 		}
+	}
+	var g *graph.Error
+	if errors.As(err, &g) {
+		return exitFailed, g.Hint()
 	}
 	var e *ews.Error
 	if errors.As(err, &e) {

@@ -90,6 +90,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 		case a == "-" || !strings.HasPrefix(a, "-"):
 			words = append(words, a)
 		default:
+			a = graphValue(a, rest)
 			flags = append(flags, a)
 			name := strings.TrimLeft(a, "-")
 			switch {

@@ -27,7 +27,7 @@ type files struct {
 
 // filesOf opens the path of --from and tells which mailboxes it has: the one that is named, or each of its folders.
 func filesOf(c *cli.Context, o *common, named []string) (*files, []string, error) {
-	for _, other := range []string{"ews", "user", "user-password-file", "auth", "impersonate", "mailboxes"} {
+	for _, other := range []string{"ews", "graph", "user", "user-password-file", "auth", "impersonate", "mailboxes"} {
 		if c.IsSet(other) {
 			return nil, nil, usagef("--from takes no server: --%s does not go with it", other)
 		}

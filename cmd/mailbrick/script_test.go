@@ -48,17 +48,18 @@ func TestScript(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "pw"), []byte("secret\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    scriptExits,
-			"exchange": scriptExchange,
-			"soap":     scriptSOAP,
-			"web":      scriptWeb,
-			"keys":     scriptKeys,
-			"field":    scriptField,
-			"column":   scriptColumn,
-			"now":      scriptNow,
-			"empty":    scriptEmpty,
-			"flip":     scriptFlip,
-			"occupy":   scriptOccupy,
+			"exits":     scriptExits,
+			"exchange":  scriptExchange,
+			"soap":      scriptSOAP,
+			"web":       scriptWeb,
+			"authority": scriptAuthority,
+			"keys":      scriptKeys,
+			"field":     scriptField,
+			"column":    scriptColumn,
+			"now":       scriptNow,
+			"empty":     scriptEmpty,
+			"flip":      scriptFlip,
+			"occupy":    scriptOccupy,
 		},
 	})
 }
@@ -125,13 +126,31 @@ func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 		cancel()
 		<-done
 	})
-	var ready struct{ EWS string }
+	var ready struct{ EWS, Graph string }
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
 		ts.Fatalf("simulate: %v %s", err, talk.String())
 	}
 	go io.Copy(io.Discard, out)
 	ts.Check(os.WriteFile(ts.MkAbs("exchange.log"), []byte(talk.String()), 0o600))
 	ts.Setenv("EWS", ready.EWS)
+	ts.Setenv("GRAPH", ready.Graph)
+}
+
+// scriptAuthority runs an authority until the script ends, and sets AUTHORITY to its URL. It lets every application in that
+// knows the accounts' password, and its tokens are that.
+func scriptAuthority(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) == 0, "authority")
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.FormValue("client_secret") != "secret" || r.FormValue("scope") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			io.WriteString(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
+			return
+		}
+		io.WriteString(w, `{"token_type":"Bearer","expires_in":3600,"access_token":"secret"}`)
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv("AUTHORITY", s.URL+"/contoso.example")
 }
 
 const envelope = `<?xml version="1.0" encoding="utf-8"?>

@@ -11,6 +11,7 @@ import (
 
 	"mailbrick/fetch"
 	"mailbrick/fetch/ews"
+	"mailbrick/restore"
 )
 
 // origin is where mailboxes come from.
@@ -23,6 +24,7 @@ type origin interface {
 type opened struct {
 	source  fetch.Source
 	exports int // that it allows at once; 0: one
+	batch   int // items in one export at most; 0: the usual number
 	cost    func() cost
 	close   func()
 }
@@ -52,14 +54,14 @@ type server struct {
 const autodiscover = "autodiscover"
 
 func serverFlags() []cli.Flag {
-	return append(signInFlags(),
+	return append(signInFlags(), graphFlag(),
 		&cli.StringFlag{Name: "ews", Usage: "Exchange Web Services at `URL` (https://host/EWS/Exchange.asmx), or where autodiscover finds it"},
 		&cli.BoolFlag{Name: "impersonate", Usage: "open each mailbox by impersonation (the user has the ApplicationImpersonation role); oauth does it always"})
 }
 
 func serverOf(c *cli.Context, o *common) (*server, error) {
 	if c.String("ews") == "" {
-		return nil, usagef("no source: give --ews URL or --from PATH")
+		return nil, usagef("no source: give --graph, --ews URL or --from PATH")
 	}
 	sign, err := signInOf(c, o)
 	if err != nil {
@@ -104,6 +106,14 @@ func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 		stats := client.Stats()
 		return cost{stats.Requests, stats.Throttled, stats.Concurrency}
 	}}, nil
+}
+
+func (s *server) target(ctx context.Context, mailbox string) (restore.Target, func(), error) {
+	client, err := s.client(ctx, mailbox)
+	if err != nil {
+		return nil, nil, err
+	}
+	return restore.NewMailbox(client, mailbox), client.Close, nil
 }
 
 func (s *server) close() error {
