@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +28,8 @@ type simulateOptions struct {
 	faults    string
 	throttle  string
 	made      []string
+	apps      []string
+	tokenLife time.Duration
 }
 
 func newSimulateCommand() *cli.Command {
@@ -43,12 +47,15 @@ func newSimulateCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "archive-mailbox", Usage: "the in-place archive of a mailbox, `ADDRESS=DIR`; again for more"},
 			&cli.StringFlag{Name: "public-folders", Usage: "public folders, loaded from `DIR`"},
 			&cli.StringSliceFlag{Name: "make", Usage: "items that are made when they are asked for, `ADDRESS=FOLDERS,ITEMS[,BYTES]`: so many folders of so many items"},
+			&cli.StringSliceFlag{Name: "app", Usage: "an application that may have tokens, `ID:SECRET` or ID:CERTIFICATE.pem; again for more"},
+			&cli.DurationFlag{Name: "token-life", Usage: "`TIME` after which tokens expire; an hour unless said"},
 			&cli.StringFlag{Name: "faults", Usage: "faults to order, a JSON `FILE`"},
 			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off, standard (those of Exchange) or a JSON `FILE`; GET /stats tells what they did"}),
 		Action: func(c *cli.Context) error {
 			return runSimulate(c.Context, &simulateOptions{common: commonOf(c), listen: c.String("listen"),
 				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults"),
-				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders"), throttle: c.String("throttle"), made: c.StringSlice("make")})
+				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders"), throttle: c.String("throttle"), made: c.StringSlice("make"),
+				apps: c.StringSlice("app"), tokenLife: c.Duration("token-life")})
 		},
 	}
 }
@@ -64,9 +71,10 @@ func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
 		return fmt.Errorf("simulate: %w", err)
 	}
 	if err := o.print(struct {
-		EWS   string `json:"ews"`
-		Graph string `json:"graph"`
-	}{ewsURL(l), graphURL(l)}); err != nil {
+		EWS       string `json:"ews"`
+		Graph     string `json:"graph"`
+		Authority string `json:"authority"`
+	}{ewsURL(l), graphURL(l), "http://" + l.Addr().String() + exchangetest.AuthorityPath()}); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return serve(ctx, l, s)
@@ -92,7 +100,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 func (o *simulateOptions) server() (*exchangetest.Server, error) {
-	opts := exchangetest.Options{}
+	opts := exchangetest.Options{TokenLife: o.tokenLife}
 	if o.verbose {
 		opts.Log = slog.New(slog.NewTextHandler(o.talk, nil))
 	}
@@ -156,6 +164,13 @@ func (o *simulateOptions) fill(s *exchangetest.Server) error {
 			return err
 		}
 	}
+	for _, a := range o.apps {
+		app, err := readApp(a)
+		if err != nil {
+			return usagef("--app: %s", err)
+		}
+		s.AddApp(app)
+	}
 	for _, m := range o.made {
 		if err := makeItems(s, m); err != nil {
 			return err
@@ -165,6 +180,28 @@ func (o *simulateOptions) fill(s *exchangetest.Server) error {
 		return nil
 	}
 	return s.LoadPublicFolders(o.public)
+}
+
+// readApp reads an application: what stands behind its id is a secret unless it is the name of a certificate.
+func readApp(given string) (exchangetest.App, error) {
+	id, secret, ok := strings.Cut(given, ":")
+	if !ok || id == "" || secret == "" {
+		return exchangetest.App{}, errors.New("ID:SECRET or ID:CERTIFICATE.pem is wanted")
+	}
+	if !strings.HasSuffix(secret, ".pem") {
+		return exchangetest.App{ID: id, Secret: secret}, nil
+	}
+	data, err := os.ReadFile(secret)
+	if err != nil {
+		return exchangetest.App{}, err
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			c, err := x509.ParseCertificate(block.Bytes)
+			return exchangetest.App{ID: id, Certificate: c}, err
+		}
+	}
+	return exchangetest.App{}, fmt.Errorf("%s holds no certificate", secret)
 }
 
 // makeItems fills a mailbox with items that nobody holds.

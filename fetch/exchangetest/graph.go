@@ -122,7 +122,14 @@ func bearer(c *graphCall) *failure {
 	if !strings.EqualFold(kind, "Bearer") || token == "" {
 		return fail("InvalidAuthenticationToken").say("Access token is empty.")
 	}
-	app, known := c.server.knows(token)
+	app, err := c.server.appOf(token, graphAudience, c.host())
+	if err != nil && err.Error() == "token_expired" {
+		return fail("InvalidAuthenticationToken").say("Lifetime validation failed, the token is expired.")
+	}
+	known := err == nil
+	if !known {
+		app, known = c.server.knows(token)
+	}
 	if !known {
 		return fail("InvalidAuthenticationToken").say("CompactToken parsing failed with error code: 80049217")
 	}

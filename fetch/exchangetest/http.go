@@ -34,14 +34,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.autodiscover(w, r)
 		return
 	}
+	if !isEndpoint(r.URL.Path) && s.authority(w, r) {
+		return
+	}
 	if !isEndpoint(r.URL.Path) {
 		http.NotFound(w, r)
 		return
 	}
-	user, ok := s.authenticate(r)
+	user, why, ok := s.signIn(r)
 	if !ok {
 		// To a GET as well: clients look for the endpoint by it.
-		w.Header().Set("WWW-Authenticate", `Basic realm="exchangetest"`)
+		s.challenge(w, r, why)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -61,6 +64,20 @@ func (s *Server) requestID() string {
 	var g mapi.GUID
 	io.ReadFull(s.options.Rand, g[:]) // without randomness ids are all the same, which harms nobody
 	return g.String()
+}
+
+// signIn says who sent the request; why a token was not good.
+func (s *Server) signIn(r *http.Request) (user, why string, ok bool) {
+	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(kind, "Bearer") {
+		user, err := s.appOf(strings.TrimSpace(token), exchangeAudience, baseURL(r))
+		if err != nil {
+			return "", err.Error(), false
+		}
+		return user, "", true
+	}
+	user, ok = s.authenticate(r)
+	return user, "", ok
 }
 
 // authenticate takes user, user@domain and DOMAIN\user.

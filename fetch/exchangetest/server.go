@@ -16,9 +16,10 @@ type Options struct {
 	Clock func() time.Time // nil: the system's
 	// Sleep lets time pass on that clock; an error ends the request. nil: the system's, also inside a testing/synctest bubble.
 	Sleep           func(context.Context, time.Duration) error
-	Throttle        Policy       // the zero Policy allows everything
-	Rand            io.Reader    // of request ids, safe to share; nil: crypto/rand
-	Log             *slog.Logger // nil: nowhere. Never a subject, address or body
+	TokenLife       time.Duration // of tokens of the server's authority; 0: an hour
+	Throttle        Policy        // the zero Policy allows everything
+	Rand            io.Reader     // of request ids, safe to share; nil: crypto/rand
+	Log             *slog.Logger  // nil: nowhere. Never a subject, address or body
 	Faults          []Fault
 	MaxRequestBytes int64                   // of a request's body; 0: 256 MiB
 	MaxImportBytes  int64                   // of the body of an import by Graph; 0: 512 MiB
@@ -36,6 +37,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep
+	}
+	if o.TokenLife == 0 {
+		o.TokenLife = time.Hour
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -83,6 +87,7 @@ type Server struct {
 	graph      graphState
 	throttle   *throttle
 	endpoints  endpoints
+	oauth      oauth
 
 	subscriptions subscriptions
 
