@@ -20,9 +20,32 @@
 //
 // Keys and values, JSON, opaque to the archive:
 //
-//	folder/ID  {"state": the protocol's state, "" in the first page; "mark": change mark when the folder was last wholly in, "" before}
+//	folder/ID  {"state": the protocol's state, "" in the first page; "mark": change mark when the folder was last wholly in, "" before;
+//	           "associated": whether the associated items before the state are in}
 //	failed/ID  {"folder", "change_key", "size", "cause", "since"}
-//	source     the kind of the source, "files"; absent for servers
+//	coverage   what the last run covered: {"parts": [{"part", "state", "reason"}], "gaps": [{"folder", "cause", "since", "failed"}], "skipped": [folders]}
+//	source     the kind of the source, "files" or "public folders"; absent for mailboxes of servers
+//
+// # Parts of a mailbox
+//
+// A mailbox of a server may have trees beside the one that people see. In the archive each lies under a folder of its own,
+// which its kind tells from a folder of the user's that has the same name:
+//
+//	part                             path                              kind of the uppermost folder
+//	primary                          (the top)                         msgfolderroot
+//	archive                          In-Place Archive                  archivemsgfolderroot
+//	recoverable items                Recoverable Items                 recoverableitemsroot
+//	recoverable items of the archive In-Place Archive/Recoverable Items archiverecoverableitemsroot
+//	associated                       (hidden items, in any folder)     -
+//	public folders                   mailbox "public folders of DOMAIN" publicfoldersroot
+//
+// A source with parts (Scoped) says of each whether it was covered, not asked for, not there or refused. What is known below
+// the root of a part that is not asked for or refused stays as it is; a part that the server says is not there has no
+// items. Associated items stay in the same way; where they are asked for after all, folders that did not change are listed
+// once more, and nothing is stored twice. All of it is part of the result and kept as a cursor, so that a report needs no server.
+//
+// A folder to which access is denied is a failure in the primary mailbox, and a gap that is told of elsewhere: nobody is let
+// into some of the server's own.
 //
 // # Mail files
 //

@@ -16,6 +16,10 @@
 //	ExportItems       ExportItems       bodies streamed
 //	UploadItems       UploadItems       bodies streamed, never sent twice
 //	SetRead           UpdateItem        message:IsRead
+//	LookUp            GetFolder         as GetFolders, with an error for each folder
+//	ChildFolders      FindFolder        shallow, for public folders
+//	ListItems         FindItem          a page, for public folders
+//	Watch             Subscribe, GetStreamingEvents, Unsubscribe
 //
 // Every call goes one way: an operation says how to build its request (etree)
 // and how to read its answer; call sends it, sorts what comes back, waits and

@@ -29,6 +29,21 @@
 // (0x670B) grows with every item deleted or moved away. A client that wants to
 // know whether a folder changed needs both.
 //
+// A mailbox may have an archive (EnableArchive, LoadArchive), a tree beside the
+// primary one. Public folders (LoadPublicFolders) are of no mailbox: requests
+// come to them by publicfoldersroot and by their ids; synchronization and deep
+// listings are refused there, and the content of a folder may lie in a mailbox
+// of its own, to which X-PublicFolderMailbox must lead.
+//
+// # Subscriptions
+//
+// Pull subscriptions give events behind a watermark; streamed ones come as
+// envelopes one after another, cut anywhere into pieces. There are two servers
+// behind the front end: a subscription is known to one of them, to which
+// X-AnchorMailbox leads, or with X-PreferServerAffinity the cookie
+// X-BackEndOverrideCookie. Failover, or a fault of that name, loses all of them.
+// Push subscriptions are not modelled, nor is the number of subscriptions limited.
+//
 // # Faults to order
 //
 // A table of faults, in Options or as a JSON list for ReadFaults, makes requests

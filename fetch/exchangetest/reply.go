@@ -53,6 +53,7 @@ func operations() map[string]operation {
 		"UploadItems":         {since: exchange2010SP1, units: partsOf("Items"), do: (*call).uploadItem, check: (*call).checkUpload},
 	}
 	maps.Copy(list, notificationOperations())
+	maps.Copy(list, moreOperations())
 	return list
 }
 

@@ -101,6 +101,7 @@ func requestSchema() schema {
 	s.defineFolderRequests()
 	s.defineItemRequests()
 	s.defineNotifications()
+	s.defineMore()
 	s.defineHeaders()
 	return s
 }
