@@ -118,6 +118,16 @@
 // that the round began with. An import session's token is a JWT with the time
 // of its end; a server started anew knows none of those given before.
 //
+// # Sign-in
+//
+// EWS takes Basic (AddAccount) and tokens of the server's own authority at
+// AuthorityPath (AddApp): client credentials by secret or by a certificate's
+// assertion. Tokens are for one audience (scope without "/.default": Exchange
+// Online, Graph, or the server's own URL), live Options.TokenLife, and have no mailbox
+// of their own. Faults upon operation "token" strike the authority.
+//
+// todo: [MS-NLMP] 3.2.5 NTLM at the server's side
+//
 // # Items that nobody holds
 //
 // Make gives a mailbox folders of any number of items of any size. Their ids,

@@ -132,7 +132,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, at string) {
 	default:
 		app, err := s.oauth.known(r, at, s.now())
 		if err != nil {
-			refuse(http.StatusUnauthorized, "invalid_client", err.Error())
+			refuse(http.StatusUnauthorized, "invalid_client", err.Error()+".")
 			return
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": int(s.options.TokenLife.Seconds()),
@@ -149,13 +149,13 @@ func (o *oauth) known(r *http.Request, at string, now time.Time) (string, error)
 	secret, assertion := r.PostForm.Get("client_secret"), r.PostForm.Get("client_assertion")
 	switch {
 	case !ok:
-		return "", errors.New("AADSTS700016: Application was not found in the directory.")
+		return "", errors.New("AADSTS700016: Application was not found in the directory")
 	case assertion != "" && r.PostForm.Get("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
 		return id, o.checkAssertion(app, assertion, at+"/oauth2/v2.0/token", now)
 	case secret == "":
-		return "", errors.New("AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.")
+		return "", errors.New("AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type")
 	case app.Secret == "" || subtle.ConstantTimeCompare([]byte(app.Secret), []byte(secret)) != 1:
-		return "", errors.New("AADSTS7000215: Invalid client secret provided.")
+		return "", errors.New("AADSTS7000215: Invalid client secret provided")
 	}
 	return id, nil
 }
@@ -174,7 +174,7 @@ type tokenClaims struct {
 
 // checkAssertion verifies a client's JWT. The audience's scheme may be https: libraries insist on it. EWS 3
 func (o *oauth) checkAssertion(app App, text, audience string, now time.Time) error {
-	invalid := errors.New("AADSTS700027: Client assertion failed signature validation.")
+	invalid := errors.New("AADSTS700027: Client assertion failed signature validation")
 	if app.Certificate == nil {
 		return invalid
 	}
@@ -197,11 +197,11 @@ func (o *oauth) checkAssertion(app App, text, audience string, now time.Time) er
 	case err != nil || !head.names(app.Certificate):
 		return invalid
 	case bare(c.Audience) != bare(audience) || !strings.EqualFold(c.Issuer, app.ID) || c.Subject != c.Issuer:
-		return errors.New("AADSTS700023: Client assertion audience or issuer claim is not valid.")
+		return errors.New("AADSTS700023: Client assertion audience or issuer claim is not valid")
 	case now.Unix() >= c.Expires || now.Unix()+300 < c.NotBefore || c.Expires-now.Unix() > 24*3600:
-		return errors.New("AADSTS700024: Client assertion is not within its valid time range.")
+		return errors.New("AADSTS700024: Client assertion is not within its valid time range")
 	case c.ID == "" || o.used[c.ID]:
-		return errors.New("AADSTS700025: Client assertion was used before.")
+		return errors.New("AADSTS700025: Client assertion was used before")
 	}
 	o.used[c.ID] = true
 	return nil
