@@ -14,7 +14,7 @@ import (
 // byGraph is a mailbox by Microsoft Graph. Archives have the ids of EWS.
 type byGraph struct{ client *graph.Client }
 
-var errHidden = errors.New("Microsoft Graph takes no associated (hidden) items")
+var errHidden = errors.New("associated (hidden) items do not go by Microsoft Graph")
 
 // soft is an error that is the item's, though its class is graver elsewhere.
 type soft struct{ error }

@@ -60,6 +60,9 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 		if err == nil {
 			return nil
 		}
+		if t.moved(err) {
+			continue
+		}
 		wait, again := t.after(err)
 		if !again {
 			return err
@@ -117,7 +120,22 @@ type tries struct {
 	op     *operation
 	until  time.Time
 	passed int // passing errors met
+	hops   int // redirects followed
 	denied bool
+}
+
+// maxHops bounds redirects within an archive mailbox.
+const maxHops = 3
+
+// moved goes where a redirect leads; there is a target only where it may be followed.
+func (t *tries) moved(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Status != http.StatusPermanentRedirect || e.target == "" || t.hops == maxHops {
+		return false
+	}
+	t.hops++
+	t.op.url = e.target
+	return true
 }
 
 // after decides what follows an error.
