@@ -192,7 +192,7 @@ func writeCategories(x *xmlWriter, d *itemData) error {
 	return nil
 }
 
-// writeAttachments lists them; their content is in the export only.
+// writeAttachments lists them; their content is for GetAttachment.
 func writeAttachments(x *xmlWriter, d *itemData) error {
 	if len(d.m.Attachments) == 0 {
 		return nil

@@ -13,17 +13,20 @@ import (
 // moreOperations are requests that mail programs send and a backup does not.
 func moreOperations() map[string]operation {
 	items := func(x *xmlWriter) error { x.empty("m:Items"); return nil }
+	attachments := func(x *xmlWriter) error { x.empty("m:Attachments"); return nil }
 	return map[string]operation{
-		"CopyItem":     {units: partsOf("ItemIds"), do: (*call).copyItem, tail: items},
-		"EmptyFolder":  {since: exchange2010SP1, units: partsOf("FolderIds"), do: (*call).emptyFolder},
-		"ConvertId":    {units: partsOf("SourceIds"), do: (*call).convertID},
-		"ResolveNames": {units: whole, do: (*call).resolveNames},
+		"GetAttachment": {units: partsOf("AttachmentIds"), do: (*call).getAttachment, tail: attachments},
+		"CopyItem":      {units: partsOf("ItemIds"), do: (*call).copyItem, tail: items},
+		"EmptyFolder":   {since: exchange2010SP1, units: partsOf("FolderIds"), do: (*call).emptyFolder},
+		"ConvertId":     {units: partsOf("SourceIds"), do: (*call).convertID},
+		"ResolveNames":  {units: whole, do: (*call).resolveNames},
 	}
 }
 
 const idFormats = "EwsLegacyId|EwsId|EntryId|HexEntryId|StoreId|OwaId"
 
 func (s schema) defineMore() {
+	s.defineAttachments()
 	s.define("CopyItem", "", "m:ToFolderId=TargetId", "m:ItemIds", "m:ReturnNewItemIds=boolean?")
 	s.define("EmptyFolder", "DeleteType!=HardDelete|SoftDelete|MoveToDeletedItems DeleteSubFolders!=boolean", "m:FolderIds")
 	s.define("AlternateId", "Format!="+idFormats+" Id! Mailbox! IsArchive=boolean")

@@ -57,3 +57,26 @@ func TestResolveNames(t *testing.T) {
 	equal(t, "one", c.ok(c.do(resolve(box))).FindElement("//EmailAddress").Text(), box)
 	equal(t, "none", c.one(c.do(resolve("zoe"))), "ErrorNameResolutionNoResults")
 }
+
+func getAttachment(id string) string {
+	return `<m:GetAttachment><m:AttachmentIds><t:AttachmentId Id="` + id + `"/></m:AttachmentIds></m:GetAttachment>`
+}
+
+// withAttachment makes a message with a file given inline, and gives the file's id.
+func (c *client) withAttachment() string {
+	c.t.Helper()
+	root := c.ok(c.do(`<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:Subject>s</t:Subject><t:Attachments><t:FileAttachment><t:Name>a.txt</t:Name>` +
+		`<t:ContentType>text/plain</t:ContentType><t:Content>aGVsbG8=</t:Content></t:FileAttachment></t:Attachments></t:Message></m:Items></m:CreateItem>`))
+	made := refs(root, "ItemId")[0]
+	return c.ok(c.do(getItem(`<t:BaseShape>Default</t:BaseShape>`, made.bare()))).FindElement("//AttachmentId").SelectAttrValue("Id", "")
+}
+
+func TestGetAttachment(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, exchangetest.Options{})
+	got := c.ok(c.do(getAttachment(c.withAttachment())))
+	equal(t, "content", got.FindElement("//Content").Text(), "aGVsbG8=")
+	equal(t, "name", got.FindElement("//Name").Text(), "a.txt")
+	equal(t, "garbage", c.one(c.do(getAttachment("AAAA"))), "ErrorInvalidIdEmpty")
+	equal(t, "no base64", c.one(c.do(getAttachment("!"))), "ErrorInvalidAttachmentId")
+}

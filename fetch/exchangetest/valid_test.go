@@ -103,6 +103,8 @@ func TestMessagesAreValid(t *testing.T) {
 		"DeleteItem":       deleteItem("SoftDelete", fai.bare()+`<t:ItemId Id=""/>`),
 		"ExportItems":      `<m:ExportItems><m:ItemIds>` + items[0].item() + `<t:ItemId Id="x"/></m:ItemIds></m:ExportItems>`,
 		"UploadItems":      `<m:UploadItems><m:Items>` + upload("CreateNew", inbox, "", blob, "") + upload("CreateNew", inbox, "", nil, "") + `</m:Items></m:UploadItems>`,
+		"GetAttachment":    getAttachment(c.withAttachment()),
+		"GetAttachmentBad": getAttachment("!"),
 		"CopyItem":         copyItem("drafts", items[1].bare()),
 		"EmptyFolder":      emptyFolder("HardDelete", "junkemail"),
 		"ConvertId":        convertID("HexEntryId", "EwsId", items[0].id),
