@@ -11,7 +11,7 @@
 //	                six digits). Of a holder's files the one of the highest generation is his. Without encryption there is
 //	                one, of kind "plain"
 //	packs/          chunks (package pack)
-//	journal/        what was added and removed, when and by whom (package journal)
+//	journal/        what was added and removed, when and by whom (package journal); short packs lie in the records that name them
 //
 // Without config and keys nothing can be read, so each lies there twice, under its name and under that name and ".copy". A
 // reader takes the copy when the first is missing or its digest is wrong. Both of a config are written before the archive is
@@ -96,6 +96,11 @@
 // into new ones, as it is, and appends one record that names the new packs and condemns the old. Then it removes them. The record
 // also says which chunks of the packs that stay are garbage, and the catalog forgets them: what a catalog knows has all that it
 // needs, so that what comes again can be recognised by one look.
+//
+// Then it folds the journal (package journal): of each range of records that is complete, and of one that is not where a pack in one of
+// its records has garbage that must go, it moves what is needed of the packs in them as well, fills the range up, makes the segment and
+// removes the records. Packs that are short become one when together they make a full one. So a bucket has never many more objects
+// than one for every 32 MiB, however small its commits are. Who backs up needs no right to remove, and folds nothing.
 //
 // No clock makes this safe and no writer waits. A record rests on everything before it, and is made anew when another one takes
 // its number:

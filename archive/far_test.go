@@ -66,7 +66,7 @@ func addHolder(t *testing.T, o Options) {
 // keys, the journal's end.
 func TestOpenFromAfar(t *testing.T) {
 	t.Parallel()
-	for name, encrypted := range map[string]bool{"plain": false, "encrypted": true} {
+	for name, encrypted := range map[string]bool{"plain": false, "encrypted": true, "folded": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -86,12 +86,18 @@ func TestOpenFromAfar(t *testing.T) {
 					o.Passphrase = "secret"
 					return nil
 				}
+				if name == "folded" {
+					w.short(0)
+				}
 				w.open(t)
-				runs := script(3, 4)
+				runs := script(3, 12)
 				for _, tg := range runs {
 					if _, err := w.bringUpTo(t.Context(), tg); err != nil {
 						t.Fatal(err)
 					}
+				}
+				if name == "folded" && w.prune(t, PruneOptions{}).Folded == 0 {
+					t.Error("nothing was folded")
 				}
 				w.close(t)
 				if got := trips(t, func() { w.open(t) }); got != 3 {

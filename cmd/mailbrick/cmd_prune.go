@@ -177,7 +177,9 @@ func newPruneCommand() *cli.Command {
 		UsageText: "mailbrick prune [--max-garbage PERCENT] [--broken-off D] [--apply]",
 		Description: "Tells how much of the archive no version needs; with --apply what is needed is copied out of the packs that have most of it,\n" +
 			"and these are removed, until little is left. Other machines can go on writing. Packs of runs that were broken off go when the\n" +
-			"run began longer ago than --broken-off; should it still be at work it ends, with a word, and the next run takes up its work.\n\n" +
+			"run began longer ago than --broken-off; should it still be at work it ends, with a word, and the next run takes up its work.\n" +
+			"It also makes many small files few: records of the journal, of which each run of a backup adds one, become part of larger ones,\n" +
+			"32 at first. Only prune removes anything, so only its credentials need the right to; run it now and then where backups are many.\n\n" +
 			"Example:\n  mailbrick prune\n  mailbrick prune --apply",
 		Flags: commonFlags(
 			&cli.IntFlag{Name: "max-garbage", Value: 5, Usage: "how much may stay, in `PERCENT` of all packs"},
@@ -215,6 +217,8 @@ type pruneLine struct {
 	AddedBytes   int64  `json:"added_bytes"`
 	Locked       int    `json:"locked_packs"`
 	Position     uint64 `json:"position"`
+	Fold         int    `json:"fold_records"`
+	Folded       int    `json:"folded_records"`
 }
 
 func runPrune(ctx context.Context, o *common, a *archive.Archive, p archive.PruneOptions, apply bool) error {
@@ -233,7 +237,10 @@ func runPrune(ctx context.Context, o *common, a *archive.Archive, p archive.Prun
 	}
 	if o.json {
 		return o.print(pruneLine{r.Packs, r.Bytes, r.Garbage, r.Delete, r.Rewrite, r.Copied, r.FreedBytes, r.Left, r.Orphans, r.OrphanBytes,
-			apply, r.Removed, r.RemovedBytes, r.AddedBytes, r.Locked, r.Position})
+			apply, r.Removed, r.RemovedBytes, r.AddedBytes, r.Locked, r.Position, r.Fold, r.Folded})
+	}
+	if r.Fold > 0 {
+		o.say("%d files of the journal become part of larger ones", r.Fold)
 	}
 	_, err = fmt.Fprintf(o.out, "%d packs of %s, of which nothing needs %s; %d to remove, %d to write anew (%s copied); %d packs of broken runs, %s\n",
 		r.Packs, bytes(r.Bytes), bytes(r.Garbage), r.Delete, r.Rewrite, bytes(r.Copied), r.Orphans, bytes(r.OrphanBytes))
@@ -244,7 +251,7 @@ func runPrune(ctx context.Context, o *common, a *archive.Archive, p archive.Prun
 		o.say("nothing was changed; --apply does it")
 	}
 	if r.Locked > 0 {
-		o.warn("%d packs are locked in the bucket; they go when their lock has ended and prune runs again", r.Locked)
+		o.warn("%d objects are locked in the bucket; they go when their lock has ended and prune runs again", r.Locked)
 	}
 	return err
 }

@@ -1,0 +1,184 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/journal"
+)
+
+// usage is how many objects a bucket has, and their bytes.
+func usage(m *blobtest.Memory) (objects int, size int64) {
+	for _, name := range m.Names() {
+		objects++
+		size += int64(len(m.Bytes(name)))
+	}
+	return objects, size
+}
+
+// TestOneItemCommits: a commit of one item is one object, and after prune they are few.
+func TestOneItemCommits(t *testing.T) {
+	t.Parallel()
+	commits := rounds(150, 5000)
+	m := initialised(t)
+	w := worldOf(m, m, vfs.NewCrashableMem())
+	w.opts.inline = 0
+	w.open(t)
+	empty, none := usage(m)
+	start := time.Now()
+	for n := range commits {
+		w.run(t, "m", func(s *Session) {
+			wantErr(t, "put", put1(t.Context(), s, Item{ItemID: fmt.Sprint(n), ChangeKey: "k"}, noise(uint64(n), 2000)), nil)
+		})
+	}
+	wrote := time.Since(start)
+	objects, size := usage(m)
+	if objects-empty != commits {
+		t.Errorf("%d objects for %d commits", objects-empty, commits)
+	}
+	r := w.prune(t, PruneOptions{})
+	after, left := usage(m)
+	if most := 2*32 + commits/32 + 2; after-empty > most || r.Folded == 0 {
+		t.Errorf("%d objects after prune, at most %d", after-empty, most)
+	}
+	t.Logf("%d commits: %d objects, %d bytes each, %v each; after prune %d objects, %d bytes each", commits, objects-empty,
+		(size-none)/int64(commits), wrote/time.Duration(commits), after-empty, (left-none)/int64(commits))
+	was := w.shas(t, "m")
+	w.rebuild(t)
+	if got := w.shas(t, "m"); fmt.Sprint(got) != fmt.Sprint(was) {
+		t.Error("other items after a rebuild")
+	}
+	w.wantSound(t)
+}
+
+// TestFewObjects commits one item 25 million times, in a bucket that counts names, and prunes every so often: there are never more objects
+// than one for every 32 MiB and 20,000. What is folded and removed the journal says, as it does for prune.
+func TestFewObjects(t *testing.T) {
+	t.Parallel()
+	const each, item = 10_000, 3000 // bytes: of one small message, and its record
+	commits := uint64(rounds(1_500_000, 25_000_000))
+	j, err := journal.Open(new(blobtest.Memory), nil, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there []journal.Span
+	most := 0
+	for last := uint64(0); last < commits; {
+		for range each {
+			last++
+			there = append(there, journal.Span{From: last, To: last})
+		}
+		most = max(most, len(there))
+		there = append(there, j.Foldable(there, last)...)
+		gone := map[journal.Span]bool{}
+		for _, s := range j.Folded(there) {
+			gone[s] = true
+		}
+		kept := there[:0]
+		for _, s := range there {
+			if !gone[s] {
+				kept = append(kept, s)
+			}
+		}
+		there = kept
+		// Packs: one for what was moved each time, until they are enough for full ones.
+		packs := last*item/smallEnough + smallEnough/(each*item) + 2
+		if bound := last*item>>25 + 20_000; uint64(most)+packs > bound {
+			t.Fatalf("%d objects of the journal and %d packs after %d commits, at most %d", most, packs, last, bound)
+		}
+	}
+	covered := uint64(0)
+	for _, s := range there {
+		covered = max(covered, s.To)
+	}
+	if covered != commits {
+		t.Errorf("the last record is %d", covered)
+	}
+	t.Logf("at most %d objects of the journal, %d after the last prune", most, len(there))
+}
+
+// TestFoldFreesWhatWasForgotten: the bytes of a pack in a record go, also when its range is not full yet.
+func TestFoldFreesWhatWasForgotten(t *testing.T) {
+	t.Parallel()
+	w := newShortWorld(t)
+	w.run(t, "a", func(s *Session) { w.add(t, s, "1", 5) })
+	w.run(t, "b", func(s *Session) { w.add(t, s, "1", 6) })
+	name := journal.Object(1)
+	if w.memory.Bytes(name) == nil || len(objectsOf(w.memory, packPrefix)) > 0 {
+		t.Fatal("the packs do not lie in records")
+	}
+	w.forgetAll(t, "a")
+	was := w.shas(t, "b")
+	r := w.prune(t, PruneOptions{MaxGarbage: 1e-9})
+	if w.memory.Bytes(name) != nil || r.Removed == 0 || r.Left != 0 {
+		t.Errorf("record 1 is there with its pack: %+v", r)
+	}
+	if got := w.shas(t, "b"); fmt.Sprint(got) != fmt.Sprint(was) {
+		t.Error("other items")
+	}
+	w.wantSound(t)
+	w.rebuild(t)
+	w.wantSound(t)
+}
+
+func objectsOf(m *blobtest.Memory, prefix string) (list []string) {
+	for _, name := range m.Names() {
+		if strings.HasPrefix(name, prefix) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// TestPruneDies ends prune before each call that it makes, and goes on with a new process.
+func TestPruneDies(t *testing.T) {
+	t.Parallel()
+	m := initialised(t)
+	fs := vfs.NewCrashableMem()
+	w := worldOf(m, m, fs).short(0)
+	w.open(t)
+	for n := range 11 {
+		w.run(t, fmt.Sprint("m", n%2), func(s *Session) { w.add(t, s, fmt.Sprint(n), n) })
+	}
+	w.forgetAll(t, "m0")
+	was := w.shas(t, "m1")
+	w.close(t)
+	for n := 1; ; n += rounds(17, 1) {
+		at := m.Clone()
+		faulty := blobtest.NewFaulty(at)
+		p := worldOf(at, faulty, fs.CrashClone(vfs.CrashCloneCfg{})).short(0)
+		p.open(t)
+		faulty.Reset()
+		faulty.Order(blobtest.Fault{Nth: n, Kind: blobtest.Dead})
+		_, err := p.Prune(t.Context(), PruneOptions{MaxGarbage: 1e-9})
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, blobtest.ErrDead) {
+			t.Fatalf("call %d: %v", n, err)
+		}
+		next := worldOf(at, at, p.fs.CrashClone(vfs.CrashCloneCfg{})).short(0)
+		next.open(t)
+		next.wantSound(t)
+		next.prune(t, PruneOptions{MaxGarbage: 1e-9})
+		if got := next.shas(t, "m1"); fmt.Sprint(got) != fmt.Sprint(was) {
+			t.Fatalf("call %d: other items", n)
+		}
+		next.wantSound(t)
+		for name := range map[string]bool{journal.Object(1): true, journal.Object(2): true} {
+			if _, err := at.Size(t.Context(), name); !errors.Is(err, blob.ErrNotExist) {
+				t.Errorf("call %d: %s is not folded", n, name)
+			}
+		}
+		next.rebuild(t)
+		next.wantSound(t)
+		next.close(t)
+	}
+}
