@@ -155,7 +155,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	}
 	key, keys := ring.Root(), o.keyring(ring, c.Encrypted)
 	a := &Archive{opts: o, config: c, key: key, keys: keys, parity: o.covered, packs: pack.NewReader(o.Bucket, keys), ids: newIDMaker(key),
-		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](24 << 20),
+		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](16 << 20),
 		inline: newLRU[pack.Name, []byte](inlineHeld),
 		pieces: sync.Pool{New: func() any { return &buffers{} }}}
 	if a.journal, err = o.openJournal(keys); err != nil {

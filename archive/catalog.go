@@ -97,7 +97,7 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache := pebble.NewCache(32 << 20)
+	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
 	c.failed = make(chan error, 1)
 	talk := pebbleTalk{o.fatal, c.failed}

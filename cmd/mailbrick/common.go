@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -207,6 +209,7 @@ func (o *common) indexDir() string { return filepath.Join(o.local, "index") }
 
 // withIndex opens the index, brings it up to the archive's head, does the work and closes it.
 func (o *common) withIndex(ctx context.Context, a *archive.Archive, work func(x *index.Index) error) (err error) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
 	x, err := index.Open(o.indexDir(), index.Options{})
 	if errors.Is(err, index.ErrVersion) {
 		// Nothing is only in the index: one of another version is made anew.

@@ -20,6 +20,9 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // what a run holds is small and steady; twice of it is not
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(steadyMemory)
+	}
 	log.SetOutput(io.Discard) // the index's library talks there; what matters comes back as an error
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() { // a second interrupt ends the process at once
@@ -30,6 +33,10 @@ func main() {
 	stop()
 	os.Exit(code)
 }
+
+// steadyMemory is where the collector begins to work harder: what a run holds fits, whatever the archive's size, and room that
+// was freed goes back to the system. The index takes what it needs (withIndex).
+const steadyMemory = 160 << 20
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
