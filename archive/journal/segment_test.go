@@ -582,8 +582,7 @@ func TestGoldenSegment(t *testing.T) {
 func FuzzSegment(f *testing.F) {
 	b := memory()
 	j := folding(f, b, 1)
-	var heads []Head
-	heads = chain(f, j, 5)
+	heads := chain(f, j, 5)
 	if err := foldAll(context.Background(), j, b, 5); err != nil {
 		f.Fatal(err)
 	}
