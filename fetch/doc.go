@@ -82,4 +82,17 @@
 // A tree has no list of changes: a folder that changed is listed whole and compared, what is no longer there was removed. A
 // message that is moved is another. A directory or PST that cannot be read is a failure, and what is known of the folders
 // below it stays.
+//
+// # Microsoft Graph
+//
+// Graph makes a source of a mailbox on Graph. It is of one kind with EWS: the archive has the ids of EWS, which are those of
+// Graph in other letters (graph.ToEWS), and change keys are the same. So a mailbox may change the protocol between two runs;
+// its states are then unknown, and each folder is listed once and compared.
+//
+//	state      a link of the server, as it was given; "list " and a link where a full mailbox takes no delta
+//	mark       time of the last change, deletions, items; none while the time, in whole seconds, is not two seconds past
+//	changes    created, changed or removed: a read flag alone is not told apart, so the item is exported again
+//
+// Where the root of the recoverable items is not shown its folders are asked for by name. Associated items and public folders
+// are parts that are refused.
 package fetch

@@ -1,5 +1,5 @@
-// Package restore brings items back: versions that an archive holds go into a mailbox by Exchange Web Services, or into
-// files. It owns the way there: where an item belongs, whether it is there already, and the proof that what arrived is
+// Package restore brings items back: versions that an archive holds go into a mailbox by Exchange Web Services
+// or Microsoft Graph, or into files. It owns the way there: where an item belongs, whether it is there already, and the proof that what arrived is
 // what was sent. It must never know how items are stored, found or fetched: it reads an archive through Vault, is given
 // its list of versions by the caller, and knows neither Bleve nor packs.
 //
@@ -33,7 +33,10 @@
 // Calendars: the blob holds identity, recurrence, exceptions and answers, and uploading sends no mail. Warned of are a
 // meeting's organizer copy in another mailbox, and mode New for an appointment that the calendar has.
 //
-// A restore of N items takes N/10 uploads and N/10 exports, one request for each changed read flag, and per folder one for
+// Graph imports one item a request and never repeats one whose outcome is not known either; an update names the item's
+// state of that moment, which costs a request. It takes no associated items, and sets read flags only by the API for mail.
+//
+// By EWS a restore of N items takes N/10 uploads and N/10 exports, one request for each changed read flag, and per folder one for
 // every 1,000 items it held and one to make it.
 //
 // # What is compared
