@@ -1,8 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -57,6 +60,7 @@ func TestStore(t *testing.T) {
 			"field":    scriptField,
 			"column":   scriptColumn,
 			"flip":     scriptFlip,
+			"grow":     scriptGrow,
 			"requests": scriptRequests,
 			"deny":     scriptDeny,
 			"hold":     scriptHold,
@@ -173,6 +177,22 @@ func line(r *http.Request) string {
 		return "LOCK " + name
 	}
 	return r.Method + " " + name
+}
+
+// scriptGrow makes messages too long for a record of the journal, by what nothing makes shorter.
+func scriptGrow(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) > 0, "grow FILE...")
+	for _, name := range args {
+		var b strings.Builder
+		b.WriteString(ts.ReadFile(name))
+		random := rand.NewChaCha8(sha256.Sum256([]byte(b.String())))
+		noise := make([]byte, 57)
+		for range 2 << 20 / len(noise) {
+			_, _ = random.Read(noise)
+			b.WriteString(base64.StdEncoding.EncodeToString(noise) + "\n")
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(b.String()), 0o600))
+	}
 }
 
 // scriptRequests writes the requests since the last time into a file, one a line.
