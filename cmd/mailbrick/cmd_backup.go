@@ -27,6 +27,7 @@ type backupOptions struct {
 	mailboxes        []string
 	include, exclude []string
 	parallel         int
+	standing         int // more mailboxes that may be open while their server lets them wait
 	noIndex          bool
 	public           bool                   // the public folders too
 	each             func(backupLine) error // takes the lines instead of stdout; may be nil
@@ -43,7 +44,7 @@ func newBackupCommand() *cli.Command {
 		&cli.BoolFlag{Name: "recoverable-items", Usage: "what users deleted and can still recover, and what holds keep, too"},
 		&cli.BoolFlag{Name: "associated", Usage: "hidden items too: rules, views, settings of programs"},
 		&cli.BoolFlag{Name: "public-folders", Usage: "the public folders too, as a mailbox \"public folders of DOMAIN\""},
-		&cli.IntFlag{Name: "parallel", Usage: "`N` mailboxes at once (default: 4 of a server, one for two processors of files)"},
+		&cli.IntFlag{Name: "parallel", Usage: "`N` mailboxes at once (default: 16 of a server, and more while it lets some wait; of files one for two processors)"},
 		&cli.BoolFlag{Name: "no-index", Usage: "leave the search index to the next command that needs it"})
 	return &cli.Command{
 		Name:      "backup",
@@ -73,7 +74,7 @@ func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
 	o := &backupOptions{common: commonOf(c), include: c.StringSlice("include"), exclude: c.StringSlice("exclude"),
 		parallel: c.Int("parallel"), noIndex: c.Bool("no-index")}
 	if !c.IsSet("parallel") {
-		o.parallel = parallelFor(c.String("from") != "")
+		o.parallel, o.standing = parallelFor(c.String("from") != "")
 	}
 	if o.parallel < 1 || o.parallel > 64 {
 		return nil, usagef("--parallel %d: 1 to 64", o.parallel)
@@ -129,14 +130,19 @@ func (o *backupOptions) withPublic(s *server) {
 	o.mailboxes = append(o.mailboxes, s.scope.PublicAs)
 }
 
-// parallelFor is how many mailboxes are read at once when nobody says. A server makes one wait. Files do not: two mailboxes on
-// one core's two threads only get into each other's way, and take a fifth more CPU for the same time.
-func parallelFor(files bool) int {
+// parallelFor is how many mailboxes are read at once when nobody says, and how many more while the server lets some wait. Of a
+// server the governor says how many requests go at once; there are as many mailboxes as keep it busy, and no more for memory's
+// sake. Files make nobody wait: two mailboxes on one core's two threads only get into each other's way, and take a fifth more
+// CPU for the same time.
+func parallelFor(files bool) (parallel, standing int) {
 	if files {
-		return max(1, runtime.NumCPU()/2)
+		return max(1, runtime.NumCPU()/2), 0
 	}
-	return 4
+	return 16, 48
 }
+
+// longWait is a wait in which another mailbox can get something done.
+const longWait = 10 * time.Second
 
 // backupLine is what a backup did for a mailbox.
 type backupLine struct {
@@ -209,18 +215,24 @@ type backup struct {
 	last   error
 }
 
-// all backs up the mailboxes, some at a time; one that waits for its commit only leaves its place to the next. A mailbox that fails does not stop the others, unless the archive itself fails.
+// all backs up the mailboxes, some at a time; one that waits for its commit only, or for its server, leaves its seat to the
+// next. A mailbox that fails does not stop the others, unless the archive itself fails.
 func (b *backup) all(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	places := make(chan struct{}, b.parallel)
+	seats := newSeats(b.parallel, b.standing)
+	if s, ok := b.from.(*server); ok {
+		s.watchWaits(func(mailbox string, d time.Duration) {
+			if d >= longWait {
+				seats.stand(mailbox)
+			}
+		})
+	}
 	for _, name := range b.mailboxes {
 		g.Go(func() error {
-			select {
-			case places <- struct{}{}:
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := seats.sit(ctx, name); err != nil {
+				return err
 			}
-			leave := sync.OnceFunc(func() { <-places })
+			leave := func() { seats.leave(name) }
 			defer leave()
 			return b.one(ctx, name, leave)
 		})

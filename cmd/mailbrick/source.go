@@ -88,6 +88,17 @@ func (s *server) client(ctx context.Context, mailbox string) (*ews.Client, error
 	return ews.New(o)
 }
 
+// watchWaits lets somebody know of the waits of all clients that are made from now on.
+func (s *server) watchWaits(seen func(mailbox string, d time.Duration)) {
+	told := s.waits
+	s.waits = func(mailbox string, d time.Duration, cause error) {
+		if told != nil {
+			told(mailbox, d, cause)
+		}
+		seen(mailbox, d)
+	}
+}
+
 func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 	public := s.publicBy != "" && mailbox == s.scope.PublicAs
 	if public {

@@ -11,7 +11,7 @@ import (
 const (
 	mostOfBudget  = 27 // requests at once. Exchange 2013 and later, EwsMaxConcurrency
 	mostSyncs     = 5  // calls of synchronization at once. Exchange 2016 and later, ConcurrentSyncCalls
-	mostOfAccount = 64 // over all mailboxes that are impersonated: no server's limit but ours, of memory and connections
+	mostOfAccount = 32 // over all mailboxes that are impersonated: no server's limit but ours, of memory and connections
 )
 
 // budget is what a client's requests are charged to, as the server sees it.
