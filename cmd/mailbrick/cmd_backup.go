@@ -220,12 +220,10 @@ type backup struct {
 func (b *backup) all(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	seats := newSeats(b.parallel, b.standing)
-	if s, ok := b.from.(*server); ok {
-		s.watchWaits(func(mailbox string, d time.Duration) {
-			if d >= longWait {
-				seats.stand(mailbox)
-			}
-		})
+	b.waited = func(mailbox string, d time.Duration) {
+		if d >= longWait {
+			seats.stand(mailbox)
+		}
 	}
 	for _, name := range b.mailboxes {
 		g.Go(func() error {

@@ -31,6 +31,8 @@ type common struct {
 	json, quiet, verbose                   bool
 	in                                     io.Reader
 	out, talk                              io.Writer
+
+	waited func(mailbox string, d time.Duration) // told of what mailboxes wait for their server; may be nil
 }
 
 func talkFlags() []cli.Flag {

@@ -88,17 +88,6 @@ func (s *server) client(ctx context.Context, mailbox string) (*ews.Client, error
 	return ews.New(o)
 }
 
-// watchWaits lets somebody know of the waits of all clients that are made from now on.
-func (s *server) watchWaits(seen func(mailbox string, d time.Duration)) {
-	told := s.waits
-	s.waits = func(mailbox string, d time.Duration, cause error) {
-		if told != nil {
-			told(mailbox, d, cause)
-		}
-		seen(mailbox, d)
-	}
-}
-
 func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 	public := s.publicBy != "" && mailbox == s.scope.PublicAs
 	if public {
@@ -134,6 +123,9 @@ func (s *server) close() error {
 
 // waits tells why nothing happens for a while.
 func (o *common) waits(mailbox string, d time.Duration, cause error) {
+	if o.waited != nil {
+		o.waited(mailbox, d)
+	}
 	if d >= time.Second {
 		o.say("%s: waiting %s and trying again: %s", mailbox, d.Round(time.Second), cause)
 	}
