@@ -13,6 +13,10 @@
 // A cursor becomes durable only together with everything before it, so a run that is broken goes on where the last group
 // landed: what was exported after that is exported again, what landed is known by id and change key.
 //
+// Options.Exports batches of a page go at once, and the cursor waits for all of them. A batch that does not come through is
+// asked for in halves, and the next ones are no larger than what came. When requests go at all is decided below, by the
+// governor of the protocol's client.
+//
 // An item that cannot be had does not stop the run. It is kept in the cursor with its cause, counted as failed, and tried
 // again by the next run. A blob that cannot be read is kept as it is and counted as unparsed.
 //
