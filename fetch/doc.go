@@ -20,6 +20,12 @@
 // An item that cannot be had does not stop the run. It is kept in the cursor with its cause, counted as failed, and tried
 // again by the next run. A blob that cannot be read is kept as it is and counted as unparsed.
 //
+// # A watch
+//
+// Watch runs mailboxes again and again. Many notifications of one mailbox are one run; a mailbox that nobody listens to is asked
+// now and then, the less often the less happens; one that fails waits ever longer and stops nobody else. A full run asks for the
+// changes of all folders, whatever their marks say: a mark that did not move must not hide anything for ever.
+//
 // # Cursors
 //
 // Keys and values, JSON, opaque to the archive:

@@ -39,6 +39,7 @@ type Options struct {
 	BatchItems       int      // most items of one export
 	BatchBytes       int64    // most bytes of one export; a bigger item goes alone
 	Exports          int      // at once; more than one only of a source that allows it: 1
+	Full             bool     // asks for the changes of folders too whose mark says that there are none
 	Clock            func() time.Time
 	Log              *slog.Logger
 	Progress         func(Progress) // called now and then
@@ -314,7 +315,7 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	}
 	wanted, told := r.associated()
 	catchUp := told && wanted && !cur.Associated // of the associated items, which earlier runs passed over
-	if f.Mark != "" && cur.Mark == f.Mark && !catchUp {
+	if f.Mark != "" && cur.Mark == f.Mark && !catchUp && !r.o.Full {
 		return nil
 	}
 	if r.counted = cur.State == ""; r.counted {

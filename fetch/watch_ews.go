@@ -1,0 +1,45 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"mailbrick/fetch/ews"
+)
+
+// ListenEWS listens to mailboxes on Exchange Web Services until the context ends. While a server cannot be listened to they
+// are asked now and then, as all others.
+func (w *Watch) ListenEWS(ctx context.Context, mailboxes []ews.Watched) {
+	for times := 0; ctx.Err() == nil; times++ {
+		err := ews.Watch(ctx, mailboxes, ews.WatchOptions{}, func(h ews.Hint) {
+			if h.Err != nil {
+				w.Listening(h.Mailbox, false)
+				return
+			}
+			times = 0
+			w.Listening(h.Mailbox, true)
+			w.Happened(h.Mailbox)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		for _, m := range mailboxes {
+			w.Listening(m.Name, false)
+		}
+		if errors.Is(err, ews.ErrCredentials) {
+			times += 3 // each attempt may count against the account
+		}
+		pause(ctx, w.jitter(grown(time.Minute, time.Hour, times)))
+	}
+}
+
+// pause waits; the end of the context cuts it short.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
