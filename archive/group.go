@@ -19,7 +19,7 @@ const (
 	groupRows  = 4 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
 	maxBase    = 1 << 20          // bytes of a recipe that others are stored against
-	basesHeld  = 48 << 20         // bytes of such recipes kept in memory
+	basesHeld  = 24 << 20         // bytes of such recipes kept in memory
 )
 
 // group gathers what the sessions of this process add, so that the journal grows with groups and not with mailboxes. It

@@ -226,29 +226,39 @@ func (b *backup) all(ctx context.Context) error {
 		}
 	}
 	for _, name := range b.mailboxes {
-		g.Go(func() error {
-			if err := seats.sit(ctx, name); err != nil {
-				return err
-			}
-			leave := func() { seats.leave(name) }
-			defer leave()
-			return b.one(ctx, name, leave)
-		})
+		g.Go(func() error { return b.one(ctx, name, seats) })
 	}
 	return g.Wait()
 }
 
-func (b *backup) one(ctx context.Context, name string, leave func()) error {
-	start := time.Now()
+// one backs up a mailbox. Its session begins before it has a seat, so that the archive knows who is still to come: what many
+// mailboxes add lands together, and not mailbox by mailbox.
+func (b *backup) one(ctx context.Context, name string, seats *seats) (err error) {
 	line := backupLine{Mailbox: name}
+	s, err := b.a.Begin(name)
+	if err != nil {
+		return b.settle(ctx, line, err)
+	}
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	if err := seats.sit(ctx, name); err != nil {
+		return err
+	}
+	leave := func() { seats.leave(name) }
+	defer leave()
+	start := time.Now()
 	mailbox, err := b.from.open(ctx, name)
 	if err == nil {
 		defer mailbox.close()
-		err = b.fetch(ctx, name, mailbox, &line, leave)
+		err = b.fetch(ctx, s, mailbox, &line, leave)
 		cost := mailbox.cost()
 		line.Requests, line.ThrottledMS, line.Concurrency = cost.requests, cost.throttled.Milliseconds(), cost.concurrency
 	}
 	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
+	return b.settle(ctx, line, err)
+}
+
+// settle tells what came of a mailbox; an error that is not the mailbox's is handed on.
+func (b *backup) settle(ctx context.Context, line backupLine, err error) error {
 	line.StoredBytes = b.meter.stored()
 	var u *usage
 	if err != nil && (ctx.Err() != nil || errors.As(err, &u) || !ofMailbox(err)) {
@@ -265,12 +275,8 @@ func ofMailbox(err error) bool {
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
-func (b *backup) fetch(ctx context.Context, name string, mailbox *opened, line *backupLine, leave func()) (err error) {
-	s, err := b.a.Begin(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened, line *backupLine, leave func()) error {
+	name := line.Mailbox
 	var seen fetch.Progress
 	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: leave,
 		Progress: func(p fetch.Progress) {

@@ -36,7 +36,7 @@ func main() {
 
 // steadyMemory is where the collector begins to work harder: what a run holds fits, whatever the archive's size, and room that
 // was freed goes back to the system. The index takes what it needs (withIndex).
-const steadyMemory = 160 << 20
+const steadyMemory = 152 << 20
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
