@@ -85,7 +85,7 @@ func (d *demo) exchange(ctx context.Context) (stop func() error, err error) {
 	d.archive = filepath.Join(d.dir, "archive")
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, l, s) }()
+	go func() { done <- serve(ctx, l, s.HTTPServer()) }()
 	err = d.figure("simulated Exchange", fmt.Sprintf("%d mailboxes, %d messages", len(d.mail.people), d.mail.written), nil)
 	return func() error {
 		cancel()

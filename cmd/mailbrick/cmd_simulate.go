@@ -77,7 +77,7 @@ func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
 	}{ewsURL(l), graphURL(l), "http://" + l.Addr().String() + exchangetest.AuthorityPath()}); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	return serve(ctx, l, s)
+	return serve(ctx, l, s.HTTPServer())
 }
 
 func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.Path }
@@ -85,8 +85,8 @@ func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + exch
 func graphURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.GraphPath }
 
 // serve answers until the context ends.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
+func serve(ctx context.Context, l net.Listener, server *http.Server) error {
+	server.ReadHeaderTimeout = 30 * time.Second
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	select {

@@ -126,7 +126,13 @@
 // Online, Graph, or the server's own URL), live Options.TokenLife, and have no mailbox
 // of their own. Faults upon operation "token" strike the authority.
 //
-// todo: [MS-NLMP] 3.2.5 NTLM at the server's side
+// Over HTTPServer EWS takes NTLM too, version 2 alone, under that name or bare as
+// Negotiate: three legs on one connection, the proof and, where the client says so,
+// the code over all three messages are verified. It is the connection that is
+// signed in: requests on it need no header, one on another begins anew. A
+// connection that was somebody's is refused to anybody else, whatever he signs in
+// with. Extended Protection is off, and a 401 costs nothing but a count: accounts
+// are not locked.
 //
 // # Items that nobody holds
 //

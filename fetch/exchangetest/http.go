@@ -2,6 +2,7 @@ package exchangetest
 
 import (
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
@@ -41,11 +42,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	user, why, ok := s.signIn(r)
+	user, ok := s.signIn(w, r)
 	if !ok {
-		// To a GET as well: clients look for the endpoint by it.
-		s.challenge(w, r, why)
-		w.WriteHeader(http.StatusUnauthorized)
+		w.WriteHeader(http.StatusUnauthorized) // to a GET as well: clients look for the endpoint by it
 		return
 	}
 	switch r.Method {
@@ -66,18 +65,33 @@ func (s *Server) requestID() string {
 	return g.String()
 }
 
-// signIn says who sent the request; why a token was not good.
-func (s *Server) signIn(r *http.Request) (user, why string, ok bool) {
+// signIn says who sent the request, or in the header of the answer how to say it.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) (user string, ok bool) {
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(kind, "Bearer") {
-		user, err := s.appOf(strings.TrimSpace(token), exchangeAudience, baseURL(r))
-		if err != nil {
-			return "", err.Error(), false
+	token = strings.TrimSpace(token)
+	c, why := connectionOf(r), ""
+	switch {
+	case strings.EqualFold(kind, "Bearer"):
+		var err error
+		if user, err = s.appOf(token, exchangeAudience, baseURL(r)); err != nil {
+			why = err.Error()
 		}
-		return user, "", true
+		ok = err == nil
+	case c != nil && isNTLM(kind):
+		var challenge []byte
+		if user, challenge, ok = s.handshake(c, token); challenge != nil {
+			w.Header().Set("WWW-Authenticate", kind+" "+base64.StdEncoding.EncodeToString(challenge))
+			return "", false
+		}
+	case c != nil && c.signedIn && kind == "":
+		return c.user, true
+	default:
+		user, ok = s.authenticate(r)
 	}
-	user, ok = s.authenticate(r)
-	return user, "", ok
+	if ok = ok && (c == nil || c.is(user)); !ok {
+		s.challenge(w, r, why)
+	}
+	return user, ok
 }
 
 // authenticate takes user, user@domain and DOMAIN\user.

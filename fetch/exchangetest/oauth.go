@@ -281,10 +281,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v) // a client that is gone needs no answer
 }
 
-// challenge says how to sign in to EWS: by Basic, and as soon as there are applications by a token. EWS 19.1
+// challenge says how to sign in to EWS: by NTLM where the connection is known, by Basic, and as soon as there are
+// applications by a token. EWS 19.1
 func (s *Server) challenge(w http.ResponseWriter, r *http.Request, why string) {
 	h := w.Header()
-	h.Set("WWW-Authenticate", `Basic realm="exchangetest"`)
+	if connectionOf(r) != nil {
+		h["Www-Authenticate"] = []string{"Negotiate", "NTLM"}
+	}
+	h.Add("WWW-Authenticate", `Basic realm="exchangetest"`)
 	if !s.oauth.enabled() {
 		return
 	}

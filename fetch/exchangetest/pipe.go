@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -74,8 +73,3 @@ type pipeConn struct {
 }
 
 func (c *pipeConn) RemoteAddr() net.Addr { return c.from }
-
-// HTTPServer is a server for all that this one answers.
-func (s *Server) HTTPServer() *http.Server {
-	return &http.Server{Handler: s}
-}

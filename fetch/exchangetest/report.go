@@ -2,6 +2,7 @@ package exchangetest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -17,13 +18,19 @@ type Report struct {
 	Total        BudgetReport            `json:"total"` // of all but the front end's, whose refusals and back-offs are added
 	Budgets      map[string]BudgetReport `json:"budgets"`
 	IdealSeconds float64                 `json:"ideal_seconds"` // Ideal(0)
+	SignIns      map[string]int          `json:"sign_ins"`      // "token" asked for; "ntlm.negotiate", "ntlm.authenticate" and of these "ntlm.refused"
 
 	policy Policy
 	limits map[string]Limits
 }
 
 // Throttling says what was served, refused and delayed until now; also without a policy.
-func (s *Server) Throttling() Report { return s.throttle.report() }
+func (s *Server) Throttling() Report {
+	r := s.throttle.report()
+	r.SignIns = s.RequestsByOperation("")
+	maps.DeleteFunc(r.SignIns, func(name string, _ int) bool { return name != "token" && !strings.HasPrefix(name, "ntlm.") })
+	return r
+}
 
 // Ideal is the shortest time in which the budgets would have let through what was
 // let in, for a client that works on so many budgets at once (0: on all).
