@@ -56,7 +56,7 @@ var house = plan{
 		"fetch/wire": {layer: ground}, // what both protocols have alike below their languages: base64, stalls, errors of the network
 		"fetch/ews": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle"), // auth: why a sign-in failed; throttle: it is fed with what a server says of load
 			outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
-		"fetch/graph": {layer: ground, imports: words("fetch/wire fetch/throttle")},
+		"fetch/graph": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle")}, // auth and throttle as above
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),
 			outside: words("github.com/beevik/etree golang.org/x/crypto")}, // crypto: NTLM wants MD4
 		"index/kql":     {layer: ground},

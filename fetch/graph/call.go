@@ -163,7 +163,7 @@ func (t *tries) after(err error) (wait time.Duration, again bool) {
 
 // tooMuch says whether less at a time may come through: a server that broke down or stayed silent over it.
 func tooMuch(e *Error, class Class) bool {
-	return class == Shrink || (class == Transient || class == BackOff) && (e.Status >= 500 && e.BackOff == 0 || e.Status == 0 && !e.unmet)
+	return class == Shrink || (class == Transient || class == BackOff) && (e.Status >= 500 && e.BackOff == 0 || e.Status == 0 && !e.unmet && !e.unsent)
 }
 
 func (t *tries) passing(e *Error, again bool) (time.Duration, bool) {

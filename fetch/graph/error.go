@@ -42,6 +42,7 @@ type Error struct {
 	class  Class // when neither code nor status tell it
 	final  bool  // asked again often enough
 	unmet  bool  // nobody took the connection
+	unsent bool  // it was not sent
 }
 
 func (e *Error) Error() string {

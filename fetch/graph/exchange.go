@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"mailbrick/fetch/auth"
 	"mailbrick/fetch/wire"
 )
 
@@ -162,14 +163,12 @@ func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, b
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", op.name, ctx.Err())
 	}
-	e := &Error{Operation: op.name, class: Transient, cause: wire.PlainError(err)}
-	var signIn interface {
-		error
-		Hint() string
+	var s *auth.Error
+	if errors.As(err, &s) {
+		return signInError(op, s)
 	}
+	e := &Error{Operation: op.name, class: Transient, cause: wire.PlainError(err)}
 	switch proxy, server := wire.Unmet(err); {
-	case errors.As(err, &signIn): // who signs in for us was refused: its words are clear
-		e.class, e.hint = Auth, signIn.Hint()
 	case proxy:
 		e.unmet, e.Text = true, "the proxy does not answer"
 	case server:
@@ -178,6 +177,16 @@ func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, b
 	}
 	if hint := wire.TLSHint(err); hint != "" {
 		e.class, e.hint = Permanent, hint
+	}
+	return e
+}
+
+// signInError is a request that was not sent, because whoever signs it in could not. An authority that is down for a while
+// is asked again; only one that says no ends the application's work.
+func signInError(op *operation, s *auth.Error) *Error {
+	e := &Error{Operation: op.name, class: Transient, unsent: true, BackOff: s.RetryAfter, cause: s, hint: s.Hint()}
+	if errors.Is(s, auth.ErrRefused) {
+		e.class, e.cause = Auth, fmt.Errorf("%w: %w", ErrCredentials, s)
 	}
 	return e
 }
