@@ -24,7 +24,7 @@ import (
 	"mailbrick/chunker"
 )
 
-// FormatVersion is the version of everything in a bucket. 1: the first, not frozen yet.
+// FormatVersion is the version of everything in a bucket. 1: the first; archives of it stay readable (testdata/archives/v1).
 const FormatVersion = 1
 
 var (

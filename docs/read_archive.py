@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads every item of a Mailbrick archive without Mailbrick, as docs/formats.md describes it.
+"""Reads every item of a Mailbrick archive without Mailbrick, as docs/format.md describes it.
 
 usage: read_archive.py ARCHIVE [KEYFILE] [-o DIR]
 
@@ -244,7 +244,7 @@ def blob(recipe, chunks):
 config = json.loads(read('config'))
 assert config['format'] == 1
 keys = generations()
-chunks, versions, mailbox, ordinal = {}, [], None, None
+chunks, versions, mailbox, ordinal = {}, {}, None, None
 for kind, entry, behind in journal():
     if kind == 2:
         chunks.update(chunks_of(*pack_of(entry, behind)))
@@ -254,8 +254,12 @@ for kind, entry, behind in journal():
         item = entry.take(16)
         _item_id, _change_key, _folder = entry.bytes(), entry.bytes(), entry.bytes()
         size, digest, recipe = entry.varint(), entry.take(32), entry.take(16)
-        versions.append((mailbox, item, ordinal, size, digest, recipe))
-for mailbox, item, ordinal, size, digest, recipe in versions:
+        versions[mailbox, item, ordinal] = size, digest, recipe
+    elif kind == 11:
+        of, _reason = entry.bytes().decode(), entry.bytes()
+        for _ in range(entry.varint()):
+            versions.pop((of, entry.take(16), entry.varint()))
+for (mailbox, item, ordinal), (size, digest, recipe) in versions.items():
     data = blob(chunk_of(chunks, recipe), chunks)
     assert len(data) == size and hashlib.sha256(data).digest() == digest, 'not what was exported'
     if args.out:

@@ -82,7 +82,7 @@ var house = plan{
 
 // topLevel is everything that may stand at the top of the tree.
 var topLevel = words("cmd archive index fetch chunker restore testdata docs .ci " +
-	"go.mod go.sum README.md LICENSE CHANGELOG.md CONTRIBUTING.md Makefile .golangci.yml .gitignore")
+	"go.mod go.sum README.md LICENSE CHANGELOG.md CONTRIBUTING.md Makefile .golangci.yml .gitignore .gitattributes")
 
 const root = "../.."
 
