@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +27,7 @@ import (
 
 	"mailbrick/archive"
 	"mailbrick/archive/blob/dir"
+	"mailbrick/fetch/exchangetest"
 )
 
 // TestMain makes the program a command of the scripts: this test binary called by another name.
@@ -48,18 +54,20 @@ func TestScript(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "pw"), []byte("secret\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     scriptExits,
-			"exchange":  scriptExchange,
-			"soap":      scriptSOAP,
-			"web":       scriptWeb,
-			"authority": scriptAuthority,
-			"keys":      scriptKeys,
-			"field":     scriptField,
-			"column":    scriptColumn,
-			"now":       scriptNow,
-			"empty":     scriptEmpty,
-			"flip":      scriptFlip,
-			"occupy":    scriptOccupy,
+			"exits":       scriptExits,
+			"exchange":    scriptExchange,
+			"stats":       scriptStats,
+			"certificate": scriptCertificate,
+			"soap":        scriptSOAP,
+			"web":         scriptWeb,
+			"authority":   scriptAuthority,
+			"keys":        scriptKeys,
+			"field":       scriptField,
+			"column":      scriptColumn,
+			"now":         scriptNow,
+			"empty":       scriptEmpty,
+			"flip":        scriptFlip,
+			"occupy":      scriptOccupy,
 		},
 	})
 }
@@ -89,14 +97,20 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptExchange runs `mailbrick simulate` with the account backup:secret until the script ends, sets EWS to its URL and keeps
-// what it said while loading in exchange.log.
+// scriptExchange runs `mailbrick simulate` with the account backup:secret until the script ends, sets EWS, GRAPH and AUTHORITY
+// to its URLs and keeps what it said while loading in exchange.log.
 func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, true, "exchange [ADDRESS=DIR...] [FLAG FILE...]")
 	line := []string{"mailbrick", "simulate", "--user", "backup:secret"}
 	for _, a := range args {
 		if flag, value, is := strings.Cut(a, "="); is && strings.HasPrefix(flag, "--") {
-			if address, dir, is := strings.Cut(value, "="); is {
+			if flag == "--app" {
+				id, secret, _ := strings.Cut(value, ":")
+				if strings.HasSuffix(secret, ".pem") {
+					secret = ts.MkAbs(secret)
+				}
+				value = id + ":" + secret
+			} else if address, dir, is := strings.Cut(value, "="); is {
 				value = address + "=" + ts.MkAbs(dir)
 			} else {
 				value = ts.MkAbs(value)
@@ -126,7 +140,7 @@ func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 		cancel()
 		<-done
 	})
-	var ready struct{ EWS, Graph string }
+	var ready struct{ EWS, Graph, Authority string }
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
 		ts.Fatalf("simulate: %v %s", err, talk.String())
 	}
@@ -134,6 +148,35 @@ func scriptExchange(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("exchange.log"), []byte(talk.String()), 0o600))
 	ts.Setenv("EWS", ready.EWS)
 	ts.Setenv("GRAPH", ready.Graph)
+	ts.Setenv("AUTHORITY", ready.Authority)
+}
+
+// scriptStats writes what the simulated Exchange counted into a file.
+func scriptStats(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) == 1, "stats FILE")
+	resp, err := http.Get(strings.TrimSuffix(ts.Getenv("EWS"), exchangetest.Path) + exchangetest.StatsPath)
+	ts.Check(err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// scriptCertificate makes an application's certificate: NAME.pem with its key, for the program, and NAME.public.pem without, for
+// the authority.
+func scriptCertificate(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) == 1, "certificate NAME")
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	ts.Check(err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	ts.Check(err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".public.pem"), public, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pem"), append(private, public...), 0o600))
 }
 
 // scriptAuthority runs an authority until the script ends, and sets AUTHORITY to its URL. It lets every application in that

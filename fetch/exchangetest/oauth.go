@@ -121,13 +121,13 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, at string) {
 		refuse(http.StatusBadRequest, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'grant_type'.")
 		return
 	}
-	audience, whole := strings.CutSuffix(r.PostForm.Get("scope"), "/.default")
+	audience, whole := strings.CutSuffix(resourceScope(r.PostForm.Get("scope")), "/.default")
 	switch {
 	case !strings.HasSuffix(at, AuthorityPath()):
 		refuse(http.StatusBadRequest, "invalid_request", "AADSTS90002: Tenant not found.")
 	case r.PostForm.Get("grant_type") != "client_credentials":
 		refuse(http.StatusBadRequest, "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.")
-	case !whole || audience == "":
+	case !whole || audience == "" || strings.Contains(audience, " "):
 		refuse(http.StatusBadRequest, "invalid_scope", "AADSTS1002012: The provided value for scope is not valid.")
 	default:
 		app, err := s.oauth.known(r, at, s.now())
@@ -138,6 +138,13 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, at string) {
 		writeJSON(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": int(s.options.TokenLife.Seconds()),
 			"ext_expires_in": int(s.options.TokenLife.Seconds()), "access_token": s.issue(app, strings.TrimSuffix(audience, "/"), at)})
 	}
+}
+
+// resourceScope is the scope of a list that is of a resource. Libraries add those of OpenID, which say nothing of an application.
+func resourceScope(list string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(list), func(s string) bool {
+		return s == "openid" || s == "profile" || s == "offline_access"
+	}), " ")
 }
 
 // known finds the application that the form proves.
@@ -215,11 +222,12 @@ type jwtHead struct {
 	SHA256     string `json:"x5t#S256,omitempty"`
 }
 
-// names says whether the header names the certificate.
+// names says whether the header names the certificate. The thumbprint may be in either alphabet of base64: Microsoft's own
+// library for Go writes the one that RFC 7515 does not, and has its tokens.
 func (h jwtHead) names(c *x509.Certificate) bool {
 	sum, old := sha256.Sum256(c.Raw), sha1.Sum(c.Raw) // x5t is SHA-1 by its definition
 	given := func(text string, want []byte) bool {
-		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+		b, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/", "=", "").Replace(text))
 		return err == nil && slices.Equal(b, want)
 	}
 	return given(h.SHA256, sum[:]) || given(h.Thumbprint, old[:])

@@ -65,6 +65,8 @@ func TestTokens(t *testing.T) {
 		code         string
 	}{
 		{"good", exchangetest.Tenant(), secretForm("app-1", "hush", ews), 200, ""},
+		{"scopes of OpenID", exchangetest.Tenant(), secretForm("app-1", "hush", "openid profile offline_access "+ews), 200, ""},
+		{"two resources", exchangetest.Tenant(), secretForm("app-1", "hush", "https://graph.microsoft.com/.default "+ews), 400, "invalid_scope"},
 		{"wrong secret", exchangetest.Tenant(), secretForm("app-1", "loud", ews), 401, "invalid_client"},
 		{"no secret", exchangetest.Tenant(), secretForm("app-1", "", ews), 401, "invalid_client"},
 		{"unknown app", exchangetest.Tenant(), secretForm("app-2", "hush", ews), 401, "invalid_client"},
@@ -107,12 +109,12 @@ func TestAssertion(t *testing.T) {
 	c.server.AddApp(exchangetest.App{ID: "app-1", Certificate: certificate})
 	thumbprint := sha256.Sum256(raw)
 	audience := "https" + strings.TrimPrefix(strings.TrimSuffix(c.url, exchangetest.Path), "http") + exchangetest.AuthorityPath() + "/oauth2/v2.0/token"
-	assert := func(audience, id string, expires time.Duration) url.Values {
+	assert := func(alphabet *base64.Encoding, audience, id string, expires time.Duration) url.Values {
 		part := func(v any) string {
 			b, _ := json.Marshal(v)
 			return base64.RawURLEncoding.EncodeToString(b)
 		}
-		signed := part(doc{"alg": "PS256", "x5t#S256": base64.RawURLEncoding.EncodeToString(thumbprint[:])}) + "." +
+		signed := part(doc{"alg": "PS256", "x5t#S256": alphabet.EncodeToString(thumbprint[:])}) + "." +
 			part(doc{"aud": audience, "iss": "app-1", "sub": "app-1", "jti": id, "nbf": time.Now().Unix(), "exp": time.Now().Add(expires).Unix()})
 		sum := sha256.Sum256([]byte(signed))
 		signature, _ := rsa.SignPSS(rand.Reader, key, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
@@ -122,13 +124,14 @@ func TestAssertion(t *testing.T) {
 		f.Set("client_assertion", signed+"."+base64.RawURLEncoding.EncodeToString(signature))
 		return f
 	}
-	good := assert(audience, "1", time.Minute)
-	damaged := assert(audience, "2", time.Minute)
+	good := assert(base64.RawURLEncoding, audience, "1", time.Minute)
+	damaged := assert(base64.RawURLEncoding, audience, "2", time.Minute)
 	damaged.Set("client_assertion", damaged.Get("client_assertion")[:len(damaged.Get("client_assertion"))-4]+"AAAA")
-	for i, form := range []url.Values{good, good, damaged, assert("https://elsewhere.example", "3", time.Minute), assert(audience, "4", -time.Minute)} {
+	for i, form := range []url.Values{good, assert(base64.StdEncoding, audience, "5", time.Minute), good, damaged,
+		assert(base64.RawURLEncoding, "https://elsewhere.example", "3", time.Minute), assert(base64.RawURLEncoding, audience, "4", -time.Minute)} {
 		status, d := c.grant(exchangetest.Tenant(), form)
 		want := 401
-		if i == 0 {
+		if i < 2 {
 			want = 200
 		}
 		if status != want {
