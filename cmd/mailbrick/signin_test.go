@@ -2,56 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
 	"mailbrick/fetch/exchangetest"
 )
-
-// gateway stands before a simulated Exchange: it gives tokens, each good for so many requests, and lets in who has one.
-type gateway struct {
-	exchange http.Handler
-
-	mu     sync.Mutex
-	given  int
-	left   int // requests for which the last token is good
-	denied int
-}
-
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") {
-		if r.PostFormValue("client_secret") != "the secret" {
-			w.WriteHeader(http.StatusUnauthorized)
-			io.WriteString(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. More."}`)
-			return
-		}
-		g.given++
-		g.left = 8
-		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3600,"access_token":"token-%d"}`, g.given)
-		return
-	}
-	if r.Header.Get("Authorization") != fmt.Sprintf("Bearer token-%d", g.given) || g.left == 0 {
-		g.denied++
-		io.Copy(io.Discard, r.Body)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	g.left--
-	r.SetBasicAuth("backup", "secret")
-	g.exchange.ServeHTTP(w, r)
-}
 
 // trial is a simulated Exchange behind a gateway, and an archive.
 type trial struct {
@@ -60,7 +23,7 @@ type trial struct {
 	exchange                *exchangetest.Server
 }
 
-func newTrial(t *testing.T) *trial {
+func newTrial(t *testing.T, o exchangetest.Options) *trial {
 	t.Helper()
 	mail, err := filepath.Abs(filepath.Join(root, "testdata", "mail", "ann@contoso.example"))
 	if err != nil {
@@ -68,7 +31,8 @@ func newTrial(t *testing.T) *trial {
 	}
 	r := &trial{t: t, work: t.TempDir()}
 	r.archive, r.password = filepath.Join(r.work, "archive"), r.file("password", "correct horse\n")
-	r.exchange = exchangetest.New(exchangetest.Options{TempDir: r.work})
+	o.TempDir = r.work
+	r.exchange = exchangetest.New(o)
 	t.Cleanup(func() { r.exchange.Close() })
 	r.exchange.AddAccount("backup", "secret")
 	if err := r.exchange.Load("ann@contoso.example", mail); err != nil {
@@ -94,8 +58,9 @@ func (r *trial) mailbrick(words ...string) (int, string) {
 	return code, out.String() + talk.String()
 }
 
-func (r *trial) backup(url string, words ...string) (int, string) {
-	return r.mailbrick(append([]string{"backup", "--archive", r.archive, "--password-file", r.password, "--ews", url + exchangetest.Path}, words...)...)
+// on runs a verb on the archive.
+func (r *trial) on(verb string, words ...string) (int, string) {
+	return r.mailbrick(append([]string{verb, "--archive", r.archive, "--password-file", r.password}, words...)...)
 }
 
 func (r *trial) serve(h http.Handler) string {
@@ -104,77 +69,61 @@ func (r *trial) serve(h http.Handler) string {
 	return s.URL
 }
 
-// TestBackupByOAuth: tokens that are revoked now and then cost a request each and no mailbox; a wrong secret stops the run
-// after one question.
-func TestBackupByOAuth(t *testing.T) {
+// TestTokensThatExpire: a token that has run out on the server's clock, while the program takes it for good, costs a request and
+// a new token, by either protocol, there and back.
+func TestTokensThatExpire(t *testing.T) {
 	t.Parallel()
-	r := newTrial(t)
-	g := &gateway{exchange: r.exchange}
-	url := r.serve(g)
-	backup := func(secret string) (int, string) {
-		return r.backup(url, "--auth", "oauth", "--authority", url, "--tenant", "contoso.example", "--client-id", "app",
-			"--client-secret-file", r.file("secret", secret), "-m", "ann@contoso.example")
-	}
-	if code, text := backup("another"); code != exitFailed || !strings.Contains(text, "AADSTS7000215: Invalid client secret provided.") ||
-		!strings.Contains(text, "hint: the client secret is wrong") || strings.Contains(text, "another") || g.given != 0 || g.denied != 0 {
-		t.Errorf("exit code %d, %d denied: %s", code, g.denied, text)
-	}
-	if code, text := backup("the secret\n"); code != 0 || !strings.Contains(text, "6 items, 6 added") || g.denied == 0 || g.given != g.denied+1 {
-		t.Errorf("exit code %d, %d tokens, %d denied: %s", code, g.given, g.denied, text)
+	for _, by := range []string{"--ews", "--graph"} {
+		t.Run(by[2:], func(t *testing.T) { expiring(t, by) })
 	}
 }
 
-// doorman takes a connection for signed in after a handshake of NTLM. Whether the proof is right is tested in fetch/auth.
-type doorman struct {
-	exchange http.Handler
-	refuses  bool
-
-	mu     sync.Mutex
-	inside map[string]bool // by remote address
-	proofs int
-}
-
-func (d *doorman) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	message, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Authorization"), "NTLM "))
-	d.mu.Lock()
-	if strings.HasPrefix(string(message), "NTLMSSP\x00\x03") {
-		d.proofs++
-		d.inside[r.RemoteAddr] = !d.refuses
-	}
-	inside := d.inside[r.RemoteAddr]
-	d.mu.Unlock()
-	if inside {
-		r.SetBasicAuth("backup", "secret")
-		d.exchange.ServeHTTP(w, r)
-		return
-	}
-	io.Copy(io.Discard, r.Body)
-	challenge := "NTLM"
-	if len(message) > 0 {
-		m := make([]byte, 56) // [MS-NLMP] 2.2.1.2
-		copy(m, "NTLMSSP\x00\x02")
-		copy(m[20:], "\x01\x82\x00\x0012345678")
-		challenge += " " + base64.StdEncoding.EncodeToString(m)
-	}
-	w.Header().Set("WWW-Authenticate", challenge)
-	w.WriteHeader(http.StatusUnauthorized)
-}
-
-// TestBackupByNTLM: a handshake for a connection and not for a request; a wrong password is sent twice in all.
-func TestBackupByNTLM(t *testing.T) {
+func expiring(t *testing.T, by string) {
 	t.Parallel()
-	r := newTrial(t)
-	words := []string{"--auth", "ntlm", "--user", `CONTOSO\backup`, "--user-password-file", r.file("pw", "secret"), "--impersonate", "-m", "ann@contoso.example"}
-	d := &doorman{exchange: r.exchange, inside: map[string]bool{}}
-	if code, text := r.backup(r.serve(d), words...); code != 0 || !strings.Contains(text, "6 items, 6 added") || d.proofs != len(d.inside) {
-		t.Errorf("exit code %d, %d handshakes: %s", code, d.proofs, text)
+	var requests, denied atomic.Int64
+	r := newTrial(t, exchangetest.Options{TokenLife: time.Hour, Clock: func() time.Time {
+		return time.Now().Add(time.Duration(requests.Load()/8) * 61 * time.Minute) // a token is good for eight requests
+	}})
+	r.exchange.AddApp(exchangetest.App{ID: "app", Secret: "the secret"})
+	r.exchange.AddMailbox("new@contoso.example")
+	url := r.serve(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		requests.Add(1)
+		answer := &statusSeen{ResponseWriter: w}
+		r.exchange.ServeHTTP(answer, q)
+		if answer.status == http.StatusUnauthorized {
+			denied.Add(1)
+		}
+	}))
+	server := map[string]string{"--ews": url + exchangetest.Path, "--graph": url + exchangetest.GraphPath}[by]
+	words := []string{by, server, "--authority", url + exchangetest.AuthorityPath(), "--client-id", "app", "--client-secret-file", r.file("secret", "the secret\n")}
+	if by == "--ews" {
+		words = append(words, "--auth", "oauth")
 	}
-	d = &doorman{refuses: true, inside: map[string]bool{}}
-	code, text := r.backup(r.serve(d), append(words, "-m", "bob@contoso.example", "-m", "eve@contoso.example")...)
-	if code != exitFailed || d.proofs != 2 || !strings.Contains(text, "refuses the credentials") {
-		t.Errorf("exit code %d, the password was used %d times: %s", code, d.proofs, text)
+	if code, text := r.on("backup", append(words, "-m", "ann@contoso.example")...); code != 0 || !strings.Contains(text, "6 items, 6 added") {
+		t.Errorf("%s: exit code %d: %s", by, code, text)
+	}
+	if n := r.exchange.Throttling().SignIns["token"]; denied.Load() == 0 || n < 2 || n > int(denied.Load())+1 {
+		t.Errorf("%s: %d tokens, %d denied", by, n, denied.Load())
+	}
+	requests.Store((requests.Load()/8 + 1) * 8) // not between the first token and its first use: such a one is not asked for again
+	if code, text := r.on("restore", append(words, "--to-mailbox", "new@contoso.example", "--mailbox", "ann@contoso.example")...); code != 0 ||
+		!strings.Contains(text, "6 items: 6 restored") {
+		t.Errorf("%s: exit code %d: %s", by, code, text)
 	}
 }
+
+// statusSeen keeps the status of an answer.
+type statusSeen struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusSeen) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *statusSeen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
