@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -95,6 +96,7 @@ func TestAutodiscover(t *testing.T) {
 	certificate, roots := r.certificateFor(host)
 	exchange := httptest.NewUnstartedServer(nil)
 	exchange.Config = r.exchange.HTTPServer()
+	exchange.Config.ErrorLog = log.New(io.Discard, "", 0) // that nobody trusts its certificate is what it would say
 	exchange.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	exchange.StartTLS()
 	t.Cleanup(exchange.Close)
