@@ -31,7 +31,10 @@ type killer struct {
 func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if k.left.Add(-1) < 0 {
 		k.end()
-		return nil, errors.Join(errKilled, r.Body.Close())
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, errKilled
 	}
 	return k.RoundTripper.RoundTrip(r)
 }

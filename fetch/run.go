@@ -130,6 +130,10 @@ type folderCursor struct {
 	State      string `json:"state"`
 	Mark       string `json:"mark"`
 	Associated bool   `json:"associated,omitempty"` // the associated items before State are in
+
+	// Unsure are items that may be in though State is before them: runs broke off in pages that told of them. Should they go
+	// before they are told again, the server never says so, since for it they were never told.
+	Unsure []string `json:"unsure,omitempty"`
 }
 
 // failure is an item to try again.
@@ -361,11 +365,22 @@ func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 		if err != nil {
 			return err
 		}
-		if err := r.page(ctx, f.ID, page.Changes); err != nil {
+		wanted, err := r.page(page.Changes)
+		if err != nil {
 			return err
 		}
-		cur.State, cur.Mark = page.State, ""
+		sure := cur.told(page.Changes)
+		if err := r.unsure(f.ID, cur, wanted); err != nil {
+			return err
+		}
+		if err := r.fetch(ctx, f.ID, wanted); err != nil {
+			return err
+		}
+		cur.State, cur.Mark, cur.Unsure = page.State, "", sure
 		if page.Last {
+			if err := r.dropUnsure(f.ID, &cur); err != nil {
+				return err
+			}
 			cur.Mark = f.Mark
 		}
 		if err := r.setFolderCursor(f.ID, cur); err != nil {
@@ -380,6 +395,59 @@ func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 	}
 }
 
+// told gives what stays unsure after a page.
+func (c *folderCursor) told(page []Change) (left []string) {
+	if len(c.Unsure) == 0 {
+		return nil
+	}
+	there := make(map[string]bool, len(page))
+	for _, t := range page {
+		there[t.ItemID] = true
+	}
+	return slices.DeleteFunc(slices.Clone(c.Unsure), func(id string) bool { return there[id] })
+}
+
+// unsure keeps in the cursor what is about to be fetched, until it can move behind it.
+func (r *run) unsure(folderID string, cur folderCursor, wanted []Ref) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	known := make(map[string]bool, len(cur.Unsure))
+	for _, id := range cur.Unsure {
+		known[id] = true
+	}
+	cur.Unsure = slices.Clone(cur.Unsure)
+	for _, ref := range wanted {
+		if !known[ref.ItemID] {
+			cur.Unsure = append(cur.Unsure, ref.ItemID)
+		}
+	}
+	cur.Mark = ""
+	return r.setFolderCursor(folderID, cur)
+}
+
+// dropUnsure removes, at the end of a folder's changes, what was not told again. A source that begins anew after the end
+// compares the whole folder then.
+func (r *run) dropUnsure(folderID string, cur *folderCursor) error {
+	unsure := cur.Unsure
+	cur.Unsure = nil
+	if cur.State == "" {
+		return nil
+	}
+	for _, id := range unsure {
+		_, in, known, err := r.sink.Known(id)
+		if err != nil {
+			return err
+		}
+		if known && in == folderID {
+			if err := r.sink.Remove(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (r *run) setFolderCursor(id string, cur folderCursor) error {
 	value, err := json.Marshal(cur)
 	if err != nil {
@@ -388,8 +456,12 @@ func (r *run) setFolderCursor(id string, cur folderCursor) error {
 	return r.sink.SetCursor(folderKey+id, value)
 }
 
-// relist lists a whole folder whose state was lost, leaves out what is known, and removes what is no longer listed.
+// relist lists a whole folder whose state was lost, leaves out what is known, and removes what is no longer listed. One that
+// breaks off is begun anew by the next run.
 func (r *run) relist(ctx context.Context, f Folder) error {
+	if err := r.setFolderCursor(f.ID, folderCursor{}); err != nil {
+		return err
+	}
 	gone := map[string]bool{}
 	items, err := r.sink.ItemsIn(ctx, f.ID)
 	if err != nil {
@@ -407,7 +479,11 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 		for _, c := range page.Changes {
 			delete(gone, c.ItemID)
 		}
-		if err := r.page(ctx, f.ID, page.Changes); err != nil {
+		wanted, err := r.page(page.Changes)
+		if err != nil {
+			return err
+		}
+		if err := r.fetch(ctx, f.ID, wanted); err != nil {
 			return err
 		}
 		if state = page.State; page.Last {
@@ -423,9 +499,8 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark, Associated: wanted && told})
 }
 
-// page takes in a page of changes.
-func (r *run) page(ctx context.Context, folderID string, changes []Change) error {
-	var wanted []Ref
+// page takes in a page of changes and gives the items that are to be exported for it.
+func (r *run) page(changes []Change) (wanted []Ref, err error) {
 	associated, _ := r.associated()
 	for _, c := range changes {
 		if c.Associated && !associated {
@@ -433,7 +508,7 @@ func (r *run) page(ctx context.Context, folderID string, changes []Change) error
 		}
 		ref, want, err := r.change(c)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if want {
 			wanted = append(wanted, ref)
@@ -442,7 +517,7 @@ func (r *run) page(ctx context.Context, folderID string, changes []Change) error
 	if !r.counted {
 		r.expected += len(wanted)
 	}
-	return r.fetch(ctx, folderID, wanted)
+	return wanted, nil
 }
 
 // change takes in a change that needs no export, and tells which need one.
