@@ -62,6 +62,7 @@ var (
 // Options say how an archive is opened. Only Bucket and Catalog have to be set.
 type Options struct {
 	Bucket     blob.Bucket
+	Far        bool            // reading from Bucket is a trip over a network: more is kept in memory
 	Catalog    string          // folder of this machine's catalog
 	Identities []seal.Identity // open an encrypted archive; they are tried first, being cheap
 	Passphrase string          // opens an encrypted archive

@@ -19,7 +19,8 @@ const (
 	groupRows  = 4 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
 	maxBase    = 1 << 20          // bytes of a recipe that others are stored against
-	basesHeld  = 24 << 20         // bytes of such recipes kept in memory
+	basesHeld  = 24 << 20         // bytes of such recipes kept in memory,
+	basesFar   = 48 << 20         // and when reading one is a trip over a network
 )
 
 // group gathers what the sessions of this process add, so that the journal grows with groups and not with mailboxes. It
@@ -70,9 +71,16 @@ type section struct {
 
 func newGroup(a *Archive) *group {
 	g := &group{a: a, active: map[string]*Session{}, landed: make(chan struct{}),
-		bases: newLRU[pack.Similar, *baseRecipe](basesHeld)}
+		bases: a.newBases()}
 	g.reset()
 	return g
+}
+
+func (a *Archive) newBases() *lru[pack.Similar, *baseRecipe] {
+	if a.opts.Far {
+		return newLRU[pack.Similar, *baseRecipe](basesFar)
+	}
+	return newLRU[pack.Similar, *baseRecipe](basesHeld)
 }
 
 func (g *group) reset() {
@@ -196,7 +204,7 @@ type baseRecipe struct {
 func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error) {
 	if n := g.a.cat.pruned(); n != g.pruned {
 		// What was looked up may be gone: bases, and which packs are lost.
-		g.pruned, g.lost, g.bases = n, nil, newLRU[pack.Similar, *baseRecipe](basesHeld)
+		g.pruned, g.lost, g.bases = n, nil, g.a.newBases()
 	}
 	if b, ok := g.bases.get(mark); ok {
 		return b, nil

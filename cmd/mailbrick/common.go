@@ -167,7 +167,7 @@ func (o *common) ask(ctx context.Context, prompt, instead string) (string, error
 
 // open opens the archive; rebuild makes its catalog anew.
 func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*archive.Archive, error) {
-	a, err := archive.Open(ctx, archive.Options{Bucket: bucket, Catalog: filepath.Join(o.local, "catalog"), Secrets: o.secrets, Wait: o.wait,
+	a, err := archive.Open(ctx, archive.Options{Bucket: bucket, Far: strings.HasPrefix(o.archive, inStore), Catalog: filepath.Join(o.local, "catalog"), Secrets: o.secrets, Wait: o.wait,
 		Rebuild: rebuild, Machine: machine(), AnyClock: anyClock(), Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }, Damaged: o.damaged})
 	if err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", o.archive, err)

@@ -10,7 +10,7 @@ import (
 const (
 	aheadUnit = 1 << 20  // runs begin and end at multiples of it
 	aheadHeld = 16 << 20 // bytes of runs in memory
-	aheadFree = 3        // pieces of an object that are read just as they are asked for
+	aheadFree = 1        // pieces of an object that are read just as they are asked for
 	aheadDebt = 4        // runs of an object that may have served nobody else
 	aheadSeen = 4096     // objects of which it is known how they are read
 )

@@ -53,7 +53,7 @@ If-Match of the same etag, so that bytes of two objects never mix. A cut is
 ErrUnavailable in the end, never io.ErrUnexpectedEOF, which means that the object
 is shorter than was asked for.
 
-Many small pieces of an object would be as many requests. So from the fourth on
+Many small pieces of an object would be as many requests. So from the second on
 what lies around a piece is read with it, between multiples of 1 MiB, and 16 MiB
 of that are kept in memory (aheadHeld). Each such run must serve another piece in
 the end: an object in which four more were read than pieces served is read piece
