@@ -310,6 +310,9 @@ func (m *model) wantSession(b *modelBox) {
 		if err != nil || ok != want || key != it.key || folder != it.folder {
 			m.Fatalf("%s: known %s: %q %q %v %v, want %+v %v", b.name, id, key, folder, ok, err, it, want)
 		}
+		if associated, err := b.session.Associated(id); err != nil || associated != it.associated {
+			m.Fatalf("%s: associated %s: %v %v, want %+v", b.name, id, associated, err, it)
+		}
 	}
 	for n := range 4 {
 		m.wantItemsIn(b, fmt.Sprintf("f%d", n))

@@ -207,6 +207,17 @@ func (s *Session) Known(itemID string) (changeKey, folderID string, ok bool, err
 	return v.ChangeKey, v.FolderID, true, nil
 }
 
+// Associated tells whether an item that the archive has alive is an associated (hidden) one.
+func (s *Session) Associated(itemID string) (bool, error) {
+	g, err := s.enter()
+	if err != nil {
+		return false, err
+	}
+	defer g.mu.Unlock()
+	v, err := s.current(s.a.ids.item(s.mailbox, itemID), (*row).bare)
+	return v != nil && v.Associated, err
+}
+
 // Put adds a version of an item with the content that was written.
 func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
 	v, err := content.finish(ctx, item.Similar)

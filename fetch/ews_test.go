@@ -17,7 +17,8 @@ import (
 	"mailbrick/fetch/exchangetest"
 )
 
-const testAddress = "ann@x.example"
+// testAddress is one whose ids have "+" and "/", which Graph writes otherwise.
+const testAddress = "anne@x.example"
 
 // exchange serves one mailbox of n messages.
 func exchange(t *testing.T, n int) (*exchangetest.Server, *ews.Client) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -219,6 +221,9 @@ func TestOneMailboxByBothProtocols(t *testing.T) {
 		t.Fatalf("by EWS: %+v", r)
 	}
 	before := shown(t, a)
+	if ids := strings.Join(slices.Collect(maps.Keys(before)), ""); !strings.Contains(ids, "+") || !strings.Contains(ids, "/") {
+		t.Fatal("ids that are the same in both spellings prove nothing")
+	}
 	for _, by := range []string{"Graph", "EWS", "Graph"} {
 		var r fetch.Result
 		if by == "Graph" {

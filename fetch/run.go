@@ -26,6 +26,7 @@ type Sink interface {
 	PutFolder(f archive.Folder) error
 	RemoveFolder(ctx context.Context, folderID string) error
 	ItemsIn(ctx context.Context, folderID string) ([]string, error)
+	Associated(itemID string) (bool, error)
 	Cursor(key string) ([]byte, error)
 	Cursors(ctx context.Context, prefix string) (map[string][]byte, error)
 	SetCursor(key string, value []byte) error
@@ -490,12 +491,19 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 			break
 		}
 	}
+	wanted, told := r.associated()
 	for id := range gone {
-		if err := r.sink.Remove(id); err != nil {
+		hidden := false
+		if !wanted {
+			hidden, err = r.sink.Associated(id) // one that nobody lists is not one that is gone
+		}
+		if err == nil && !hidden {
+			err = r.sink.Remove(id)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	wanted, told := r.associated()
 	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark, Associated: wanted && told})
 }
 
