@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -26,6 +27,7 @@ type WatchOptions struct {
 
 	NextFull func(after time.Time) time.Time // when all is to be asked for again; nil: never
 	Rand     func() float64                  // from 0 to 1
+	Log      *slog.Logger
 }
 
 func (o *WatchOptions) defaults() {
@@ -38,6 +40,9 @@ func (o *WatchOptions) defaults() {
 	if o.NextFull == nil {
 		o.NextFull = func(after time.Time) time.Time { return after.AddDate(100, 0, 0) }
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
@@ -46,6 +51,7 @@ func (o *WatchOptions) defaults() {
 // Outcome is what became of a run of Watch.
 type Outcome struct {
 	Changed bool  // something came, went or was changed
+	Partly  bool  // items or folders could not be had: they are asked for again before something happens
 	Failed  error // the mailbox could not be read; it is tried again, and the others go on
 }
 
@@ -231,6 +237,7 @@ func (w *Watch) run(r watchRun) error {
 func (w *Watch) plan(r watchRun, out Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer w.look() // the place may be free since long
 	m, now := r.watched, time.Now()
 	m.stop, m.failed = nil, out.Failed
 	if out.Failed != nil {
@@ -248,7 +255,7 @@ func (w *Watch) plan(r watchRun, out Outcome) {
 		m.poll = w.o.Poll
 	}
 	m.due = m.full
-	if !m.heard {
+	if !m.heard || out.Partly {
 		m.before(now.Add(w.jitter(m.poll)))
 	}
 	if m.told {

@@ -14,6 +14,7 @@ func (w *Watch) ListenEWS(ctx context.Context, mailboxes []ews.Watched) {
 	for times := 0; ctx.Err() == nil; times++ {
 		err := ews.Watch(ctx, mailboxes, ews.WatchOptions{}, func(h ews.Hint) {
 			if h.Err != nil {
+				w.o.Log.Warn("not listening: asked now and then", "mailbox", h.Mailbox, "cause", h.Err)
 				w.Listening(h.Mailbox, false)
 				return
 			}
@@ -24,6 +25,7 @@ func (w *Watch) ListenEWS(ctx context.Context, mailboxes []ews.Watched) {
 		if ctx.Err() != nil {
 			return
 		}
+		w.o.Log.Warn("not listening: asked now and then", "mailboxes", len(mailboxes), "cause", err)
 		for _, m := range mailboxes {
 			w.Listening(m.Name, false)
 		}

@@ -19,11 +19,12 @@ type kept struct {
 	*fetch.Watch
 	start time.Time
 
-	mu   sync.Mutex // guards what follows
-	runs []string   // "seconds name", with "full" where it was
-	out  map[string]fetch.Outcome
-	take time.Duration // of a run
-	err  error         // that ends all
+	mu    sync.Mutex // guards what follows
+	runs  []string   // "seconds name", with "full" where it was
+	out   map[string]fetch.Outcome
+	take  time.Duration // of a run
+	early bool          // runs leave their places before they end
+	err   error         // that ends all
 }
 
 func keep(t *testing.T, o fetch.WatchOptions, names ...string) *kept {
@@ -52,8 +53,11 @@ func (k *kept) run(ctx context.Context, name string, full bool, leave func()) (f
 		what += " full"
 	}
 	k.runs = append(k.runs, what)
-	out, take, err := k.out[name], k.take, k.err
+	out, take, err, early := k.out[name], k.take, k.err, k.early
 	k.mu.Unlock()
+	if early {
+		leave()
+	}
 	select {
 	case <-time.After(take):
 	case <-ctx.Done():
@@ -119,7 +123,7 @@ func TestWatchNotifications(t *testing.T) {
 		}
 		want(t, k.pass(time.Hour), fmt.Sprintf("%d a", start+10))
 		// What happens during a run is another.
-		k.take = time.Minute
+		k.take, k.early = time.Minute, true
 		start = int(time.Since(k.start).Seconds())
 		k.Happened("b")
 		k.pass(20 * time.Second)
@@ -151,6 +155,21 @@ func TestWatchFailures(t *testing.T) {
 		k.set("bad", fetch.Outcome{})
 		k.Set([]string{"bad", "good"}) // told to look again: at once
 		want(t, k.pass(time.Second), "169 bad")
+	})
+}
+
+func TestWatchTriesItemsAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, fetch.WatchOptions{Poll: 100 * time.Second, PollMost: 200 * time.Second}, "a")
+		k.Listening("a", true)
+		k.set("a", fetch.Outcome{Partly: true})
+		k.pass(160 * time.Second) // the first run saw no failures
+		k.Happened("a")
+		want(t, k.pass(500*time.Second), "170 a", "370 a", "570 a")
+		k.set("a", fetch.Outcome{})
+		k.pass(200 * time.Second)
+		want(t, k.pass(48*time.Hour))
 	})
 }
 

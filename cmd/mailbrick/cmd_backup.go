@@ -17,6 +17,7 @@ import (
 	"mailbrick/archive"
 	"mailbrick/archive/blob"
 	"mailbrick/fetch"
+	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
 	"mailbrick/fetch/graph"
 )
@@ -29,12 +30,15 @@ type backupOptions struct {
 	parallel         int
 	standing         int // more mailboxes that may be open while their server lets them wait
 	noIndex          bool
+	config           *config                // nil without
+	mark             [32]byte               // of a source of the configuration: the same where nothing has changed
 	public           bool                   // the public folders too
 	each             func(backupLine) error // takes the lines instead of stdout; may be nil
 }
 
-func newBackupCommand() *cli.Command {
-	flags := append(serverFlags(),
+// sourceFlags say which mailboxes there are, and how much of them is wanted.
+func sourceFlags() []cli.Flag {
+	return append(serverFlags(),
 		&cli.StringFlag{Name: "from", Usage: "take mail files from `PATH` instead of a server: each folder a mailbox, or all of it the one named with --mailbox"},
 		&cli.StringSliceFlag{Name: "mailbox", Aliases: []string{"m"}, Usage: "back up `ADDRESS`; again for more"},
 		&cli.StringFlag{Name: "mailboxes", Usage: "back up the addresses in `FILE`, one a line"},
@@ -43,13 +47,17 @@ func newBackupCommand() *cli.Command {
 		&cli.BoolFlag{Name: "archive-mailbox", Usage: "the in-place archives of the mailboxes too"},
 		&cli.BoolFlag{Name: "recoverable-items", Usage: "what users deleted and can still recover, and what holds keep, too"},
 		&cli.BoolFlag{Name: "associated", Usage: "hidden items too: rules, views, settings of programs"},
-		&cli.BoolFlag{Name: "public-folders", Usage: "the public folders too, as a mailbox \"public folders of DOMAIN\""},
+		&cli.BoolFlag{Name: "public-folders", Usage: "the public folders too, as a mailbox \"public folders of DOMAIN\""})
+}
+
+func newBackupCommand() *cli.Command {
+	flags := append(sourceFlags(),
 		&cli.IntFlag{Name: "parallel", Usage: "`N` mailboxes at once (default: 16 of a server, and more while it lets some wait; of files one for two processors)"},
 		&cli.BoolFlag{Name: "no-index", Usage: "leave the search index to the next command that needs it"})
 	return &cli.Command{
 		Name:      "backup",
 		Usage:     "bring mailboxes up to date",
-		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --graph --tenant T --client-id ID --client-secret-file F --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]",
+		UsageText: "mailbrick backup --ews URL --user U --user-password-file F --impersonate --mailbox ADDRESS...\nmailbrick backup --graph --tenant T --client-id ID --client-secret-file F --mailbox ADDRESS...\nmailbrick backup --from PATH [--mailbox NAME]\nmailbrick backup --config F",
 		Description: "Fetches what is new or changed since the last run, at full fidelity, and commits a snapshot of each mailbox.\n" +
 			"A run that is broken off goes on where it was. Items that fail are listed and tried again by the next run.\n" +
 			"What a run did not cover is said in its result and listed by `report exceptions`. Leaving out a flag of scope later\n" +
@@ -71,43 +79,61 @@ func newBackupCommand() *cli.Command {
 }
 
 func backupOptionsOf(c *cli.Context) (*backupOptions, error) {
-	o := &backupOptions{common: commonOf(c), include: c.StringSlice("include"), exclude: c.StringSlice("exclude"),
-		parallel: c.Int("parallel"), noIndex: c.Bool("no-index")}
+	o := &backupOptions{common: commonOf(c), parallel: c.Int("parallel"), noIndex: c.Bool("no-index")}
 	if !c.IsSet("parallel") {
 		o.parallel, o.standing = parallelFor(c.String("from") != "")
 	}
 	if o.parallel < 1 || o.parallel > 64 {
 		return nil, usagef("--parallel %d: 1 to 64", o.parallel)
 	}
+	if c.String("config") != "" {
+		var err error
+		if o.config, err = readConfig(c.String("config")); err != nil {
+			return nil, err
+		}
+		if n := o.config.Parallel; n > 0 && !c.IsSet("parallel") {
+			o.parallel, o.standing = n, 0
+		}
+		o.noIndex = o.noIndex || o.config.Index != nil && !*o.config.Index
+		if !c.IsSet("ews") && !c.IsSet("graph") && !c.IsSet("from") {
+			return o, o.configured(c)
+		}
+	}
+	return o, o.source(c)
+}
+
+// source takes source and mailboxes from flags.
+func (o *backupOptions) source(c *cli.Context) error {
+	o.include, o.exclude = c.StringSlice("include"), c.StringSlice("exclude")
 	var err error
 	if o.mailboxes, err = mailboxList(c.StringSlice("mailbox"), c.String("mailboxes")); err != nil {
-		return nil, err
+		return err
 	}
 	scope := fetch.EWSScope{Archive: c.Bool("archive-mailbox"), Recoverable: c.Bool("recoverable-items"), Associated: c.Bool("associated")}
 	o.public = c.Bool("public-folders")
 	if c.String("from") != "" {
 		if scope != (fetch.EWSScope{}) || o.public {
-			return nil, usagef("--archive-mailbox, --recoverable-items, --associated and --public-folders go with a server")
+			return usagef("--archive-mailbox, --recoverable-items, --associated and --public-folders go with a server")
 		}
 		o.from, o.mailboxes, err = filesOf(c, o.common, o.mailboxes)
-		return o, err
+		return err
 	}
 	if len(o.mailboxes) == 0 {
-		return nil, usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
+		return usagef("no mailbox: give --mailbox ADDRESS or --mailboxes FILE")
 	}
 	if c.IsSet("graph") {
 		o.from, err = o.graph(c, scope)
-		return o, err
+		return err
 	}
 	s, err := serverOf(c, o.common)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o.from, s.scope = s, scope
 	if o.public {
 		o.withPublic(s)
 	}
-	return o, nil
+	return nil
 }
 
 // graph is Microsoft Graph as the source; what is asked for and not to be had there is said with each mailbox.
@@ -174,12 +200,14 @@ func runBackup(ctx context.Context, o *backupOptions) (err error) {
 		return err
 	}
 	meter := &meter{Bucket: bucket}
-	a, err := o.open(ctx, meter, false)
+	a, done, err := o.open(ctx, meter, false)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	if o.json || o.each != nil { // nobody else is told how much is stored
+	defer func() { err = errors.Join(err, done()) }()
+	if o.lent != nil {
+		meter = o.lent.meter
+	} else if o.json || o.each != nil { // nobody else is told how much is stored
 		if err := meter.begin(ctx, strings.HasPrefix(o.archive, inStore)); err != nil {
 			return err
 		}
@@ -271,14 +299,15 @@ func (b *backup) settle(ctx context.Context, line backupLine, err error) error {
 func ofMailbox(err error) bool {
 	var e *ews.Error
 	var g *graph.Error
-	return errors.As(err, &e) || errors.As(err, &g) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
+	var s *auth.Error
+	return errors.As(err, &e) || errors.As(err, &g) || errors.As(err, &s) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
 func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened, line *backupLine, leave func()) error {
 	name := line.Mailbox
 	var seen fetch.Progress
-	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: b.include, Exclude: b.exclude, Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: leave,
+	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: slices.Concat(b.include, mailbox.include), Exclude: slices.Concat(b.exclude, mailbox.exclude), Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: leave,
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")

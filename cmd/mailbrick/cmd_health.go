@@ -178,6 +178,10 @@ func runStats(ctx context.Context, o *common, a *archive.Archive) error {
 
 // indexStats measures the index, if there is one.
 func (o *common) indexStats(a *archive.Archive, line *statsLine) (err error) {
+	if o.lent != nil {
+		line.IndexBytes, line.IndexBehind, err = o.lent.index.stats()
+		return err
+	}
 	if _, err := os.Stat(o.indexDir()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

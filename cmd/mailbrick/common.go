@@ -29,6 +29,7 @@ type common struct {
 	local                                  string // folder of this machine's catalog and index; bucket sets it
 	wait                                   time.Duration
 	json, quiet, verbose                   bool
+	lent                                   *lent // what `watch` has open, inside of it; else nil
 	in                                     io.Reader
 	out, talk                              io.Writer
 
@@ -49,13 +50,15 @@ func commonFlags(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "cache", EnvVars: []string{"MAILBRICK_CACHE"}, Usage: "keep catalog and index of an archive in s3:// below `DIR`, and not in the user's cache folder"},
 		&cli.StringFlag{Name: "password-file", EnvVars: []string{"MAILBRICK_PASSWORD_FILE"}, Usage: "read the archive's password from `FILE` (or set MAILBRICK_PASSWORD)"},
 		&cli.StringFlag{Name: "identity", EnvVars: []string{"MAILBRICK_IDENTITY"}, Usage: "open the archive with the identity in `FILE`: a host identity, a key of age or SSH (see key add)"},
+		&cli.StringFlag{Name: "config", EnvVars: []string{"MAILBRICK_CONFIG"}, Usage: "take what is not said here from the configuration in `FILE` (docs/config.md)"},
 		&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for an archive in use, and for a server that never answered"},
 	}
 	return append(append(flags, talkFlags()...), more...)
 }
 
 func commonOf(c *cli.Context) *common {
-	return &common{archive: c.String("archive"), cache: c.String("cache"), passwordFile: c.String("password-file"), identity: c.String("identity"), wait: c.Duration("wait"),
+	l, _ := c.App.Metadata[lentKey].(*lent)
+	return &common{lent: l, archive: c.String("archive"), cache: c.String("cache"), passwordFile: c.String("password-file"), identity: c.String("identity"), wait: c.Duration("wait"),
 		json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 		in: c.App.Reader, out: c.App.Writer, talk: c.App.ErrWriter}
 }
@@ -165,8 +168,20 @@ func (o *common) ask(ctx context.Context, prompt, instead string) (string, error
 	return string(p), err
 }
 
-// open opens the archive; rebuild makes its catalog anew.
-func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (*archive.Archive, error) {
+// open opens the archive, or takes the one that is lent; rebuild makes its catalog anew. done must be called when it is not
+// needed any more.
+func (o *common) open(ctx context.Context, bucket blob.Bucket, rebuild bool) (a *archive.Archive, done func() error, err error) {
+	if o.lent != nil {
+		return o.lent.a, func() error { return nil }, nil
+	}
+	a, err = o.openOwn(ctx, bucket, rebuild)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, a.Close, nil
+}
+
+func (o *common) openOwn(ctx context.Context, bucket blob.Bucket, rebuild bool) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, archive.Options{Bucket: bucket, Far: strings.HasPrefix(o.archive, inStore), Catalog: filepath.Join(o.local, "catalog"), Secrets: o.secrets, Wait: o.wait,
 		Rebuild: rebuild, Machine: machine(), AnyClock: anyClock(), Fatal: func(err error) { os.Exit(report(o.talk, o.json, err)) }, Damaged: o.damaged})
 	if err != nil {
@@ -199,11 +214,11 @@ func (o *common) withArchive(ctx context.Context, work func(a *archive.Archive) 
 }
 
 func (o *common) withOpened(ctx context.Context, bucket blob.Bucket, rebuild bool, work func(a *archive.Archive) error) (err error) {
-	a, err := o.open(ctx, bucket, rebuild)
+	a, done, err := o.open(ctx, bucket, rebuild)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
+	defer func() { err = errors.Join(err, done()) }()
 	return work(a)
 }
 
@@ -211,16 +226,13 @@ func (o *common) indexDir() string { return filepath.Join(o.local, "index") }
 
 // withIndex opens the index, brings it up to the archive's head, does the work and closes it.
 func (o *common) withIndex(ctx context.Context, a *archive.Archive, work func(x *index.Index) error) (err error) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
-	x, err := index.Open(o.indexDir(), index.Options{})
-	if errors.Is(err, index.ErrVersion) {
-		// Nothing is only in the index: one of another version is made anew.
-		if err = os.RemoveAll(o.indexDir()); err == nil {
-			x, err = index.Open(o.indexDir(), index.Options{})
-		}
+	if o.lent != nil {
+		return o.lent.index.with(ctx, o, work)
 	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	x, err := openIndex(o.indexDir())
 	if err != nil {
-		return fmt.Errorf("open index: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
 	if err := o.follow(ctx, a, x); err != nil {
@@ -230,6 +242,20 @@ func (o *common) withIndex(ctx context.Context, a *archive.Archive, work func(x 
 		return nil
 	}
 	return work(x)
+}
+
+func openIndex(dir string) (*index.Index, error) {
+	x, err := index.Open(dir, index.Options{})
+	if errors.Is(err, index.ErrVersion) {
+		// Nothing is only in the index: one of another version is made anew.
+		if err = os.RemoveAll(dir); err == nil {
+			x, err = index.Open(dir, index.Options{})
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	return x, nil
 }
 
 func (o *common) follow(ctx context.Context, a *archive.Archive, x *index.Index) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
@@ -32,6 +33,7 @@ type endpoints struct {
 type lookup struct {
 	mu   sync.Mutex // guards what follows; held while it is asked
 	done bool
+	said time.Time // a no is asked for again after a while
 	url  string
 	err  error
 }
@@ -68,6 +70,9 @@ func (e *endpoints) of(ctx context.Context, url, mailbox string) (*endpoint, err
 	return e.byURL[url], nil
 }
 
+// asksAgain is after how long Autodiscover is asked again that found nothing.
+const asksAgain = 5 * time.Minute
+
 // find asks Autodiscover, unless the domain of the mailbox was asked for before.
 func (e *endpoints) find(ctx context.Context, mailbox string) (string, error) {
 	domain := strings.ToLower(mailbox[strings.LastIndexByte(mailbox, '@')+1:])
@@ -83,14 +88,14 @@ func (e *endpoints) find(ctx context.Context, mailbox string) (string, error) {
 	e.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.done {
+	if l.done && (l.err == nil || time.Since(l.said) < asksAgain) {
 		return l.url, l.err
 	}
 	url, err := e.discovery().Find(ctx, mailbox)
 	if errors.Is(err, context.Canceled) {
 		return "", err
 	}
-	l.done, l.url, l.err = true, url, err
+	l.done, l.url, l.err, l.said = true, url, err, time.Now()
 	if err == nil && e.talk != nil {
 		e.talk.say("%s: the server is at %s", domain, url)
 	}

@@ -74,7 +74,7 @@ var house = plan{
 		"archive/retention": {layer: rooms, imports: words("archive"), outside: words("github.com/pelletier/go-toml")}, // policies are TOML; it tells the line of a mistake and brings nothing along
 
 		// The roof joins all. The simulated Exchange is a verb there.
-		"cmd/mailbrick":     {layer: roof, imports: words("fetch/exchangetest"), outside: words("github.com/urfave/cli golang.org/x/sync golang.org/x/term")},
+		"cmd/mailbrick":     {layer: roof, imports: words("fetch/exchangetest"), outside: words("github.com/urfave/cli github.com/pelletier/go-toml golang.org/x/sync golang.org/x/term")}, // toml: the configuration
 		"cmd/mailbrick/web": {layer: roof},
 		"cmd/mailbench":     {layer: roof, imports: words("fetch/exchangetest"), outside: words("golang.org/x/sync golang.org/x/sys")},
 	},

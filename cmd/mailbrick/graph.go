@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -24,6 +25,15 @@ type graphServer struct {
 	scope  fetch.GraphScope   // without the client for the archive
 	inside bool               // the archive mailbox too
 	waits  func(mailbox string, d time.Duration, cause error)
+
+	mu      sync.Mutex                     // guards clients
+	clients map[graphMailbox]*graph.Client // what one has learnt of the server's patience is for all runs
+}
+
+// graphMailbox is a mailbox, or the archive of its user.
+type graphMailbox struct {
+	mailbox string
+	archive bool
 }
 
 func graphFlag() cli.Flag {
@@ -59,6 +69,24 @@ func graphOf(c *cli.Context, o *common) (*graphServer, error) {
 
 // client is a client for one mailbox, or for the archive of its user.
 func (g *graphServer) client(mailbox string, archive bool) (*graph.Client, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := graphMailbox{mailbox, archive}
+	if c := g.clients[key]; c != nil {
+		return c, nil
+	}
+	c, err := g.newClient(mailbox, archive)
+	if err != nil {
+		return nil, err
+	}
+	if g.clients == nil {
+		g.clients = map[graphMailbox]*graph.Client{}
+	}
+	g.clients[key] = c
+	return c, nil
+}
+
+func (g *graphServer) newClient(mailbox string, archive bool) (*graph.Client, error) {
 	o := graph.Options{URL: g.url, Mailbox: mailbox, Archive: archive, App: g.app,
 		HTTP: &http.Client{Transport: kept{g.signed}}, Import: &http.Client{Transport: kept{g.plain}}}
 	if g.waits != nil {
@@ -79,12 +107,16 @@ func (g *graphServer) open(_ context.Context, mailbox string) (*opened, error) {
 		}
 		clients = append(clients, scope.Archive)
 	}
+	before := make([]graph.Stats, len(clients))
+	for i, c := range clients {
+		before[i] = c.Stats()
+	}
 	return &opened{source: fetch.Graph(client, scope), exports: exportsAtOnce, batch: graphBatch, close: func() {}, cost: func() cost {
 		var sum cost
-		for _, c := range clients {
+		for i, c := range clients {
 			stats := c.Stats()
-			sum.requests += stats.Requests
-			sum.throttled += stats.Throttled
+			sum.requests += stats.Requests - before[i].Requests
+			sum.throttled += stats.Throttled - before[i].Throttled
 			sum.concurrency = max(sum.concurrency, stats.Concurrency)
 		}
 		return sum

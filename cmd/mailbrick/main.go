@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -40,13 +41,20 @@ const steadyMemory = 152 << 20
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
-	app := newApp(in, out, talk)
+	return runWith(ctx, args, newApp(in, out, talk))
+}
+
+func runWith(ctx context.Context, args []string, app *cli.App) int {
 	args = flagsFirst(app, args)
 	err := repeatedFlag(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
-	return report(talk, wantsJSON(args), err)
+	var there *elsewhere
+	if errors.As(err, &there) {
+		return there.run(ctx, app, args)
+	}
+	return report(app.ErrWriter, wantsJSON(args), err)
 }
 
 func newApp(in io.Reader, out, talk io.Writer) *cli.App {
@@ -71,7 +79,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			newInitCommand(), newBackupCommand(),
+			newInitCommand(), newBackupCommand(), newWatchCommand(),
 			newMailboxesCommand(), newSnapshotsCommand(), newLsCommand(), newVersionsCommand(),
 			newShowCommand(), newCatCommand(), newSearchCommand(), newReportCommand(),
 			newExportCommand(), newRestoreCommand(),
@@ -99,9 +107,19 @@ func finish(c *cli.Command) {
 		}
 		return
 	}
-	c.Before = emptyFlag
+	check := emptyFlag
 	if !c.Args && !takesArguments(c.Name) {
-		c.Before = noArguments
+		check = noArguments
+	}
+	c.Before = func(c *cli.Context) error {
+		err := check(c)
+		if err == nil {
+			err = withConfig(c)
+		}
+		if err == nil {
+			err = lookElsewhere(c)
+		}
+		return err
 	}
 }
 

@@ -31,15 +31,14 @@ func (o *common) bucket(ctx context.Context) (blob.Bucket, error) {
 
 // store is a bucket in an object store. Who asks it and where it is come from the environment, as with other programs.
 func (o *common) store(ctx context.Context) (blob.Bucket, error) {
-	name, prefix, _ := strings.Cut(strings.TrimPrefix(o.archive, inStore), "/")
+	name, _, _ := strings.Cut(strings.TrimPrefix(o.archive, inStore), "/")
 	switch {
 	case name == "":
 		return nil, usagef("--archive %s names no bucket: write s3://BUCKET/PREFIX", o.archive)
 	case strings.Contains(name, "@"):
 		return nil, usagef("keys do not belong into the archive's name: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	}
-	// A server that never answered is waited for like an archive in use; zero would be the default.
-	opts, err := s3.FromEnvironment(s3.Options{Bucket: name, Prefix: strings.TrimSuffix(prefix, "/"), Contact: max(o.wait, time.Millisecond)}, os.Getenv)
+	opts, err := o.storeOptions()
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +48,24 @@ func (o *common) store(ctx context.Context) (blob.Bucket, error) {
 	}
 	o.local, err = o.cacheOf(opts)
 	return b, err
+}
+
+func (o *common) storeOptions() (s3.Options, error) {
+	name, prefix, _ := strings.Cut(strings.TrimPrefix(o.archive, inStore), "/")
+	// A server that never answered is waited for like an archive in use; zero would be the default.
+	return s3.FromEnvironment(s3.Options{Bucket: name, Prefix: strings.TrimSuffix(prefix, "/"), Contact: max(o.wait, time.Millisecond)}, os.Getenv)
+}
+
+// place is where this machine's catalog and index of the archive are. It asks nobody.
+func (o *common) place() (string, error) {
+	if !strings.HasPrefix(o.archive, inStore) {
+		return o.archive, nil
+	}
+	opts, err := o.storeOptions()
+	if err != nil {
+		return "", err
+	}
+	return o.cacheOf(opts)
 }
 
 // cacheOf is where catalog and index of an archive in a store lie on this machine. It goes by where the archive is and not by

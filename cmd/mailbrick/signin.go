@@ -68,6 +68,9 @@ func (o *common) userPassword(c *cli.Context) (string, error) {
 	if file := c.String("user-password-file"); file != "" {
 		return readSecret(file)
 	}
+	if p, named, err := envSecret(c, "user-password-env"); named {
+		return p, err
+	}
 	if p := os.Getenv("MAILBRICK_USER_PASSWORD"); p != "" {
 		return p, nil
 	}
@@ -136,7 +139,11 @@ func appSecretOf(c *cli.Context) (secret string, cert []byte, err error) {
 	case file != "":
 		secret, err = readSecret(file)
 		return secret, nil, err
-	case env != "":
+	}
+	if secret, named, err := envSecret(c, "client-secret-env"); named {
+		return secret, nil, err
+	}
+	if env != "" {
 		return env, nil, nil
 	}
 	return "", nil, usagef("no secret of the application: give --client-secret-file or --client-cert, or set MAILBRICK_CLIENT_SECRET")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -27,6 +28,8 @@ type opened struct {
 	batch   int // items in one export at most; 0: the usual number
 	cost    func() cost
 	close   func()
+
+	include, exclude []string // folders, beside those of the run
 }
 
 // cost is what reading a mailbox cost so far.
@@ -48,6 +51,9 @@ type server struct {
 	publicBy    string // the mailbox by which the public folders are seen; "" if they are not asked for
 	waits       func(mailbox string, d time.Duration, cause error)
 	endpoints
+
+	mu      sync.Mutex             // guards clients
+	clients map[string]*ews.Client // by mailbox: what one has learnt of its server's patience is for all runs
 }
 
 // autodiscover in place of a URL: the server is to be looked for.
@@ -70,8 +76,28 @@ func serverOf(c *cli.Context, o *common) (*server, error) {
 	return &server{url: c.String("ews"), impersonate: c.Bool("impersonate"), waits: o.waits, endpoints: endpoints{sign: sign, talk: o}}, nil
 }
 
-// client is a client for one mailbox.
+// client is the client for one mailbox.
 func (s *server) client(ctx context.Context, mailbox string) (*ews.Client, error) {
+	s.mu.Lock()
+	c := s.clients[mailbox]
+	s.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := s.newClient(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients == nil {
+		s.clients = map[string]*ews.Client{}
+	}
+	s.clients[mailbox] = c
+	return c, nil
+}
+
+func (s *server) newClient(ctx context.Context, mailbox string) (*ews.Client, error) {
 	e, err := s.of(ctx, s.url, mailbox)
 	if err != nil {
 		return nil, err
@@ -97,6 +123,7 @@ func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := client.Stats()
 	source := fetch.EWS(client, s.scope)
 	if public {
 		_, domain, _ := strings.Cut(mailbox, "@")
@@ -104,7 +131,7 @@ func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 	}
 	return &opened{source: source, exports: exportsAtOnce, close: client.Close, cost: func() cost {
 		stats := client.Stats()
-		return cost{stats.Requests, stats.Throttled, stats.Concurrency}
+		return cost{stats.Requests - before.Requests, stats.Throttled - before.Throttled, stats.Concurrency}
 	}}, nil
 }
 
