@@ -156,7 +156,6 @@ func (c *Client) routedStats(s Stats) Stats {
 		s.Requests += t.Requests
 		s.Throttled = max(s.Throttled, t.Throttled)
 		s.Waited += t.Waited
-		s.Waited += t.Waited
 		s.BytesIn, s.BytesOut = s.BytesIn+t.BytesIn, s.BytesOut+t.BytesOut
 	}
 	return s
