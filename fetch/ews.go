@@ -91,9 +91,9 @@ func itemError(err error) error {
 	switch {
 	case e.Code == "ErrorItemNotFound":
 		return fmt.Errorf("%w: %w", ErrGone, err)
-	case e.Class() == ews.Permanent || e.Class() == ews.Auth:
+	case e.Class() == ews.Auth:
 		return err
-	case e.Class() == ews.Item || e.Class() == ews.Bug:
+	case e.Class() == ews.Item || e.Class() == ews.Bug || e.Class() == ews.Permanent: // were it the mailbox, its next page would say so
 		return fmt.Errorf("%w: %w", ErrItem, err)
 	}
 	return fmt.Errorf("%w: %w", ErrAgain, err)

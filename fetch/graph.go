@@ -165,9 +165,9 @@ func graphItemError(err error) error {
 	switch e.Class() {
 	case graph.Gone:
 		return fmt.Errorf("%w: %w", ErrGone, err)
-	case graph.Permanent, graph.Auth:
+	case graph.Auth:
 		return err
-	case graph.Item, graph.Bug, graph.Moved, graph.Full:
+	case graph.Item, graph.Bug, graph.Moved, graph.Full, graph.Permanent: // were it the mailbox, its next page would say so
 		return fmt.Errorf("%w: %w", ErrItem, err)
 	}
 	return fmt.Errorf("%w: %w", ErrAgain, err)

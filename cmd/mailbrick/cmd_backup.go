@@ -301,7 +301,7 @@ func ofMailbox(err error) bool {
 	var g *graph.Error
 	var s *auth.Error
 	return errors.As(err, &e) || errors.As(err, &g) || errors.As(err, &s) || errors.Is(err, ews.ErrNotExchange) || errors.Is(err, ews.ErrCredentials) ||
-		errors.Is(err, ews.ErrTruncated) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
+		errors.Is(err, ews.ErrTruncated) || errors.Is(err, graph.ErrNotGraph) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
 func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened, line *backupLine, leave func()) error {
