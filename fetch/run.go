@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -339,7 +340,7 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	if errors.Is(err, ErrGone) {
 		return nil // it went while the run was at work; the next listing will say so
 	}
-	if errors.Is(err, ErrFolder) {
+	if errors.Is(err, ErrFolder) || errors.Is(err, ErrStateLost) { // lost in the midst of the list, too: the next run begins it anew
 		r.o.Log.Warn("folder skipped", "cause", err)
 		r.gap(f.ID, err)
 		return nil
@@ -361,8 +362,9 @@ func (r *run) folderCursor(id string) (cur folderCursor, begun bool, err error) 
 // changes follows a folder from a cursor to its end. The mark was read before the changes are: what comes in between
 // changes it again.
 func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
+	trail := trail{}
 	for {
-		page, err := r.source.Changes(ctx, f.ID, cur.State)
+		page, err := trail.next(ctx, r.source, f.ID, cur.State)
 		if err != nil {
 			return err
 		}
@@ -394,6 +396,23 @@ func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 			return nil
 		}
 	}
+}
+
+// trail knows which states the pages of a folder have led to.
+type trail map[[sha256.Size]byte]bool
+
+// next gives the page behind a state. One that leads to where it was before would lead round without end.
+func (t trail) next(ctx context.Context, source Source, folderID, state string) (Page, error) {
+	page, err := source.Changes(ctx, folderID, state)
+	if err != nil || page.Last {
+		return page, err
+	}
+	at := sha256.Sum256([]byte(page.State))
+	if t[at] {
+		return Page{}, fmt.Errorf("%w: its pages lead round in a circle", ErrStateLost)
+	}
+	t[at] = true
+	return page, nil
 }
 
 // told gives what stays unsure after a page.
@@ -471,9 +490,9 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 	for _, id := range items {
 		gone[id] = true
 	}
-	state := ""
+	state, trail := "", trail{}
 	for {
-		page, err := r.source.Changes(ctx, f.ID, state)
+		page, err := trail.next(ctx, r.source, f.ID, state)
 		if err != nil {
 			return err
 		}

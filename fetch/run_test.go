@@ -417,3 +417,58 @@ func TestBatches(t *testing.T) {
 		t.Errorf("batches of %v, %+v, %v", b.source.batches, r, err)
 	}
 }
+
+// pagedSource answers for the folder "in" with pages of its own making.
+type pagedSource struct {
+	*fakeSource
+	page func(state string) (fetch.Page, error)
+}
+
+func (s *pagedSource) Changes(ctx context.Context, folder, state string) (fetch.Page, error) {
+	if folder == "in" {
+		return s.page(state)
+	}
+	return s.fakeSource.Changes(ctx, folder, state)
+}
+
+// TestFolderThatCannotBeFollowed: pages that lead nowhere, and a state that is lost again and again, are told of as the
+// folder's; the others are brought up to date.
+func TestFolderThatCannotBeFollowed(t *testing.T) {
+	t.Parallel()
+	next := map[string]string{"": "a", "a": "b", "b": "a"}
+	for name, page := range map[string]func(string) (fetch.Page, error){
+		"the same state":     func(string) (fetch.Page, error) { return fetch.Page{State: "s"}, nil },
+		"states in a circle": func(state string) (fetch.Page, error) { return fetch.Page{State: next[state]}, nil },
+		"lost again": func(state string) (fetch.Page, error) {
+			if state == "" {
+				return fetch.Page{State: "s"}, nil
+			}
+			return fetch.Page{}, fetch.ErrStateLost
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.source.put("sub", "i", "k", "s")
+			asked := 0
+			source := &pagedSource{b.source, func(state string) (fetch.Page, error) {
+				if asked++; asked > 100 {
+					return fetch.Page{}, errors.New("asked without end")
+				}
+				return page(state)
+			}}
+			for range 2 {
+				r, err := b.runOf(source, fetch.Options{Full: true})
+				if err != nil || r.Complete || r.Snapshot.Items != 1 || len(r.Failures) != 1 || r.Failures[0].Folder != "Inbox" {
+					t.Errorf("%+v, %v", r, err)
+				}
+			}
+			b.source.change("in", fetch.Change{})
+			b.source.log["in"] = nil
+			b.source.put("in", "j", "k", "s")
+			if r := b.run(); !r.Complete || r.Snapshot.Items != 2 {
+				t.Errorf("once it can: %+v", r)
+			}
+		})
+	}
+}
