@@ -88,6 +88,7 @@ type export struct {
 
 	done  []bool
 	moved map[string][]int // by the link under which they are
+	hops  int              // how often the items have moved before
 	lost  error            // a body was cut where the caller did not look
 }
 
@@ -113,7 +114,7 @@ func (x *export) run(ctx context.Context, url string) error {
 func (x *export) read(s *scanner) error {
 	x.done, x.lost, x.moved = make([]bool, len(x.items)), nil, nil
 	position := 0
-	_, err := x.c.page(s, "", func() error {
+	_, err := x.c.page(s, nil, func() error {
 		err := x.entry(s, position)
 		position++
 		return err
@@ -227,7 +228,7 @@ func (x *export) failed(i int, e *Error) error {
 		e = &Error{class: Transient, Text: "exported without data"}
 	}
 	e.Operation, e.Status = x.op.name, http.StatusOK
-	if e.rule() == Moved && x.c.own(e.target) == nil && x.c.opts.Archive {
+	if e.rule() == Moved && x.hops < maxHops && x.c.own(e.target) == nil && x.c.opts.Archive {
 		if x.moved == nil {
 			x.moved = map[string][]int{}
 		}
@@ -276,10 +277,9 @@ func (x *export) follow(ctx context.Context) error {
 		for n, i := range indexes {
 			items[n] = x.items[i]
 		}
-		part := &export{c: x.c, items: items, each: func(n int, item ItemRef, body io.Reader, err error) error {
+		part := &export{c: x.c, items: items, hops: x.hops + 1, each: func(n int, item ItemRef, body io.Reader, err error) error {
 			return x.each(x.first+indexes[n], item, body, err)
 		}}
-		part.op = nil
 		if err := part.run(ctx, link); err != nil {
 			return err
 		}

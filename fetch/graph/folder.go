@@ -108,12 +108,14 @@ func (c *Client) children(ctx context.Context, under string) (list []Folder, err
 		parts = in(mailbox, "folders", under, "childFolders")
 	}
 	link := c.at(parts, "$top", folderPage, "$select", folderFields, "$expand", folderExpanded)
+	asked := map[string]bool{}
 	for link != "" {
+		asked[link] = true
 		op := &operation{name: "list folders", method: http.MethodGet, url: link}
 		var page []Folder
 		op.read = func(s *scanner) (err error) {
 			page = page[:0]
-			link, err = c.page(s, op.url, func() error {
+			link, err = c.page(s, asked, func() error {
 				f, err := s.folder()
 				f.Seen = op.date
 				page = append(page, f)
@@ -129,8 +131,8 @@ func (c *Client) children(ctx context.Context, under string) (list []Folder, err
 	return list, nil
 }
 
-// page reads a collection, and gives the link to what follows.
-func (c *Client) page(s *scanner, asked string, element func() error) (next string, err error) {
+// page reads a collection, and gives the link to what follows, which must not be one that was asked before.
+func (c *Client) page(s *scanner, asked map[string]bool, element func() error) (next string, err error) {
 	found := false
 	err = s.object(func(name string) (err error) {
 		switch name {
@@ -149,8 +151,8 @@ func (c *Client) page(s *scanner, asked string, element func() error) (next stri
 		}
 		return "", err
 	}
-	if next == asked {
-		return "", s.syntax("a page that leads to itself")
+	if asked[next] {
+		return "", s.syntax("pages that lead round in a circle")
 	}
 	return next, c.own(next)
 }
