@@ -19,7 +19,8 @@ func (p *pruning) planFold(ctx context.Context) error {
 	for span := range p.spans {
 		last = max(last, span.To+1)
 	}
-	p.plan.Fold = len(p.a.journal.Folded(append(objects, p.a.journal.Foldable(objects, last)...)))
+	list, _ := p.a.journal.Folded(append(objects, p.a.journal.Foldable(objects, last)...))
+	p.plan.Fold = len(list)
 	return nil
 }
 
@@ -53,17 +54,36 @@ func (p *pruning) fold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sure := map[journal.Span]bool{}
 	for _, s := range p.a.journal.Foldable(objects, p.a.Head()) {
 		if kept.in(s) {
 			continue
 		}
-		_, err := again(ctx, p.a, func(r reading) (struct{}, error) { return struct{}{}, r.journal.Fold(ctx, s) })
-		if err != nil {
-			return journalError(err)
+		if err := p.segment(ctx, s); err != nil {
+			return err
 		}
+		sure[s] = true
 		objects = append(objects, s)
 	}
-	return p.removeFolded(ctx, p.a.journal.Folded(objects))
+	list, in := p.a.journal.Folded(objects)
+	for _, s := range in {
+		// Who made it may have died before it was durable, and anybody who may write may have put something there.
+		if !sure[s] {
+			if err := p.segment(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return p.removeFolded(ctx, list)
+}
+
+// segment makes a segment, or makes sure of the one that is there.
+func (p *pruning) segment(ctx context.Context, s journal.Span) error {
+	_, err := again(ctx, p.a, func(r reading) (struct{}, error) { return struct{}{}, r.journal.Fold(ctx, s) })
+	if errors.Is(err, journal.ErrTaken) {
+		return errOvertaken
+	}
+	return journalError(err)
 }
 
 // fill appends records that say nothing, until the ranges that are to be folded lie behind the last one. It is not many: a range is

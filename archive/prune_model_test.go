@@ -396,7 +396,7 @@ func (p *pruneModel) wantFolded(proc *pruneProcess) {
 			objects = append(objects, s)
 		}
 	}
-	if more := proc.journal.Folded(objects); len(more) > 0 {
+	if more, _ := proc.journal.Folded(objects); len(more) > 0 {
 		p.Fatalf("%s: %v stay though they are folded", proc.name, more)
 	}
 	if most := 8 + 4 + int(proc.Head())/16; proc.opts.folds[0] > 0 && len(objects) > most {

@@ -31,6 +31,8 @@
 //   - a range is folded when another record follows all of it, so the last record lies always in an object of its own,
 //   - a segment is there, durably, before the first of its records goes, and a segment of the second level before those of the first;
 //     there is one way to make it, so that it matters not who does,
+//   - one that was there already is made again and compared before anything goes for it: who made it may have died before it was
+//     durable, and its name alone anybody can write,
 //   - who creates a record looks afterwards for the segments of its number, the lowest level first. When there is one, what lies in it
 //     is the record of that number, and what was created is void: a writer who was late took a number that had been given back,
 //   - who reads does likewise: a segment that is there after the object was read is right, and the object void.

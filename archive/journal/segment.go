@@ -1,11 +1,14 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"iter"
 	"slices"
@@ -113,28 +116,37 @@ func (j *Journal) After(ctx context.Context, n uint64) (bool, error) {
 	return false, nil
 }
 
-// Folded are the objects whose records lie in another one as well, and that can go.
-func (j *Journal) Folded(objects []Span) (list []Span) {
-	there := map[Span]bool{}
+// Folded are the objects whose records lie in another one as well, and those others, which stay. Of one that Fold has not made, or made
+// sure of, since, only its name is known: nothing may go for it before.
+func (j *Journal) Folded(objects []Span) (list, in []Span) {
+	there, stay := map[Span]bool{}, map[Span]bool{}
 	for _, s := range objects {
 		there[s] = true
 	}
 	for _, s := range objects {
+		var widest Span
 		for level := 1; level <= segmentLevels; level++ {
 			if whole := j.span(level, s.From); whole != s && whole.Covers(s) && there[whole] {
-				list = append(list, s)
-				break
+				widest = whole
 			}
 		}
+		if widest == (Span{}) {
+			continue
+		}
+		list = append(list, s)
+		if !stay[widest] {
+			stay[widest] = true
+			in = append(in, widest)
+		}
 	}
-	return list
+	return list, in
 }
 
 // Fold makes the segment of a span, as Foldable gives it. Packs that lie in its records are not in it: nothing may need them any more.
-// That there is one already is no error, for there is one way to make it.
+// Where there is one already it makes sure of that: it is durable, and the one that it would have made, for there is one way to make it.
+// ErrTaken tells that another one folds here too, and was quicker.
 func (j *Journal) Fold(ctx context.Context, s Span) error {
-	err := j.fold(ctx, s)
-	if err != nil && !errors.Is(err, blob.ErrExist) {
+	if err := j.fold(ctx, s); err != nil {
 		return fmt.Errorf("fold journal records %d to %d: %w", s.From, s.To, err)
 	}
 	return nil
@@ -154,10 +166,35 @@ func (j *Journal) fold(ctx context.Context, s Span) error {
 		return err
 	}
 	defer w.Abort()
-	if err := j.writeSegment(ctx, w, head, s); err != nil {
+	digest := sha256.New()
+	if err := j.writeSegment(ctx, io.MultiWriter(w, digest), head, s); err != nil {
 		return err
 	}
-	return w.Commit()
+	err = w.Commit()
+	if errors.Is(err, blob.ErrExist) {
+		return j.same(ctx, s, digest)
+	}
+	return err
+}
+
+// same makes sure that a segment is the one that was to be made.
+func (j *Journal) same(ctx context.Context, s Span, want hash.Hash) error {
+	in, err := j.bucket.Open(ctx, s.Object(), 0, -1)
+	if errors.Is(err, blob.ErrNotExist) {
+		return fmt.Errorf("%w: it is part of a wider one by now", ErrTaken)
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	got := sha256.New()
+	if _, err := io.Copy(got, in); err != nil {
+		return err
+	}
+	if !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
+		return fmt.Errorf("%w: %s is there, and has other records than the chain", ErrDamaged, s.Object())
+	}
+	return nil
 }
 
 func (j *Journal) writeSegment(ctx context.Context, w io.Writer, head Head, s Span) error {
@@ -260,6 +297,9 @@ func (j *Journal) openSegment(ctx context.Context, s, part Span) (in io.ReadClos
 		return nil, nil, err
 	}
 	table := size - int64(s.To-s.From+1)*endSize - int64(segmentTail)
+	if table < 0 {
+		return nil, nil, fmt.Errorf("%w: it is cut short", ErrDamaged)
+	}
 	skip := int64(part.From - s.From)
 	ends = make([]uint64, 0, s.To-part.From+2)
 	if skip == 0 {
@@ -284,9 +324,6 @@ func (j *Journal) openSegment(ctx context.Context, s, part Span) (in io.ReadClos
 
 // rest reads the end of a segment, of the table on.
 func (j *Journal) rest(ctx context.Context, s Span, from, size int64) ([]byte, error) {
-	if from < 0 {
-		return nil, fmt.Errorf("%w: it is cut short", ErrDamaged)
-	}
 	in, err := j.bucket.Open(ctx, s.Object(), from, size-from)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,9 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -59,7 +61,13 @@ func foldAll(ctx context.Context, j *Journal, b blob.Bucket, last uint64) error 
 		}
 		objects = append(objects, s)
 	}
-	for _, s := range j.Folded(objects) {
+	list, in := j.Folded(objects)
+	for _, s := range in {
+		if err := j.Fold(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range list {
 		if err := b.Remove(ctx, s.Object()); err != nil && !errors.Is(err, blob.ErrNotExist) {
 			return err
 		}
@@ -513,6 +521,30 @@ func TestFoldWantsTheChain(t *testing.T) {
 	for _, name := range b.Names() {
 		if strings.Contains(name, "-") {
 			t.Errorf("%s was made", name)
+		}
+	}
+}
+
+// TestShortSegments: one of which only the end is there, and that says where its records lie as it likes, is found out by who reads
+// from any of its numbers.
+func TestShortSegments(t *testing.T) {
+	t.Parallel()
+	b := memory()
+	j := folding(t, b, 1)
+	s := Span{1, 4}
+	for _, at := range []uint64{0, 1, 1 << 30, math.MaxInt64, math.MaxInt64 + 1, math.MaxUint64 - 8} {
+		var data []byte
+		for k := range uint64(8) {
+			data = binary.LittleEndian.AppendUint64(data, at+k)
+		}
+		data = append(binary.LittleEndian.AppendUint32(data, version), segmentMagic...)
+		for cut := range data {
+			b.Put(s.Object(), bytes.Clone(data[cut:]))
+			for n := s.From; n <= s.To; n++ {
+				if r, err := j.Read(t.Context(), n); !errors.Is(err, ErrDamaged) {
+					t.Errorf("%d bytes, ends from %d: record %d: %v, %v", len(data)-cut, at, n, r, err)
+				}
+			}
 		}
 	}
 }
