@@ -482,14 +482,7 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 	if err := r.setFolderCursor(f.ID, folderCursor{}); err != nil {
 		return err
 	}
-	gone := map[string]bool{}
-	items, err := r.sink.ItemsIn(ctx, f.ID)
-	if err != nil {
-		return err
-	}
-	for _, id := range items {
-		gone[id] = true
-	}
+	there := map[[16]byte]struct{}{} // by digest: a folder may have millions
 	state, trail := "", trail{}
 	for {
 		page, err := trail.next(ctx, r.source, f.ID, state)
@@ -497,7 +490,7 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 			return err
 		}
 		for _, c := range page.Changes {
-			delete(gone, c.ItemID)
+			there[digestOf(c.ItemID)] = struct{}{}
 		}
 		wanted, err := r.page(page.Changes)
 		if err != nil {
@@ -511,7 +504,14 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 		}
 	}
 	wanted, told := r.associated()
-	for id := range gone {
+	items, err := r.sink.ItemsIn(ctx, f.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range items {
+		if _, ok := there[digestOf(id)]; ok {
+			continue
+		}
 		hidden := false
 		if !wanted {
 			hidden, err = r.sink.Associated(id) // one that nobody lists is not one that is gone
@@ -524,6 +524,13 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 		}
 	}
 	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark, Associated: wanted && told})
+}
+
+// digestOf stands for an id where there are too many to keep.
+func digestOf(id string) (d [16]byte) {
+	sum := sha256.Sum256([]byte(id))
+	copy(d[:], sum[:])
+	return d
 }
 
 // page takes in a page of changes and gives the items that are to be exported for it.
