@@ -279,6 +279,5 @@ func (a *Archive) moved(ctx context.Context, err error) bool {
 	}
 	before := a.cat.pruned()
 	err = a.catchUpAlone(ctx)
-	a.cat.rows.clear()                                      // one that was read before may have come in after
 	return err == nil && (gone || a.cat.pruned() != before) // a record may be void that a pack lay in
 }

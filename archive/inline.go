@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +133,7 @@ func (r reading) hold(name pack.Name, data []byte) {
 func (a *Archive) brought(rec *journal.Record) {
 	for i := range rec.Body.Packs {
 		if p := &rec.Body.Packs[i]; p.Inline && len(rec.Pack) > 0 {
-			a.inline.put(p.Name, rec.Pack, len(rec.Pack))
+			a.inline.put(p.Name, bytes.Clone(rec.Pack), len(rec.Pack)) // it would keep its whole record
 		}
 	}
 }

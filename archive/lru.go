@@ -10,6 +10,7 @@ type lru[K comparable, V any] struct {
 	mu    sync.Mutex // guards the rest
 	limit int
 	size  int
+	turn  uint64     // how often something was taken out because it holds no more
 	order *list.List // of *cached, newest first
 	index map[K]*list.Element
 }
@@ -42,22 +43,45 @@ func (c *lru[K, V]) clear() {
 	c.order.Init()
 	clear(c.index)
 	c.size = 0
+	c.turn++
 }
 
 // remove forgets one value.
 func (c *lru[K, V]) remove(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.turn++
 	if e := c.index[key]; e != nil {
 		delete(c.index, key)
 		c.size -= c.order.Remove(e).(*cached[K, V]).size
 	}
 }
 
+// now is for putSince: it is asked before the value is looked up.
+func (c *lru[K, V]) now() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turn
+}
+
 // put keeps a value of so many bytes, and forgets what was not used for longest. The newest stays, whatever its size.
 func (c *lru[K, V]) put(key K, value V, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.keep(key, value, size)
+}
+
+// putSince is put, unless clear or remove was called since: the value may be of before.
+func (c *lru[K, V]) putSince(turn uint64, key K, value V, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if turn == c.turn {
+		c.keep(key, value, size)
+	}
+}
+
+// keep needs mu.
+func (c *lru[K, V]) keep(key K, value V, size int) {
 	if c.index[key] != nil {
 		return
 	}

@@ -310,9 +310,10 @@ func (c *catalog) known(id chunkID) (chunkRow, error) {
 	if row, ok := c.rows.get(id); ok {
 		return row, nil
 	}
+	turn := c.rows.now()
 	row, err := c.chunk(id)
 	if err == nil {
-		c.rows.put(id, row, 1)
+		c.rows.putSince(turn, id, row, 1) // one that apply has changed meanwhile must not stay
 	}
 	return row, err
 }
