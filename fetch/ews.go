@@ -78,6 +78,8 @@ func exportError(err error) error {
 		return nil
 	case errors.Is(err, ews.ErrTruncated), errors.As(err, &e) && (e.Class() == ews.Shrink || e.Class() == ews.Item):
 		return fmt.Errorf("%w: %w", ErrAgain, err)
+	case e != nil && e.Unanswered():
+		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return err
 }

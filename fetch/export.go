@@ -151,7 +151,11 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 		again = append(again, left...)
 		return err
 	})
-	if errors.Is(err, ErrAgain) {
+	silent := errors.Is(err, ErrNoAnswer)
+	if silent && len(items) == 1 {
+		return nil, r.unanswered(folderID, items[0], err)
+	}
+	if silent || errors.Is(err, ErrAgain) {
 		// The answer as a whole is not to be trusted: nothing of it is kept.
 		again = again[:0]
 		for _, ref := range items {
@@ -168,6 +172,19 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 		}
 	}
 	return again, nil
+}
+
+// mostUnanswered is how many items in a row may have had no answer before the server is taken to be down.
+const mostUnanswered = 3
+
+// unanswered leaves an item to the next run over which the server falls silent, so that it does not keep the others out.
+func (r *run) unanswered(folderID string, ref Ref, cause error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.silent++; r.silent > mostUnanswered {
+		return cause
+	}
+	return r.fail(folderID, ref, cause)
 }
 
 // sort decides what an item's error means: ask again, forget it, record it, or stop.
@@ -197,6 +214,7 @@ func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
 	case err != nil:
 		return err
 	}
+	r.silent = 0
 	r.result.Exported++
 	r.result.ExportedBytes += in.content.Size()
 	if in.item.Unparsed != "" {

@@ -152,6 +152,9 @@ func graphExportError(err error) error {
 		case graph.Shrink, graph.Item, graph.Gone, graph.Bug, graph.Moved:
 			return fmt.Errorf("%w: %w", ErrAgain, err)
 		}
+		if e.Unanswered() {
+			return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		}
 	}
 	return err
 }

@@ -121,6 +121,7 @@ type run struct {
 	failed  map[string]failure // by item id: what could not be had, of earlier runs and of this one
 	result  Result
 	most    int       // items of one export, as the server has been found to manage them
+	silent  int       // items in a row that had no answer
 	buffers sync.Pool // of *[readAhead]byte, for reading one blob after another
 
 	expected int  // items to export, guessed from the folders that are new and counted in the others

@@ -35,6 +35,8 @@ type Error struct {
 	final bool  // asked again often enough
 	split bool  // the request could be made smaller
 	unmet bool  // nobody took the connection
+
+	unsent bool // it was not sent
 }
 
 func (e *Error) Error() string {
@@ -88,6 +90,11 @@ func (e *Error) Class() Class {
 		return Shrink
 	}
 	return class
+}
+
+// Unanswered says that the server took the request, as often as it was sent, and said nothing about it.
+func (e *Error) Unanswered() bool {
+	return e.final && !e.unmet && !e.unsent && e.Code == "" && (e.Status == 0 || e.Status == 500) && e.Class() == Transient
 }
 
 // rule gives the class of the table, and whether the table knows it.

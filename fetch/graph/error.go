@@ -95,6 +95,11 @@ func (e *Error) internal() bool {
 	return strings.EqualFold(e.Code, "ErrorInternalServerError") || e.Status == http.StatusInternalServerError && e.Code == ""
 }
 
+// Unanswered says that the server took the request, as often as it was sent, and said nothing about it.
+func (e *Error) Unanswered() bool {
+	return e.final && !e.unmet && !e.unsent && e.Code == "" && e.Status == 0 && e.Class() == Transient
+}
+
 func (e *Error) rule() Class {
 	if e.class != 0 {
 		return e.class
