@@ -22,7 +22,7 @@ type Item struct {
 }
 
 // Session brings one mailbox up to date. What it adds is durable after a checkpoint has landed, so that a broken run can
-// go on, and is visible after Commit. It belongs to one goroutine; several sessions may run at once.
+// go on, and is visible after Commit. It may be used by several goroutines, and several sessions may run at once.
 type Session struct {
 	a       *Archive
 	mailbox string

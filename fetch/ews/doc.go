@@ -106,7 +106,7 @@
 //	budget        of this mailbox: 27, 5           of the account: 27, 5
 //	back-off      of this mailbox                  of the account
 //	429, 503      of the account: the front end's, before any mailbox
-//	all at once   64                               27
+//	all at once   32                               27
 //	credentials   of the account
 //
 // Until the server has let the account in, which any answer of EWS but a refusal
