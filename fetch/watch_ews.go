@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailbrick/fetch/ews"
+	"mailbrick/fetch/throttle"
 )
 
 // ListenEWS listens to mailboxes on Exchange Web Services until the context ends. While a server cannot be listened to they
@@ -32,16 +33,6 @@ func (w *Watch) ListenEWS(ctx context.Context, mailboxes []ews.Watched) {
 		if errors.Is(err, ews.ErrCredentials) {
 			times += 3 // each attempt may count against the account
 		}
-		pause(ctx, w.jitter(grown(time.Minute, time.Hour, times)))
-	}
-}
-
-// pause waits; the end of the context cuts it short.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+		_ = throttle.Sleep(ctx, w.jitter(grown(time.Minute, time.Hour, times))) // its end is the context's, which the loop sees
 	}
 }

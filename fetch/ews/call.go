@@ -188,7 +188,7 @@ func (c *Client) growing(floor time.Duration, before int) time.Duration {
 	if d > maxWait || d < floor {
 		d = maxWait
 	}
-	return d + c.jitter(d/2)
+	return d + c.dice.Jitter(d/2)
 }
 
 // stepDown goes to the next lower version, unless somebody has since v was sent.

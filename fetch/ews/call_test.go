@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mailbrick/fetch/auth"
+	"mailbrick/fetch/throttle"
 	"mailbrick/fetch/wire"
 )
 
@@ -345,7 +346,7 @@ func TestContextEndsABackOff(t *testing.T) {
 	s := newServer(t, busy("600000"))
 	ctx, cancel := context.WithCancel(context.Background())
 	c, _ := newTestClient(t, s, func(o *Options) {
-		o.Sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return sleep(ctx, time.Hour) }
+		o.Sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return throttle.Sleep(ctx, time.Hour) }
 	})
 	if _, err := c.GetFolders(ctx, FolderRef{ID: "x"}); !errors.Is(err, context.Canceled) || len(s.asked()) != 1 {
 		t.Errorf("%v, %d requests", err, len(s.asked()))

@@ -3,18 +3,17 @@ package ews
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"mailbrick/fetch/auth"
+	"mailbrick/fetch/throttle"
+	"mailbrick/fetch/wire"
 )
 
 // Options say where and who; only URL is needed, everything else has a default.
@@ -65,23 +64,12 @@ func (o Options) withDefaults() Options {
 		o.Clock = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = throttle.Sleep
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
 	return o
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Client talks to one endpoint as one account about one mailbox. It may be used by many goroutines; a back-off that one
@@ -100,7 +88,7 @@ type Client struct {
 
 	requests, bytesIn, bytesOut atomic.Int64
 
-	randMu sync.Mutex // guards opts.Rand
+	dice *wire.Dice // of opts.Rand
 }
 
 // New checks the options; it sends nothing.
@@ -121,7 +109,7 @@ func New(o Options) (*Client, error) {
 			return nil, refusal("", err, "use https; plain http is for this machine only")
 		}
 	}
-	c := &Client{opts: o, url: u.String(), host: hostPort(u), via: via, anchor: anchor(o)}
+	c := &Client{opts: o, url: u.String(), host: hostPort(u), via: via, anchor: anchor(o), dice: wire.NewDice(o.Rand)}
 	c.budget = o.Account.budget(o)
 	return c, nil
 }
@@ -202,26 +190,4 @@ func (c *Client) Stats() Stats {
 // Close lets go of connections that are not in use.
 func (c *Client) Close() {
 	closeIdle(c.via)
-}
-
-func (c *Client) random(b []byte) {
-	c.randMu.Lock()
-	defer c.randMu.Unlock()
-	// A source that fails leaves zeros: ids for the server's log and the spread of waits are not worth failing for.
-	_, _ = io.ReadFull(c.opts.Rand, b)
-}
-
-// newGUID makes a random one. RFC 9562, 5.4.
-func (c *Client) newGUID() string {
-	var b [16]byte
-	c.random(b[:])
-	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// jitter gives something from 0 to d, so that clients which failed together do not come back together.
-func (c *Client) jitter(d time.Duration) time.Duration {
-	var b [4]byte
-	c.random(b[:])
-	return time.Duration(float64(d) * float64(binary.LittleEndian.Uint32(b[:])) / (1 << 32))
 }

@@ -25,7 +25,7 @@
 // and how to read its answer; call sends it, sorts what comes back, waits and
 // sends again.
 //
-//	call ── account ── governor ── exchange ── envelope, payload ──> server
+//	call ── account ── governor ── exchange ── envelope, body ──────> server
 //	  ^                   ^
 //	  └── tries <── signal, judge, statusError <── answer (scanner) <──┘
 //

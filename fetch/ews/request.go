@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/wire"
 )
 
 // Namespaces of the protocol. Newer documentation prints the first with https, which servers refuse.
@@ -31,7 +33,7 @@ func (v schema) String() string {
 
 // envelope makes the body of a request. build fills the element of the operation; for each upload it leaves the text
 // that mark gives in place of the data.
-func (c *Client) envelope(op *operation, v schema) (*payload, error) {
+func (c *Client) envelope(op *operation, v schema) (*wire.Body, error) {
 	doc := etree.NewDocument()
 	doc.CreateProcInst("xml", `version="1.0" encoding="utf-8"`)
 	env := doc.CreateElement("soap:Envelope")
@@ -44,20 +46,20 @@ func (c *Client) envelope(op *operation, v schema) (*payload, error) {
 		sid := head.CreateElement("t:ExchangeImpersonation").CreateElement("t:ConnectingSID")
 		sid.CreateElement("t:PrimarySmtpAddress").SetText(c.opts.Impersonate)
 	}
-	marks := c.newGUID() // no text of the caller can hold it
+	marks := c.dice.GUID() // no text of the caller can hold it
 	mark := func(i int) string { return marks + "." + strconv.Itoa(i) + "." }
 	op.build(env.CreateElement("soap:Body").CreateElement("m:"+op.name), v, mark)
 	b, err := doc.WriteToBytes()
 	if err != nil {
 		return nil, err
 	}
-	p := &payload{uploads: op.uploads, count: &c.bytesOut}
-	for i := range op.uploads {
+	p := &wire.Body{Count: &c.bytesOut}
+	for i, u := range op.uploads {
 		var piece []byte
 		piece, b, _ = bytes.Cut(b, []byte(mark(i)))
-		p.pieces = append(p.pieces, piece)
+		p.Pieces, p.Uploads = append(p.Pieces, piece), append(p.Uploads, wire.Upload{Size: u.Size, Open: u.Open})
 	}
-	p.pieces = append(p.pieces, b)
+	p.Pieces = append(p.Pieces, b)
 	return p, nil
 }
 

@@ -49,17 +49,17 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 		err = c.answer(ctx, op, resp, watch, conn)
 		_ = resp.Body.Close() // nothing is lost: the answer was read, or is not wanted
 	}
-	<-body().closed // the sources belong to the caller again
-	sent, _ := body().outcome()
+	<-body().Closed() // the sources belong to the caller again
+	sent, _ := body().Outcome()
 	op.unsure = sent && err != nil && !refused(err)
 	return err
 }
 
 // request makes the HTTP request. body gives the reader that the transport used last.
-func (c *Client) request(ctx context.Context, p *payload, watch *wire.Watchdog) (*http.Request, func() *payloadReader, error) {
-	var last atomic.Pointer[payloadReader]
+func (c *Client) request(ctx context.Context, p *wire.Body, watch *wire.Watchdog) (*http.Request, func() *wire.BodyReader, error) {
+	var last atomic.Pointer[wire.BodyReader]
 	open := func() (io.ReadCloser, error) {
-		r := p.open()
+		r := p.Open()
 		last.Store(r)
 		return watch.RequestBody(r), nil
 	}
@@ -69,7 +69,7 @@ func (c *Client) request(ctx context.Context, p *payload, watch *wire.Watchdog) 
 		return nil, nil, err
 	}
 	req.GetBody = open // used by the transport only where nothing was written
-	req.ContentLength = p.length()
+	req.ContentLength = p.Length()
 	c.setHeaders(req.Header)
 	return req, last.Load, nil
 }
@@ -79,7 +79,7 @@ func (c *Client) setHeaders(h http.Header) {
 	h.Set("Content-Type", "text/xml; charset=utf-8")
 	h.Set("Accept", "text/xml")
 	h.Set("Accept-Encoding", "gzip")
-	h.Set("client-request-id", c.newGUID())
+	h.Set("client-request-id", c.dice.GUID())
 	h.Set("return-client-request-id", "true")
 	if c.anchor != "" {
 		h.Set("X-AnchorMailbox", c.anchor)
@@ -174,8 +174,8 @@ func (c *Client) judge(ctx context.Context, op *operation, status int, err error
 }
 
 // networkError is a request without an answer.
-func (c *Client) networkError(ctx context.Context, op *operation, body func() *payloadReader, err error) error {
-	_, sourceErr := body().outcome()
+func (c *Client) networkError(ctx context.Context, op *operation, body func() *wire.BodyReader, err error) error {
+	_, sourceErr := body().Outcome()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", op.name, ctx.Err())

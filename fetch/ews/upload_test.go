@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"mailbrick/fetch/wire"
 )
 
 // source counts how often it is opened and closed.
@@ -123,8 +125,8 @@ func TestUploadSourceFails(t *testing.T) {
 			s := newServer(t, reply{body: envelope("UploadItems", uploaded("n"))})
 			c, _ := newTestClient(t, s, nil)
 			res, err := c.UploadItems(context.Background(), []Upload{upload(&source{data: "good"}), tt.u})
-			var e *sourceError
-			if !errors.As(err, &e) || e.index != 1 || tt.want != nil && !errors.Is(err, tt.want) || res != nil {
+			var e *wire.SourceError
+			if !errors.As(err, &e) || e.Index != 1 || tt.want != nil && !errors.Is(err, tt.want) || res != nil {
 				t.Errorf("%v, %v", res, err)
 			}
 			if n := c.Stats().Requests; n != 1 {

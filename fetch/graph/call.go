@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailbrick/fetch/throttle"
+	"mailbrick/fetch/wire"
 )
 
 // operation is one request: what to send, how to read the answer, how to try again. Every call goes through it.
@@ -17,7 +18,7 @@ type operation struct {
 	url    string
 	prefer string                 // header Prefer
 	json   []byte                 // the body; nil if there is none
-	item   *payload               // the body of an import, instead
+	item   *wire.Body             // the body of an import, instead
 	read   func(s *scanner) error // the document of a good answer, called anew for each try; nil: there is none
 	limit  int64                  // of the answer's length; 0: maxAnswer
 	splits bool                   // the caller can ask for less at a time
@@ -83,7 +84,7 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 // length is what the operation sends, as far as is known.
 func (op *operation) length() int64 {
 	if op.item != nil {
-		return max(op.item.length(), 0)
+		return max(op.item.Length(), 0)
 	}
 	return int64(len(op.json))
 }
@@ -186,7 +187,7 @@ func (t *tries) passing(e *Error, again bool) (time.Duration, bool) {
 // growing doubles a wait with each failure and spreads it.
 func (c *Client) growing(before int) time.Duration {
 	d := min(firstWait<<min(before, 20), maxWait)
-	return d + c.jitter(d/2)
+	return d + c.dice.Jitter(d/2)
 }
 
 // refused says whether an error means that the server did nothing of what it was asked: it said so.

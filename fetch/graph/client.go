@@ -3,8 +3,6 @@ package graph
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"mailbrick/fetch/throttle"
+	"mailbrick/fetch/wire"
 )
 
 // DefaultURL is where Graph is for everybody outside of the national clouds.
@@ -64,7 +63,7 @@ func (o Options) withDefaults() Options {
 		o.Clock = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = throttle.Sleep
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -73,17 +72,6 @@ func (o Options) withDefaults() Options {
 		o.App = throttle.New(throttle.Options{Clock: o.Clock, Sleep: o.Sleep, Rand: o.Rand})
 	}
 	return o
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // What Graph allows an application in one mailbox, with something to spare (10,000 requests, 4 at once, 150 MB).
@@ -105,7 +93,7 @@ type Client struct {
 
 	requests, bytesIn, bytesOut atomic.Int64
 
-	randMu sync.Mutex // guards opts.Rand
+	dice *wire.Dice // of opts.Rand
 
 	mu       sync.Mutex // guards what follows
 	mailbox  string     // its id
@@ -129,7 +117,7 @@ func New(o Options) (*Client, error) {
 	if o.Mailbox == "" {
 		return nil, refusal("no mailbox", nil, "")
 	}
-	c := &Client{opts: o, base: base, via: transport(o.HTTP), bare: transport(o.Import), batch: exportMost, sessions: map[string]session{}}
+	c := &Client{opts: o, base: base, via: transport(o.HTTP), bare: transport(o.Import), batch: exportMost, dice: wire.NewDice(o.Rand), sessions: map[string]session{}}
 	c.governor = throttle.New(throttle.Options{Parent: o.App, Start: atOnce, Most: atOnce, Requests: requestsMost, Window: requestsIn,
 		UploadBytes: uploadMost, UploadWindow: uploadIn, Patience: o.Patience})
 	return c, nil
@@ -235,26 +223,4 @@ func (c *Client) Close() {
 			t.CloseIdleConnections()
 		}
 	}
-}
-
-func (c *Client) random(b []byte) {
-	c.randMu.Lock()
-	defer c.randMu.Unlock()
-	// A source that fails leaves zeros: ids for the server's log and the spread of waits are not worth failing for.
-	_, _ = io.ReadFull(c.opts.Rand, b)
-}
-
-// newGUID makes a random one. RFC 9562, 5.4.
-func (c *Client) newGUID() string {
-	var b [16]byte
-	c.random(b[:])
-	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// jitter gives something from 0 to d, so that clients which failed together do not come back together.
-func (c *Client) jitter(d time.Duration) time.Duration {
-	var b [4]byte
-	c.random(b[:])
-	return time.Duration(float64(d) * float64(binary.LittleEndian.Uint32(b[:])) / (1 << 32))
 }

@@ -39,23 +39,23 @@ func (c *Client) exchange(ctx context.Context, op *operation) error {
 		_ = resp.Body.Close() // nothing is lost: the answer was read, or is not wanted
 	}
 	if body != nil {
-		<-body().closed // the source belongs to the caller again
-		sent, _ := body().outcome()
+		<-body().Closed() // the source belongs to the caller again
+		sent, _ := body().Outcome()
 		op.unsure = sent && err != nil && !refused(err)
 	}
 	return err
 }
 
 // request makes the HTTP request. body gives the reader that the transport used last; it is nil but for imports.
-func (c *Client) request(ctx context.Context, op *operation, watch *wire.Watchdog) (req *http.Request, body func() *payloadReader, err error) {
+func (c *Client) request(ctx context.Context, op *operation, watch *wire.Watchdog) (req *http.Request, body func() *wire.BodyReader, err error) {
 	var first io.Reader
 	if op.json != nil {
 		first = bytes.NewReader(op.json) // net/http knows how to begin one anew
 		c.bytesOut.Add(int64(len(op.json)))
 	}
-	var last atomic.Pointer[payloadReader]
+	var last atomic.Pointer[wire.BodyReader]
 	open := func() (io.ReadCloser, error) {
-		r := op.item.open(&c.bytesOut)
+		r := op.item.Open()
 		last.Store(r)
 		return watch.RequestBody(r), nil
 	}
@@ -68,7 +68,7 @@ func (c *Client) request(ctx context.Context, op *operation, watch *wire.Watchdo
 		return nil, nil, err
 	}
 	if op.item != nil {
-		req.GetBody, req.ContentLength = open, op.item.length() // used by the transport only where nothing was written
+		req.GetBody, req.ContentLength = open, op.item.Length() // used by the transport only where nothing was written
 	}
 	c.setHeaders(req.Header, op)
 	return req, body, nil
@@ -77,7 +77,7 @@ func (c *Client) request(ctx context.Context, op *operation, watch *wire.Watchdo
 func (c *Client) setHeaders(h http.Header, op *operation) {
 	h.Set("User-Agent", c.opts.UserAgent)
 	h.Set("Accept", "application/json")
-	h.Set("client-request-id", c.newGUID())
+	h.Set("client-request-id", c.dice.GUID())
 	h.Set("return-client-request-id", "true")
 	if op.json != nil || op.item != nil {
 		h.Set("Content-Type", "application/json")
@@ -154,10 +154,10 @@ func (c *Client) judge(ctx context.Context, op *operation, status int, err error
 }
 
 // networkError is a request without an answer.
-func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, body func() *payloadReader, err error) error {
+func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, body func() *wire.BodyReader, err error) error {
 	if body != nil {
-		if _, sourceErr := body().outcome(); sourceErr != nil && ctx.Err() == nil {
-			return fmt.Errorf("%s: %w", op.name, sourceErr)
+		if _, sourceErr := body().Outcome(); sourceErr != nil && ctx.Err() == nil {
+			return fmt.Errorf("%s: read the item: %w", op.name, errors.Unwrap(sourceErr))
 		}
 	}
 	if ctx.Err() != nil {

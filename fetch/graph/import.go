@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"mailbrick/fetch/wire"
 )
 
 // Import is an item to bring back: bytes that an export gave.
@@ -39,7 +42,7 @@ func (c *Client) ImportItem(ctx context.Context, im Import) (ItemRef, error) {
 	if err != nil {
 		return ItemRef{}, err
 	}
-	item, err := importBody(im)
+	item, err := c.importBody(im)
 	if err != nil {
 		return ItemRef{}, err
 	}
@@ -51,7 +54,7 @@ func (c *Client) ImportItem(ctx context.Context, im Import) (ItemRef, error) {
 }
 
 // importInto sends an item with the session that there is, and once more with a new one should that be refused.
-func (c *Client) importInto(ctx context.Context, mailbox string, item *payload) (ref ItemRef, err error) {
+func (c *Client) importInto(ctx context.Context, mailbox string, item *wire.Body) (ref ItemRef, err error) {
 	for _, renew := range []bool{false, true} {
 		s, err := c.session(ctx, mailbox, renew)
 		if err != nil {
@@ -85,7 +88,7 @@ func unknown(why error) error {
 }
 
 // importBody makes the body. Its members are written in Pascal case, unlike all others of Graph.
-func importBody(im Import) (*payload, error) {
+func (c *Client) importBody(im Import) (*wire.Body, error) {
 	fields := map[string]string{"FolderId": im.FolderID, "Mode": "create"}
 	if im.Update.ID != "" {
 		fields["Mode"], fields["ItemId"], fields["ChangeKey"] = "update", im.Update.ID, im.Update.ChangeKey
@@ -94,7 +97,8 @@ func importBody(im Import) (*payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &payload{head: strings.TrimSuffix(string(head), "}") + `,"Data":"`, tail: `"}`, size: im.Size, source: im.Open}, nil
+	pieces := [][]byte{append(bytes.TrimSuffix(head, []byte("}")), `,"Data":"`...), []byte(`"}`)}
+	return &wire.Body{Pieces: pieces, Uploads: []wire.Upload{{Size: im.Size, Open: im.Open}}, Count: &c.bytesOut}, nil
 }
 
 func (s *scanner) imported() (ref ItemRef, err error) {
