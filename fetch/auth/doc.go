@@ -51,9 +51,9 @@
 //	                                       client_secret, or client_assertion: a JWT that the certificate's key signs
 //
 // A token is kept until shortly before it expires; whoever needs one while it is asked for waits for that answer. The
-// old one serves on while a new one cannot be had. A 401 makes a token forgotten that was good before, or is older than
-// a minute: the 401 is handed on, and who sends the request again, as clients do once, has a new one. So no body is sent
-// by this package twice, and a server that says no to everybody costs the authority one request a minute.
+// old one serves on while a new one cannot be had. A 401 makes a token forgotten that was good before, and once a minute
+// one that never was: the 401 is handed on, and who sends the request again, as clients do once, has a new one. So no body
+// is sent by this package twice, and a server that says no to everybody costs the authority one request a minute.
 //
 // A token that the authority refuses is ErrRefused, and asked for again after a minute at the earliest: asking on would
 // not help, and may lock the application.

@@ -35,8 +35,11 @@ func (a *App) grant(ctx context.Context, scope string) (bearer string, lifetime 
 		return "", 0, a.failure(ctx, err)
 	}
 	lifetime = time.Until(result.ExpiresOn) // by the clock that the library read
-	if result.AccessToken == "" || lifetime <= 0 {
-		return "", 0, a.noToken("the token it gives is not good for a moment")
+	switch {
+	case result.AccessToken == "":
+		return "", 0, a.noToken("it gives no token")
+	case lifetime <= 0: // the next one may be good
+		return "", 0, &Error{Server: a.target.host, Text: "the token it gives is over before it begins"}
 	}
 	return result.AccessToken, lifetime, nil
 }

@@ -20,10 +20,10 @@ type token struct {
 
 	mu      sync.Mutex // guards what follows
 	bearer  string     // "" if there is none
-	issued  time.Time
 	renew   time.Time
 	expires time.Time
-	taken   bool // the server has let it in
+	taken   bool      // the server has let it in
+	dropped time.Time // when one was forgotten last that no server ever let in
 	refusal error
 	refused time.Time
 	asking  *asking // nil while nobody asks the authority
@@ -85,7 +85,7 @@ func (t *token) ask(ctx context.Context, a *asking) {
 	now := t.app.now()
 	switch {
 	case err == nil:
-		t.bearer, t.issued, t.expires, t.taken, t.refusal = bearer, now, now.Add(lifetime), false, nil
+		t.bearer, t.expires, t.taken, t.refusal = bearer, now.Add(lifetime), false, nil
 		t.renew = t.expires.Add(-min(early, lifetime/5))
 	case t.bearer != "" && now.Before(t.expires) && ctx.Err() == nil:
 		t.renew, err = now.Add(oldEnough), nil // the old one serves on
@@ -107,7 +107,11 @@ func (t *token) outcome(bearer string, status int) {
 	case t.bearer != bearer: // there is a newer one
 	case status != http.StatusUnauthorized:
 		t.taken = t.taken || status < 500
-	case t.taken || !t.app.now().Before(t.issued.Add(oldEnough)):
+	case t.taken:
 		t.bearer = ""
+	case !t.app.now().Before(t.dropped.Add(oldEnough)):
+		// One that was refused before its first use may have been old at the authority already, or too young for a clock that
+		// is behind: one more is worth a try, but not with every request of somebody who says no to all.
+		t.bearer, t.dropped = "", t.app.now()
 	}
 }

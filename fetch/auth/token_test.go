@@ -208,7 +208,7 @@ func TestTokenOfManyIsAskedForOnce(t *testing.T) {
 	}
 }
 
-// TestTokenAfter401: a token that was good is forgotten, one that never was is not asked for again and again.
+// TestTokenAfter401: a token that was good is forgotten, and one that never was; but not again and again.
 func TestTokenAfter401(t *testing.T) {
 	t.Parallel()
 	s, res := newAuthority(t), newResource(t)
@@ -227,12 +227,30 @@ func TestTokenAfter401(t *testing.T) {
 	res.only()
 	status(401, 2, "no token is good")
 	status(401, 3, "once more")
+	status(401, 4, "a new one was not good")
 	for range 5 {
-		status(401, 3, "a new one was not good")
+		status(401, 4, "nor was the next")
 	}
 	c.pass(2 * time.Minute)
-	status(401, 3, "later")
-	status(401, 4, "once more")
+	status(401, 4, "later")
+	status(401, 5, "once more")
+}
+
+// TestTokenRefusedBeforeItsFirstUse: the one that an authority gives first is old, or too young for the server's clock. Who
+// asks again, as clients do once, has another.
+func TestTokenRefusedBeforeItsFirstUse(t *testing.T) {
+	t.Parallel()
+	s, res := newAuthority(t), newResource(t, "token-2")
+	a, _ := newApp(t, s, nil)
+	rt := bearerFor(t, res.URL, a)
+	for i, want := range []int{401, 200, 200} {
+		if got, err := ask(t, rt, res.URL); got != want || err != nil {
+			t.Errorf("request %d: %d %v, want %d", i+1, got, err, want)
+		}
+	}
+	if n := len(s.asked()); n != 2 {
+		t.Errorf("%d tokens asked for, want 2", n)
+	}
 }
 
 func TestOldTokenServesOn(t *testing.T) {
@@ -277,7 +295,7 @@ func TestTokenThatIsRefused(t *testing.T) {
 		{"no token", 200, `{"token_type":"Bearer"}`, "", true, 1},
 		{"no JSON", 200, `<html>top/secret+word`, "", true, 1},
 		{"endless", 200, `{"access_token":"` + strings.Repeat("x", 2<<20), "", true, 1},
-		{"over at once", 200, `{"token_type":"Bearer","expires_in":0,"access_token":"t"}`, "", true, 1},
+		{"over at once", 200, `{"token_type":"Bearer","expires_in":0,"access_token":"t"}`, "over before it begins", false, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
