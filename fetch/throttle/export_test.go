@@ -1,3 +1,9 @@
 package throttle
 
-const LongestFloor = longestFloor
+const (
+	LongestFloor = longestFloor
+	MostRests    = mostRests
+)
+
+// Rests is how many pauses a governor keeps.
+func (g *Governor) Rests() int { return len(g.rests) }

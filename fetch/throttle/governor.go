@@ -91,7 +91,6 @@ func (r *root) spread(d time.Duration) time.Duration {
 type Governor struct {
 	*root
 	chain    []*Governor // this one and those above it, the topmost last
-	made     time.Time
 	most     int
 	patience time.Duration
 	freed    chan struct{} // holds one: something changed that the one whose turn it is may wait for
@@ -105,6 +104,7 @@ type Governor struct {
 	until   time.Time // end of the pause
 	pauses  int       // since something was served
 	rests   []rest
+	counted time.Time // pauses until then are in the stats
 	starts  window
 	uploads window
 	stats   Stats
@@ -125,7 +125,7 @@ func New(o Options) *Governor {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.made = g.now()
+	g.counted = g.now()
 	return g
 }
 

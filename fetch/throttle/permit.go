@@ -118,7 +118,7 @@ func (g *Governor) pause(s Signal, current bool) {
 	if n := len(g.rests); n > 0 && g.until.After(now) {
 		g.rests[n-1].until = until
 	} else {
-		g.rests = append(g.rests, rest{now, until})
+		g.rested(rest{now, until})
 	}
 	g.until, g.ramp = until, 1
 }

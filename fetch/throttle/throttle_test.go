@@ -378,6 +378,32 @@ func TestPausesHoldBelow(t *testing.T) {
 	})
 }
 
+// TestAGovernorOfYears: what it keeps does not grow with the pauses that it saw, and it has counted them all.
+func TestAGovernorOfYears(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		account, a, _, _ := family()
+		const pauses = 5 * throttle.MostRests
+		began := time.Now()
+		for n := range pauses {
+			at := []*throttle.Governor{account, a}[n%2]
+			answer(t, a, throttle.Signal{Kind: throttle.Busy, At: at, After: time.Minute})
+			answer(t, a, throttle.Signal{})
+			if n%throttle.MostRests == 0 {
+				a.Stats() // as at the end of a run
+			}
+		}
+		if n := max(account.Rests(), a.Rests()); n > throttle.MostRests {
+			t.Errorf("%d pauses are kept", n)
+		}
+		if got, want := a.Stats(), time.Since(began); got.Paused != want || got.Pauses != pauses/2 {
+			t.Errorf("%+v, want %v in %d pauses", got, want, pauses/2)
+		}
+		if got := account.Stats(); got.Paused != pauses/2*time.Minute || got.Pauses != pauses/2 {
+			t.Errorf("above: %+v", got)
+		}
+	})
+}
+
 // Each limit holds; who waits for his own does not stand in the way of others.
 func TestLimitsHoldTogether(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
