@@ -239,7 +239,7 @@ type backup struct {
 
 	mu     sync.Mutex // guards the rest, and the order of lines on stdout
 	ruined int        // mailboxes that failed as a whole
-	partly bool       // some items or folders failed
+	partly bool       // some items or folders failed, or a part was refused
 	last   error
 }
 
@@ -352,7 +352,7 @@ func (b *backup) tell(line backupLine, err error) error {
 			line.Snapshot, line.Items = last.Ordinal, last.Items
 		}
 	}
-	if line.Failed > 0 {
+	if !line.Complete {
 		b.partly = true
 	}
 	if b.each != nil {
