@@ -244,7 +244,12 @@ func (c *catalog) scan(ctx context.Context, prefix []byte, visit func(key, value
 }
 
 func scanIn(ctx context.Context, r pebble.Reader, prefix []byte, visit func(key, value []byte) error) error {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	return scanFrom(ctx, r, prefix, after(prefix), visit)
+}
+
+// scanFrom visits the keys from one on, up to another.
+func scanFrom(ctx context.Context, r pebble.Reader, from, to []byte, visit func(key, value []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}

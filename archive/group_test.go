@@ -271,12 +271,12 @@ func TestUseAfterClose(t *testing.T) {
 		_, cursor := s.Cursor("c")
 		_, cursors := s.Cursors(ctx, "")
 		_, folders := s.Folders(ctx)
-		_, items := s.ItemsIn(ctx, "f")
+		_, items := s.listItems(ctx, "f")
 		_, _, _, knownErr := s.Known("i")
 		_, commit := s.Commit(ctx)
 		return map[string]error{"cursor": cursor, "cursors": cursors, "folders": folders, "items": items, "known": knownErr, "commit": commit,
 			"put": put1(ctx, s, Item{ItemID: "i"}, blobOf(2)), "amend": s.Amend("i", "k", nil), "remove": s.Remove("i"), "checkpoint": s.Checkpoint(ctx),
-			"set cursor": s.SetCursor("c", []byte("v")), "put folder": s.PutFolder(Folder{ID: "f"}), "remove folder": s.RemoveFolder(ctx, "f")}
+			"set cursor": s.SetCursor("c", []byte("v")), "put folder": s.PutFolder(Folder{ID: "f"}), "remove folder": s.RemoveFolders(ctx, "f")}
 	}
 	s := w.begin(t, "m")
 	wantErr(t, "close", s.Close(t.Context()), nil)

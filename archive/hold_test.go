@@ -18,7 +18,7 @@ import (
 func (w *world) state(t *testing.T, mailbox string, items ...string) Snapshot {
 	t.Helper()
 	return w.run(t, mailbox, func(s *Session) {
-		old, err := s.ItemsIn(t.Context(), "f")
+		old, err := s.listItems(t.Context(), "f")
 		wantErr(t, "items", err, nil)
 		for _, it := range items {
 			id, key, _ := strings.Cut(it, " ")

@@ -238,7 +238,7 @@ func (m *model) amend(b *modelBox, item string) {
 
 func (m *model) removeFolder(b *modelBox, folder string) {
 	m.did("%s: remove folder %s", b.name, folder)
-	m.must(b.session.RemoveFolder(m.Context(), folder))
+	m.must(b.session.RemoveFolders(m.Context(), folder))
 	for id, it := range b.items {
 		if it.folder == folder {
 			b.remove(id)
@@ -335,8 +335,7 @@ func (m *model) wantSession(b *modelBox) {
 
 func (m *model) wantItemsIn(b *modelBox, folder string) {
 	m.Helper()
-	got, err := b.session.ItemsIn(m.Context(), folder)
-	m.must(err)
+	got := collect(m.T, b.session.itemsIn(m.Context(), 1+m.IntN(5), []string{folder, "none"}))
 	var want []string
 	for id, it := range b.items {
 		if it.folder == folder {

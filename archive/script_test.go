@@ -48,7 +48,7 @@ func (w *world) bringUpTo(ctx context.Context, tg target) (snap Snapshot, err er
 	if err := s.PutFolder(Folder{ID: "f", Name: fmt.Sprint("Inbox of ", tg.items["n"])}); err != nil {
 		return snap, err
 	}
-	gone, err := s.ItemsIn(ctx, "f")
+	gone, err := s.listItems(ctx, "f")
 	if err != nil {
 		return snap, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -25,8 +26,8 @@ type Sink interface {
 	Remove(itemID string) error
 	Folders(ctx context.Context) (map[string]archive.Folder, error)
 	PutFolder(f archive.Folder) error
-	RemoveFolder(ctx context.Context, folderID string) error
-	ItemsIn(ctx context.Context, folderID string) ([]string, error)
+	RemoveFolders(ctx context.Context, folderIDs ...string) error
+	ItemsIn(ctx context.Context, folderIDs ...string) iter.Seq2[string, error]
 	Associated(itemID string) (bool, error)
 	Cursor(key string) ([]byte, error)
 	Cursors(ctx context.Context, prefix string) (map[string][]byte, error)
@@ -116,6 +117,7 @@ type run struct {
 	o      Options
 	known  map[string]archive.Folder // by id: the folders as they are now
 	before Coverage                  // of the last run
+	anew   relisted
 
 	mu      sync.Mutex         // guards what follows while exports run
 	failed  map[string]failure // by item id: what could not be had, of earlier runs and of this one
@@ -163,10 +165,8 @@ func (r *run) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range folders {
-		if err := r.folder(ctx, f); err != nil {
-			return err
-		}
+	if err := r.folders(ctx, folders); err != nil {
+		return err
 	}
 	if err := r.retry(ctx, earlier); err != nil {
 		return err
@@ -233,15 +233,15 @@ func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
 		}
 		known[f.ID] = now
 	}
+	var gone []string
 	for id := range known {
 		if !there[id] && !lies(known, id, closed) && !r.outOfScope(known, id) {
-			if err := r.removeFolder(ctx, id); err != nil {
-				return nil, err
-			}
+			gone = append(gone, id)
 		}
 	}
+	slices.Sort(gone)
 	r.known = known
-	return r.inScope(listed), nil
+	return r.inScope(listed), r.removeFolders(ctx, gone)
 }
 
 // sameKind refuses a source of another kind than the mailbox came from.
@@ -272,18 +272,26 @@ func lies(known map[string]archive.Folder, id string, others map[string]bool) bo
 	return false
 }
 
-func (r *run) removeFolder(ctx context.Context, id string) error {
+func (r *run) removeFolders(ctx context.Context, gone []string) error {
+	if len(gone) == 0 {
+		return nil
+	}
 	for item, f := range r.failed {
-		if f.Folder == id {
+		if slices.Contains(gone, f.Folder) {
 			if err := r.forgive(item); err != nil {
 				return err
 			}
 		}
 	}
-	if err := r.sink.RemoveFolder(ctx, id); err != nil {
+	if err := r.sink.RemoveFolders(ctx, gone...); err != nil {
 		return err
 	}
-	return r.sink.SetCursor(folderKey+id, nil)
+	for _, id := range gone {
+		if err := r.sink.SetCursor(folderKey+id, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inScope leaves the folders that are included and not excluded. An included folder that is not there is a failure: a slip of
@@ -312,6 +320,17 @@ func within(path string, folders []string) bool {
 		f = strings.ToLower(strings.Trim(f, "/"))
 		return f == "" || path == f || strings.HasPrefix(path, f+"/")
 	})
+}
+
+// folders brings folders up to date, one after another. What was listed anew is compared though a later one fails.
+func (r *run) folders(ctx context.Context, folders []Folder) error {
+	for _, f := range folders {
+		if err := r.folder(ctx, f); err != nil {
+			_ = r.compare(ctx) // the first error counts; what is not compared is listed once more
+			return err
+		}
+	}
+	return r.compare(ctx)
 }
 
 // folder brings one folder up to date.
@@ -475,63 +494,6 @@ func (r *run) setFolderCursor(id string, cur folderCursor) error {
 		return err
 	}
 	return r.sink.SetCursor(folderKey+id, value)
-}
-
-// relist lists a whole folder whose state was lost, leaves out what is known, and removes what is no longer listed. One that
-// breaks off is begun anew by the next run.
-func (r *run) relist(ctx context.Context, f Folder) error {
-	if err := r.setFolderCursor(f.ID, folderCursor{}); err != nil {
-		return err
-	}
-	there := map[[16]byte]struct{}{} // by digest: a folder may have millions
-	state, trail := "", trail{}
-	for {
-		page, err := trail.next(ctx, r.source, f.ID, state)
-		if err != nil {
-			return err
-		}
-		for _, c := range page.Changes {
-			there[digestOf(c.ItemID)] = struct{}{}
-		}
-		wanted, err := r.page(page.Changes)
-		if err != nil {
-			return err
-		}
-		if err := r.fetch(ctx, f.ID, wanted); err != nil {
-			return err
-		}
-		if state = page.State; page.Last {
-			break
-		}
-	}
-	wanted, told := r.associated()
-	items, err := r.sink.ItemsIn(ctx, f.ID)
-	if err != nil {
-		return err
-	}
-	for _, id := range items {
-		if _, ok := there[digestOf(id)]; ok {
-			continue
-		}
-		hidden := false
-		if !wanted {
-			hidden, err = r.sink.Associated(id) // one that nobody lists is not one that is gone
-		}
-		if err == nil && !hidden {
-			err = r.sink.Remove(id)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return r.setFolderCursor(f.ID, folderCursor{State: state, Mark: f.Mark, Associated: wanted && told})
-}
-
-// digestOf stands for an id where there are too many to keep.
-func digestOf(id string) (d [16]byte) {
-	sum := sha256.Sum256([]byte(id))
-	copy(d[:], sum[:])
-	return d
 }
 
 // page takes in a page of changes and gives the items that are to be exported for it.
