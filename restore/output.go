@@ -28,7 +28,8 @@ const (
 // outside of it, whatever names or links say: all goes through an os.Root.
 type output struct {
 	root    *os.Root
-	err     error // of writing: the folder is of no use any more
+	err     error               // of writing: the folder is of no use any more
+	held    map[string]*os.Root // folders held open: a root walks each path from its own folder, at a call or two a step
 	folders map[string]bool
 	written map[pathKey]bool
 
@@ -36,6 +37,9 @@ type output struct {
 	exceptions *listing
 	buffer     *bufio.Writer // of the file being written
 }
+
+// mostHeld bounds the folders held open: files come in the order of storage, from folder to folder.
+const mostHeld = 128
 
 // pathKey tells paths apart as the pickiest file system does: without regard to case.
 type pathKey [16]byte
@@ -54,7 +58,7 @@ func openOutput(folder string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{root: root, folders: map[string]bool{".": true}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
+	o := &output{root: root, folders: map[string]bool{".": true}, held: map[string]*os.Root{}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
 	if err = o.sweep("."); err == nil {
 		o.manifest, err = o.list()
 	}
@@ -86,9 +90,9 @@ func (o *output) sweep(folder string) error {
 
 // temporary makes a file under a name that no item has, in the folder where it will stay: file systems keep a folder's files
 // together, and look long for room where all were made in one. Mail is nobody else's business.
-func (o *output) temporary(folder string) (string, *os.File, error) {
-	name := path.Join(folder, temporaryStart+rand.Text())
-	f, err := o.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+func temporary(folder *os.Root) (string, *os.File, error) {
+	name := temporaryStart + rand.Text()
+	f, err := folder.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	return name, f, err
 }
 
@@ -98,11 +102,11 @@ func (o *output) file(name string, sum []byte, write func(io.Writer) error) erro
 	if o.err != nil {
 		return o.err
 	}
-	err := o.folder(path.Dir(name))
-	var temporary string
+	folder, err := o.enter(path.Dir(name))
+	var unnamed string
 	var f *os.File
 	if err == nil {
-		temporary, f, err = o.temporary(path.Dir(name))
+		unnamed, f, err = temporary(folder)
 	}
 	if err != nil {
 		o.err = err
@@ -121,10 +125,10 @@ func (o *output) file(name string, sum []byte, write func(io.Writer) error) erro
 	}
 	o.note(f.Close())
 	if err == nil && o.err == nil {
-		o.note(o.root.Rename(temporary, name))
+		o.note(folder.Rename(unnamed, path.Base(name)))
 	}
 	if err != nil || o.err != nil {
-		_ = o.root.Remove(temporary) // what remains of it is swept by the next run
+		_ = folder.Remove(unnamed) // what remains of it is swept by the next run
 		return errors.Join(err, o.err)
 	}
 	o.written[keyOf(name)] = true
@@ -139,6 +143,35 @@ func (o *output) note(err error) {
 	if o.err == nil {
 		o.err = err
 	}
+}
+
+// enter opens a folder, made if it is not there. It is held open until too many are.
+func (o *output) enter(name string) (*os.Root, error) {
+	if folder := o.held[name]; folder != nil {
+		return folder, nil
+	}
+	if err := o.folder(name); err != nil {
+		return nil, err
+	}
+	if len(o.held) == mostHeld {
+		if err := o.leave(); err != nil {
+			return nil, err
+		}
+	}
+	folder, err := o.root.OpenRoot(name)
+	if err == nil {
+		o.held[name] = folder
+	}
+	return folder, err
+}
+
+// leave closes all folders held open.
+func (o *output) leave() (err error) {
+	for _, folder := range o.held {
+		err = errors.Join(err, folder.Close())
+	}
+	clear(o.held)
+	return err
 }
 
 func (o *output) folder(name string) error {
@@ -205,7 +238,7 @@ func (o *output) finish() error {
 	for _, l := range []*listing{o.manifest, o.exceptions} {
 		err = errors.Join(err, l.drop(o))
 	}
-	return errors.Join(err, o.root.Close())
+	return errors.Join(err, o.leave(), o.root.Close())
 }
 
 func (o *output) finishLists() error {
@@ -286,7 +319,7 @@ type listing struct {
 }
 
 func (o *output) list() (*listing, error) {
-	name, f, err := o.temporary(".")
+	name, f, err := temporary(o.root)
 	if err != nil {
 		return nil, err
 	}
