@@ -141,16 +141,19 @@ func (r *run) associated() (wanted, told bool) {
 }
 
 // gap records a folder that could not be read. Beside the primary mailbox, whose folders are the user's, servers have
-// folders that nobody is let into: that is said, and is no failure.
+// folders that nobody is let into: that is said, and is no failure. Nor is one that went after it was listed, unless the next
+// run finds it listed again.
 func (r *run) gap(id string, cause error) {
 	p := r.partOf(r.known, id)
 	g := FolderGap{Folder: archive.Path(r.known, id), Cause: cause.Error(), Failed: p == nil || p.Name == PartPrimary || !errors.Is(cause, ErrDenied)}
 	g.Since = r.o.Clock().UTC().Truncate(time.Second)
+	again := false
 	for _, was := range r.before.Gaps {
 		if was.Folder == g.Folder {
-			g.Since = was.Since
+			g.Since, again = was.Since, true
 		}
 	}
+	g.Failed = g.Failed && (again || !errors.Is(cause, ErrGone))
 	r.result.Coverage.Gaps = append(r.result.Coverage.Gaps, g)
 	if g.Failed {
 		r.result.Failures = append(r.result.Failures, Failure{Folder: g.Folder, Cause: g.Cause, Since: g.Since})

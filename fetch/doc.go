@@ -18,7 +18,11 @@
 // governor of the protocol's client.
 //
 // An item that cannot be had does not stop the run. It is kept in the cursor with its cause, counted as failed, and tried
-// again by the next run. A blob that cannot be read is kept as it is and counted as unparsed.
+// again by the next run. A blob that cannot be read is asked for once more, and then kept as it is and counted as unparsed.
+//
+// Servers also say what is not so. An item that was listed and is then said not to be there is kept in the cursor too: as a
+// rule the next list of changes says that it went. Where it does not, the next run asks for it again; it is a failure when it
+// is still not to be had. The same holds for a folder.
 //
 // # A watch
 //
@@ -32,7 +36,7 @@
 //
 //	folder/ID  {"state": the protocol's state, "" in the first page; "mark": change mark when the folder was last wholly in, "" before;
 //	           "associated": whether the associated items before the state are in}
-//	failed/ID  {"folder", "change_key", "size", "cause", "since"}
+//	failed/ID  {"folder", "change_key", "size", "cause", "since", "gone": runs that were told that it is not there, at most 2}
 //	coverage   what the last run covered: {"parts": [{"part", "state", "reason"}], "gaps": [{"folder", "cause", "since", "failed"}], "skipped": [folders]}
 //	source     the kind of the source, "files" or "public folders"; absent for mailboxes of servers
 //

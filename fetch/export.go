@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"golang.org/x/sync/errgroup"
@@ -143,6 +144,9 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 		if err == nil {
 			var in *incoming
 			if in, err = r.read(ctx, exported, blob, buffer[:]); err == nil {
+				err = r.garbled(in)
+			}
+			if err == nil {
 				came = append(came, in)
 				return nil
 			}
@@ -174,6 +178,24 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 	return again, nil
 }
 
+// fewGarbled is how many items of a run are asked for once more because they cannot be read.
+const fewGarbled = 20
+
+// garbled doubts a blob that cannot be read, once: the server, or somebody in between, may do better the second time. What comes
+// then is kept as it is. Where many are so it is their form that nobody here knows.
+func (r *run) garbled(in *incoming) error {
+	if in.item.Unparsed == "" {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unread[in.item.ItemID] || len(r.unread) == fewGarbled {
+		return nil
+	}
+	r.unread[in.item.ItemID] = true
+	return fmt.Errorf("%w: %s", ErrAgain, in.item.Unparsed)
+}
+
 // mostUnanswered is how many items in a row may have had no answer before the server is taken to be down.
 const mostUnanswered = 3
 
@@ -187,7 +209,7 @@ func (r *run) unanswered(folderID string, ref Ref, cause error) error {
 	return r.fail(folderID, ref, cause)
 }
 
-// sort decides what an item's error means: ask again, forget it, record it, or stop.
+// sort decides what an item's error means: ask again, doubt it, record it, or stop.
 func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,7 +217,7 @@ func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
 	case errors.Is(err, ErrAgain):
 		return []unsettled{{ref, err}}, nil
 	case errors.Is(err, ErrGone):
-		return nil, r.forgive(ref.ItemID)
+		return nil, r.doubt(folderID, ref, err)
 	case errors.Is(err, ErrItem), errors.Is(err, archive.ErrParts):
 		return nil, r.fail(folderID, ref, err)
 	}

@@ -54,7 +54,8 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 	return nil
 }
 
-// compare removes from the folders that were listed anew what was not there, and moves their cursors.
+// compare removes from the folders that were listed anew what was not there, forgets what failed and is not there either, and
+// moves their cursors.
 func (r *run) compare(ctx context.Context) error {
 	anew := r.anew
 	r.anew = relisted{}
@@ -79,6 +80,14 @@ func (r *run) compare(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	for id, f := range r.failed {
+		_, listed := anew.folders[f.Folder]
+		if _, ok := anew.there[digestOf(id)]; listed && !ok {
+			if err := r.forgive(id); err != nil {
+				return err
+			}
 		}
 	}
 	for _, id := range ids {

@@ -102,7 +102,7 @@ type Result struct {
 // Run brings the sink's mailbox up to date with the source. The result is valid, as far as it came, with an error too.
 func Run(ctx context.Context, source Source, sink Sink, o Options) (Result, error) {
 	o.defaults()
-	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}, most: o.BatchItems}
+	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}, doubted: map[string]bool{}, unread: map[string]bool{}, most: o.BatchItems}
 	r.buffers.New = func() any { return new([readAhead]byte) }
 	err := r.run(ctx)
 	return r.result, err
@@ -121,6 +121,8 @@ type run struct {
 
 	mu      sync.Mutex         // guards what follows while exports run
 	failed  map[string]failure // by item id: what could not be had, of earlier runs and of this one
+	doubted map[string]bool    // of these, what this run was told is not there
+	unread  map[string]bool    // by item id: what came and could not be read, the first time
 	result  Result
 	most    int       // items of one export, as the server has been found to manage them
 	silent  int       // items in a row that had no answer
@@ -148,6 +150,7 @@ type failure struct {
 	Size      int64     `json:"size,omitempty"`
 	Cause     string    `json:"cause"`
 	Since     time.Time `json:"since"`
+	Gone      int       `json:"gone,omitempty"` // runs that were told that it is not there, 2 for more; none of which a list said so
 }
 
 const (
@@ -357,10 +360,7 @@ func (r *run) folder(ctx context.Context, f Folder) error {
 	if errors.Is(err, ErrStateLost) {
 		err = r.relist(ctx, f)
 	}
-	if errors.Is(err, ErrGone) {
-		return nil // it went while the run was at work; the next listing will say so
-	}
-	if errors.Is(err, ErrFolder) || errors.Is(err, ErrStateLost) { // lost in the midst of the list, too: the next run begins it anew
+	if errors.Is(err, ErrFolder) || errors.Is(err, ErrStateLost) || errors.Is(err, ErrGone) { // lost in the midst of the list, too: the next run begins it anew
 		r.o.Log.Warn("folder skipped", "cause", err)
 		r.gap(f.ID, err)
 		return nil
@@ -475,6 +475,9 @@ func (r *run) dropUnsure(folderID string, cur *folderCursor) error {
 		return nil
 	}
 	for _, id := range unsure {
+		if err := r.forgive(id); err != nil {
+			return err
+		}
 		_, in, known, err := r.sink.Known(id)
 		if err != nil {
 			return err
@@ -537,12 +540,16 @@ func (r *run) change(c Change) (ref Ref, want bool, err error) {
 
 // fail records an item for the next run.
 func (r *run) fail(folderID string, ref Ref, cause error) error {
+	r.o.Log.Warn("item failed", "cause", cause)
+	return r.keepFailure(folderID, ref, cause, 0)
+}
+
+func (r *run) keepFailure(folderID string, ref Ref, cause error, gone int) error {
 	was := r.failed[ref.ItemID]
-	f := failure{Folder: folderID, ChangeKey: ref.ChangeKey, Size: ref.Size, Cause: cause.Error(), Since: was.Since}
+	f := failure{Folder: folderID, ChangeKey: ref.ChangeKey, Size: ref.Size, Cause: cause.Error(), Since: was.Since, Gone: gone}
 	if f.Since.IsZero() {
 		f.Since = r.o.Clock().UTC().Truncate(time.Second)
 	}
-	r.o.Log.Warn("item failed", "cause", cause, "since", f.Since)
 	if f == was {
 		return nil // known already: failing again is no change, and makes no snapshot
 	}
@@ -552,6 +559,18 @@ func (r *run) fail(folderID string, ref Ref, cause error) error {
 		return err
 	}
 	return r.sink.SetCursor(failedKey+ref.ItemID, value)
+}
+
+// doubt keeps an item that was listed and of which the server then says that it is not there. As a rule the next list says so
+// too. Where it does not, that was not true: the next run asks again, and what it does not get then is a failure.
+func (r *run) doubt(folderID string, ref Ref, cause error) error {
+	was := r.failed[ref.ItemID]
+	gone := max(was.Gone, 1)
+	if was.Gone > 0 && !r.doubted[ref.ItemID] {
+		gone = 2
+	}
+	r.doubted[ref.ItemID] = true
+	return r.keepFailure(folderID, ref, cause, gone)
 }
 
 // forgive forgets that an item failed.
@@ -590,6 +609,9 @@ func (r *run) retry(ctx context.Context, earlier map[string][]Ref) error {
 func listed(failed map[string]failure, folders map[string]archive.Folder) []Failure {
 	var out []Failure
 	for id, f := range failed {
+		if f.Gone == 1 {
+			continue // the next list decides
+		}
 		out = append(out, Failure{ItemID: id, Folder: archive.Path(folders, f.Folder), Cause: f.Cause, Since: f.Since})
 	}
 	sortFailures(out)

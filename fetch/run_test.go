@@ -20,9 +20,10 @@ import (
 
 // fakeItem is an item of the fake mailbox.
 type fakeItem struct {
-	ref   fetch.Ref
-	blob  []byte
-	cause []error // what the next exports of it end in, before the blob comes
+	ref     fetch.Ref
+	blob    []byte
+	cause   []error // what the next exports of it end in, before the blob comes
+	garbled int     // exports in which something else comes
 }
 
 // fakeSource is a mailbox whose server does as it is told. States are the number of changes seen.
@@ -31,8 +32,9 @@ type fakeSource struct {
 	log      map[string][]fetch.Change // by folder
 	items    map[string]*fakeItem
 	pageSize int
-	lost     bool  // forget all states once
-	whole    error // the next export as a whole ends in it
+	lost     bool   // forget all states once
+	vanished string // a folder that is said not to be there, once
+	whole    error  // the next export as a whole ends in it
 	exports  []string
 	batches  []int
 	listed   int
@@ -70,6 +72,10 @@ func (s *fakeSource) Folders(context.Context) ([]fetch.Folder, error) {
 
 func (s *fakeSource) Changes(_ context.Context, folder, state string) (fetch.Page, error) {
 	s.listed++
+	if s.vanished == folder {
+		s.vanished = ""
+		return fetch.Page{}, fetch.ErrGone
+	}
 	from := 0
 	if state != "" {
 		if s.lost {
@@ -117,6 +123,9 @@ func (s *fakeSource) Export(_ context.Context, items []fetch.Ref, each func(int,
 			cause := it.cause[0]
 			it.cause = it.cause[1:]
 			err = each(n, ref, nil, cause)
+		case it.garbled > 0:
+			it.garbled--
+			err = each(n, it.ref, strings.NewReader(strings.Repeat("this is no export stream ", 9)), nil)
 		default:
 			err = each(n, it.ref, bytes.NewReader(it.blob), nil)
 		}
@@ -246,13 +255,12 @@ func TestRunFollowsChanges(t *testing.T) {
 func TestRunKeepsGoingPastBadItems(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	for _, id := range []string{"good", "bad", "shaky", "gone", "garbage"} {
+	for _, id := range []string{"good", "bad", "shaky", "garbage"} {
 		b.source.put("in", id, "k", "s")
 	}
 	bad := fmt.Errorf("%w: ErrorCorruptData", fetch.ErrItem)
 	b.source.items["bad"].cause = []error{bad}
 	b.source.items["shaky"].cause = []error{fetch.ErrAgain, fetch.ErrAgain}
-	b.source.items["gone"].cause = []error{fetch.ErrGone}
 	b.source.items["garbage"].blob = bytes.Repeat([]byte("this is no export stream "), 9)
 	r := b.run()
 	if r.Complete || len(r.Failures) != 1 || r.Failures[0].ItemID != "bad" || r.Unparsed != 1 || r.Exported != 3 {
@@ -275,6 +283,89 @@ func TestRunKeepsGoingPastBadItems(t *testing.T) {
 	}
 	if r := b.run(); !r.Complete || len(b.source.exports) != 0 {
 		t.Errorf("fourth run %+v exported %v", r, b.source.exports)
+	}
+}
+
+// TestGoneAndNotGone: an item that was listed and is not there when it is asked for went meanwhile, which the next list says.
+// Where it does not, the server was wrong: the item is asked for again, and is a failure when it is still not to be had.
+func TestGoneAndNotGone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, id := range []string{"went", "lie", "ghost"} {
+		b.source.put("in", id, "k", "s")
+	}
+	gone := []error{fetch.ErrGone, fetch.ErrGone, fetch.ErrGone}
+	b.source.items["went"].cause, b.source.items["lie"].cause, b.source.items["ghost"].cause = gone, gone[:1], gone
+	if r := b.run(); !r.Complete || r.Exported != 0 {
+		t.Errorf("first run %+v", r)
+	}
+	b.source.change("in", fetch.Change{Kind: fetch.Deleted, Ref: fetch.Ref{ItemID: "went"}})
+	for i, want := range []int{1, 0} {
+		head := b.a.Head()
+		r := b.run()
+		if r.Complete || r.Exported != want || len(r.Failures) != 1 || r.Failures[0].ItemID != "ghost" || slices.Contains(b.source.exports, "went") {
+			t.Errorf("run %d: %+v, asked for %v", i+2, r, b.source.exports)
+		}
+		if want == 0 && b.a.Head() != head {
+			t.Error("failing again wrote to the journal")
+		}
+	}
+	if r := b.run(); !r.Complete || r.Exported != 1 { // the ghost is there after all
+		t.Errorf("fourth run %+v", r)
+	}
+	b.wants(map[string]string{"lie": `k Inbox "s" false`, "ghost": `k Inbox "s" false`})
+}
+
+// TestGarbledOnce: what cannot be read is asked for again, once; of many it is their form that is not known.
+func TestGarbledOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.source.put("in", "well", "k", "s")
+	b.source.items["well"].garbled = 1
+	if r := b.run(); r.Unparsed != 0 || r.Exported != 1 || len(b.source.exports) != 2 {
+		t.Errorf("%+v, asked for %v", r, b.source.exports)
+	}
+	b.wants(map[string]string{"well": `k Inbox "s" false`})
+	for n := range 50 {
+		b.source.put("in", fmt.Sprint("strange", n), "k", "s")
+		b.source.items[fmt.Sprint("strange", n)].garbled = 99
+	}
+	if r := b.run(); r.Unparsed != 50 || !r.Complete || len(b.source.exports) != 70 {
+		t.Errorf("%+v, asked %d times", r, len(b.source.exports))
+	}
+}
+
+// TestFailedAndNoLongerThere: what failed is forgotten when a list of all does not have it any more.
+func TestFailedAndNoLongerThere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, id := range []string{"here", "away"} {
+		b.source.put("in", id, "k", "s")
+		b.source.items[id].cause = []error{fetch.ErrItem, fetch.ErrItem, fetch.ErrItem}
+	}
+	if r := b.run(); len(r.Failures) != 2 {
+		t.Fatalf("first run %+v", r)
+	}
+	b.source.change("in", fetch.Change{Kind: fetch.Deleted, Ref: fetch.Ref{ItemID: "away"}})
+	b.source.lost = true
+	if r := b.run(); len(r.Failures) != 1 || r.Failures[0].ItemID != "here" || slices.Contains(b.source.exports, "away") {
+		t.Errorf("second run %+v, asked for %v", r, b.source.exports)
+	}
+}
+
+// TestFolderThatIsSaidToBeGone: as a rule it is; where the next listing has it again, that was not true.
+func TestFolderThatIsSaidToBeGone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.source.put("sub", "deep", "k", "s")
+	for i, failures := range []int{0, 1} {
+		b.source.vanished = "sub"
+		if r := b.run(); len(r.Failures) != failures || len(r.Coverage.Gaps) != 1 || r.Complete != (failures == 0) {
+			t.Errorf("run %d: %+v", i+1, r)
+		}
+	}
+	if r := b.run(); !r.Complete || r.Exported != 1 || len(r.Coverage.Gaps) != 0 {
+		t.Errorf("third run %+v", r)
 	}
 }
 
