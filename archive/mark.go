@@ -17,7 +17,7 @@ import (
 	"mailbrick/archive/wire"
 )
 
-// marker finds out which chunks are alive: those that versions need. Its memory grows with packs, two bits for each chunk.
+// marker finds out which chunks are alive: those that versions need. Its memory grows with packs, three bits for each chunk.
 type marker struct {
 	a     *Archive
 	packs map[uint32]*packMarks // by number
@@ -113,11 +113,12 @@ func (m *marker) recipe(id chunkID) error {
 	if err != nil {
 		return fmt.Errorf("recipe: %w", err)
 	}
+	m.place(row)
+	// That it is marked says nothing: it may be the base of others, whose own names nobody has read.
 	pm := m.packs[row.pack]
-	if !m.place(row) {
+	if pm == nil || !pm.recipes.set(row.index) {
 		return nil
 	}
-	pm.recipes.set(row.index)
 	if row.base == (chunkID{}) {
 		return nil
 	}
@@ -130,16 +131,11 @@ func (m *marker) recipe(id chunkID) error {
 	return nil
 }
 
-// place marks a chunk by where it lies, and tells whether that is news. Of packs that are newer than the marker it knows nothing.
-func (m *marker) place(row chunkRow) bool {
-	pm := m.packs[row.pack]
-	if pm == nil || !pm.live.set(row.index) {
-		return false
-	}
-	if m.anew != nil {
+// place marks a chunk by where it lies. Of packs that are newer than the marker it knows nothing.
+func (m *marker) place(row chunkRow) {
+	if pm := m.packs[row.pack]; pm != nil && pm.live.set(row.index) && m.anew != nil {
 		m.anew(pm)
 	}
-	return true
 }
 
 // chunk marks what a recipe names. What is nowhere is lost already, and Check says so.

@@ -111,3 +111,24 @@ func (w *world) shas(t testing.TB, mailbox string) (out []string) {
 	}
 	return out
 }
+
+// TestPruneKeepsWhatBasesName: a recipe that others are differences from has names of its own, in whatever order items are marked.
+func TestPruneKeepsWhatBasesName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, "a", func(s *Session) {
+		for n := range 16 {
+			for k, what := range []string{"base", "copy"} {
+				data := append(noise(uint64(n), 708), noise(uint64(100+2*n+k), 2000)...) // what is in the recipe is alike, the rest is not
+				wantErr(t, "put", put1(t.Context(), s, Item{ItemID: fmt.Sprint(what, n), Similar: []byte{byte(n)}}, data), nil)
+			}
+		}
+	})
+	before := w.shas(t, "a")
+	if r := w.prune(t, PruneOptions{MaxGarbage: 1e-9}); r.Garbage > 0 || r.Removed > 0 {
+		t.Errorf("pruned what is alive: %+v", r)
+	}
+	if got := w.shas(t, "a"); fmt.Sprint(got) != fmt.Sprint(before) {
+		t.Error("other items than before")
+	}
+}
