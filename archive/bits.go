@@ -18,6 +18,13 @@ func (b bits) set(n uint32) bool {
 	return true
 }
 
+// fill adds the numbers below n.
+func (b bits) fill(n int) {
+	for i := range uint32(n) {
+		b.set(i)
+	}
+}
+
 // any tells whether a number of a range is there.
 func (b bits) any(from, to uint32) bool {
 	for n := from; n < to; n++ {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
@@ -54,27 +55,42 @@ func (p *pruning) fold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sure := map[journal.Span]bool{}
+	made := map[journal.Span]bool{} // whether it is there for certain; not of one that damage prevents
 	for _, s := range p.a.journal.Foldable(objects, p.a.Head()) {
 		if kept.in(s) {
 			continue
 		}
-		if err := p.segment(ctx, s); err != nil {
+		if err := p.make(ctx, s, made); err != nil {
 			return err
 		}
-		sure[s] = true
-		objects = append(objects, s)
+		if made[s] {
+			objects = append(objects, s)
+		}
 	}
 	list, in := p.a.journal.Folded(objects)
 	for _, s := range in {
 		// Who made it may have died before it was durable, and anybody who may write may have put something there.
-		if !sure[s] {
-			if err := p.segment(ctx, s); err != nil {
-				return err
-			}
+		if err := p.make(ctx, s, made); err != nil {
+			return err
 		}
 	}
-	return p.removeFolded(ctx, list)
+	return p.removeFolded(ctx, slices.DeleteFunc(list, func(s journal.Span) bool {
+		return slices.ContainsFunc(in, func(wide journal.Span) bool { return !made[wide] && wide.Covers(s) })
+	}))
+}
+
+// make makes a segment once, unless records of it are damaged: these stay as they are.
+func (p *pruning) make(ctx context.Context, s journal.Span, made map[journal.Span]bool) error {
+	if _, ok := made[s]; ok {
+		return nil
+	}
+	err := p.segment(ctx, s)
+	made[s] = err == nil
+	if unreadable(err) {
+		p.note(err)
+		return nil
+	}
+	return err
 }
 
 // segment makes a segment, or makes sure of the one that is there.

@@ -137,13 +137,3 @@ func (a *Archive) brought(rec *journal.Record) {
 		}
 	}
 }
-
-// opened is what reads a pack, and its table.
-func (a *Archive) opened(ctx context.Context, p *journal.Pack) (*pack.Reader, *pack.Table, error) {
-	packs, err := reading{a.opts.Bucket, a.packs, a.journal, a.inline}.of(ctx, p)
-	if err != nil {
-		return nil, nil, journalError(err)
-	}
-	t, err := packs.Table(ctx, p.Name)
-	return packs, t, journalError(err)
-}

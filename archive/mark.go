@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	"mailbrick/archive/blob"
-	"mailbrick/archive/blob/parity"
 	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
@@ -24,7 +22,8 @@ type marker struct {
 	order []*packMarks
 	anew  func(*packMarks) // called when a chunk is found alive that was not; may be nil
 
-	missing int // chunks that versions need and no pack has
+	missing int   // chunks that versions need and no pack has
+	doubt   error // the damage that hides what versions need; all chunks are marked then
 }
 
 // packMarks are what is known of a pack's chunks, by their index in it.
@@ -38,6 +37,7 @@ type packMarks struct {
 
 	alive int64 // bytes of the pack that are needed, table and seals included
 	gone  bool  // it is condemned
+	stays bool  // something of it could not be copied
 }
 
 func (p *packMarks) garbage() int64 { return p.Size - p.alive }
@@ -63,17 +63,44 @@ func (a *Archive) newMarker(ctx context.Context, there map[pack.Name]int64) (*ma
 	return m, err
 }
 
-// isLost tells whether a pack is not in the bucket in its length.
+// isLost tells whether a pack is not in the bucket in its length, nor can be mended.
 func (a *Archive) isLost(ctx context.Context, p *journal.Pack) (bool, error) {
-	size, err := a.opts.Bucket.Size(ctx, pack.Name(p.Name).Object())
-	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, parity.ErrBeyondRepair) {
+	_, err := again(ctx, a, func(r reading) (struct{}, error) {
+		size, err := r.bucket.Size(ctx, pack.Name(p.Name).Object())
+		if err == nil && size != p.Size {
+			err = fmt.Errorf("%w: it has %d bytes, it had %d", pack.ErrDamaged, size, p.Size)
+		}
+		return struct{}{}, err
+	})
+	if err = journalError(err); errors.Is(err, ErrDamaged) {
 		return true, nil
 	}
-	return size != p.Size, err
+	return false, err
 }
 
-// mark marks what all versions need, those of snapshots that are not complete yet included.
+// mark marks what all versions need, those of snapshots that are not complete yet included. Of what cannot be read for damage
+// it cannot be told what it needs, and it may be mended one day: then everything is marked.
 func (m *marker) mark(ctx context.Context, progress func(done, total int64, what string)) error {
+	err := m.markEach(ctx, progress)
+	if unreadable(err) {
+		m.all(err)
+		return nil
+	}
+	return err
+}
+
+// unreadable tells whether something is there and cannot be read, now or by this program.
+func unreadable(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrVersion) }
+
+// all marks every chunk of every pack.
+func (m *marker) all(doubt error) {
+	m.doubt = doubt
+	for _, pm := range m.order {
+		pm.live.fill(pm.Chunks)
+	}
+}
+
+func (m *marker) markEach(ctx context.Context, progress func(done, total int64, what string)) error {
 	items := int64(0)
 	err := m.a.cat.scan(ctx, []byte{keyVersion}, func(key, value []byte) error {
 		id, shown, err := recipeIn(value, binary.BigEndian.Uint32(key[len(key)-4:]))
@@ -187,13 +214,9 @@ func (m *marker) readRecipes(ctx context.Context, pm *packMarks) error {
 	if pm.lost {
 		return fmt.Errorf("%w: pack %x is missing: what its items need cannot be told", ErrDamaged, pm.Name)
 	}
-	packs, t, err := m.a.opened(ctx, &pm.Pack)
-	if err != nil {
-		return err
-	}
 	var held []waiting
 	size := 0
-	err = eachFrame(ctx, packs, t, pm.recipes, func(n uint32, c *pack.Chunk, data []byte) error {
+	err := m.a.eachFrame(ctx, &pm.Pack, pm.recipes, func(n uint32, c *pack.Chunk, data []byte) error {
 		if !pm.deltas.has(n) {
 			return m.names(data, nil)
 		}
@@ -241,9 +264,14 @@ func (m *marker) applied(ctx context.Context, held []waiting) error {
 	return nil
 }
 
-// eachFrame reads the frames of a pack that hold a wanted chunk, and visits these chunks. What is visited is valid during the
-// call only.
-func eachFrame(ctx context.Context, packs *pack.Reader, t *pack.Table, wanted bits, visit func(n uint32, c *pack.Chunk, data []byte) error) error {
+// eachFrame reads the frames of a pack that hold a wanted chunk, by their parity where that is needed, and visits these chunks. What is
+// visited is valid during the call only. A frame that is damaged is passed over, and told at the end.
+func (a *Archive) eachFrame(ctx context.Context, p *journal.Pack, wanted bits, visit func(n uint32, c *pack.Chunk, data []byte) error) error {
+	t, err := a.table(ctx, p)
+	if err != nil {
+		return journalError(err)
+	}
+	var damage error
 	offsets := t.FrameOffsets()
 	n := uint32(0)
 	for i := range t.Frames {
@@ -253,7 +281,11 @@ func eachFrame(ctx context.Context, packs *pack.Reader, t *pack.Table, wanted bi
 		if !wanted.any(first, n) {
 			continue
 		}
-		plain, err := packs.Frame(ctx, pack.FrameRef{Pack: t.Name, Generation: t.Generation, Salt: t.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain})
+		plain, err := a.plain(ctx, p, pack.FrameRef{Pack: t.Name, Generation: t.Generation, Salt: t.Salt, Ordinal: uint32(i), Offset: offsets[i], Sealed: f.Sealed, Plain: f.Plain})
+		if unreadable(err) {
+			damage = errors.Join(damage, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -267,7 +299,19 @@ func eachFrame(ctx context.Context, packs *pack.Reader, t *pack.Table, wanted bi
 			plain = plain[c.Length:]
 		}
 	}
-	return ctx.Err()
+	return errors.Join(ctx.Err(), damage)
+}
+
+// plain reads a frame that nobody will ask for again.
+func (a *Archive) plain(ctx context.Context, p *journal.Pack, ref pack.FrameRef) ([]byte, error) {
+	plain, err := again(ctx, a, func(r reading) ([]byte, error) {
+		packs, err := r.of(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		return packs.Frame(ctx, ref)
+	})
+	return plain, journalError(err)
 }
 
 // version marks what one version needs, at once.

@@ -41,6 +41,10 @@ type PrunePlan struct {
 	Copied, Left       int64 // bytes that are copied; garbage that stays
 	FreedBytes         int64 // about
 	Fold               int   // objects of the journal that become part of others
+
+	// Damaged is what could not be read: packs that stay as they are and what lies in them. Repair may mend it.
+	Damaged []string
+	InDoubt bool // damage hides what versions need, so all that is in packs stays
 }
 
 // PruneReport is what Prune did.
@@ -126,7 +130,11 @@ func (a *Archive) planPrune(ctx context.Context, o PruneOptions) (*pruning, erro
 	if p.marks, err = a.newMarker(ctx, there); err != nil {
 		return nil, err
 	}
-	if err = p.marks.mark(ctx, o.Progress); err == nil {
+	if err = p.marks.mark(ctx, o.Progress); err == nil && p.marks.doubt != nil {
+		p.plan.InDoubt = true
+		err = p.damage(ctx, p.marks.doubt)
+	}
+	if err == nil {
 		err = p.weigh(ctx)
 	}
 	if err != nil {
@@ -139,6 +147,21 @@ func (a *Archive) planPrune(ctx context.Context, o PruneOptions) (*pruning, erro
 	return p, p.findUnnamed(there)
 }
 
+// damage notes what could not be read, unless it could not because another prune removed it.
+func (p *pruning) damage(ctx context.Context, damage error) error {
+	if err := p.overtaken(ctx, damage); errors.Is(err, errOvertaken) || ctx.Err() != nil {
+		return err
+	}
+	p.note(damage)
+	return nil
+}
+
+func (p *pruning) note(damage error) {
+	if len(p.plan.Damaged) < maxErrors {
+		p.plan.Damaged = append(p.plan.Damaged, damage.Error())
+	}
+}
+
 // overtaken finds out whether something could not be read because another prune removed it.
 func (p *pruning) overtaken(ctx context.Context, err error) error {
 	if ctx.Err() == nil && p.a.catchUpAlone(ctx) == nil && p.a.cat.pruned() != p.pruned {
@@ -148,27 +171,38 @@ func (p *pruning) overtaken(ctx context.Context, err error) error {
 }
 
 // weigh finds out how many bytes of each pack are needed: of a frame the part that its living chunks have in it, of the rest of
-// the pack the part that they have in their number.
+// the pack the part that they have in their number. A pack whose table cannot be read is needed as it is.
 func (p *pruning) weigh(ctx context.Context) error {
 	for _, pm := range p.marks.order {
 		p.plan.Packs++
 		p.plan.Bytes += pm.Size
 		living := pm.live.count()
 		switch {
-		case pm.Chunks == 0 && p.marks.missing > 0:
+		case pm.Chunks == 0 && (p.marks.missing > 0 || p.marks.doubt != nil):
 			pm.alive = pm.Size // it could not be read, and what could not be found may lie in it
 		case living == 0:
 		case living == pm.Chunks || pm.lost:
 			pm.alive = pm.Size
 		default:
-			_, t, err := p.a.opened(ctx, &pm.Pack)
-			if err != nil {
+			if err := p.weighPack(ctx, pm, living); err != nil {
 				return err
 			}
-			pm.alive = aliveIn(t, pm.live, living)
 		}
 		p.plan.Garbage += pm.garbage()
 	}
+	return nil
+}
+
+func (p *pruning) weighPack(ctx context.Context, pm *packMarks, living int) error {
+	t, err := p.a.table(ctx, &pm.Pack)
+	if err = journalError(err); unreadable(err) {
+		pm.alive = pm.Size
+		return p.damage(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	pm.alive = aliveIn(t, pm.live, living)
 	return nil
 }
 
@@ -294,6 +328,7 @@ func sessionOf(name pack.Name) [sessionBytes]byte {
 }
 
 func (p *pruning) run(ctx context.Context) error {
+	defer func() { p.report.PrunePlan = p.plan }()
 	err := p.copy(ctx)
 	if err == nil {
 		err = p.condemn(ctx)
@@ -304,7 +339,6 @@ func (p *pruning) run(ctx context.Context) error {
 			return gone
 		}
 	}
-	p.report.PrunePlan = p.plan
 	if err != nil && !errors.Is(err, errNothing) {
 		return err
 	}
@@ -324,16 +358,22 @@ func (p *pruning) copy(ctx context.Context) error {
 		}
 		p.o.Progress(int64(i+1), int64(len(p.chosen)), "packs rewritten")
 	}
+	p.chosen = slices.DeleteFunc(p.chosen, func(pm *packMarks) bool { return pm.stays })
 	return p.closePack()
 }
 
+// copyPack copies what is needed of a pack. One of which something cannot be read stays.
 func (p *pruning) copyPack(ctx context.Context, pm *packMarks) error {
-	packs, t, err := p.a.opened(ctx, &pm.Pack)
-	if err != nil {
+	err := p.a.eachFrame(ctx, &pm.Pack, pm.live, func(_ uint32, c *pack.Chunk, data []byte) error { return p.add(ctx, c, data) })
+	if !unreadable(err) {
 		return err
 	}
-	err = eachFrame(ctx, packs, t, pm.live, func(_ uint32, c *pack.Chunk, data []byte) error { return p.add(ctx, c, data) })
-	return journalError(err)
+	pm.stays = true
+	p.plan.Rewrite--
+	p.plan.Copied -= pm.alive
+	p.plan.FreedBytes -= pm.garbage()
+	p.plan.Left += pm.garbage()
+	return p.damage(ctx, err)
 }
 
 func (p *pruning) add(ctx context.Context, c *pack.Chunk, data []byte) error {
@@ -427,7 +467,10 @@ func (p *pruning) body(ctx context.Context, g *group) (*journal.Body, error) {
 		if ctx.Err() == nil && p.a.catchUp(ctx) == nil && p.a.cat.pruned() != p.pruned {
 			return nil, errOvertaken // what could not be read another prune removed
 		}
-		return nil, err
+		if !unreadable(err) {
+			return nil, err
+		}
+		p.doubt(err)
 	}
 	c := &journal.Condemn{}
 	for _, pm := range p.marks.order {
@@ -447,6 +490,18 @@ func (p *pruning) body(ctx context.Context, g *group) (*journal.Body, error) {
 		}
 	}
 	return &journal.Body{Packs: packsOf(p.tables), Condemn: c}, nil
+}
+
+// doubt is for damage that hides what the records need that came since: whatever was not copied may be.
+func (p *pruning) doubt(damage error) {
+	for _, pm := range p.chosen {
+		if pm.live.count() < pm.Chunks {
+			pm.gone = false
+		}
+	}
+	p.marks.all(damage)
+	p.plan.InDoubt = true
+	p.note(damage)
 }
 
 // follow marks what the records need that came since marking began.

@@ -179,7 +179,8 @@ func newPruneCommand() *cli.Command {
 			"and these are removed, until little is left. Other machines can go on writing. Packs of runs that were broken off go when the\n" +
 			"run began longer ago than --broken-off; should it still be at work it ends, with a word, and the next run takes up its work.\n" +
 			"It also makes many small files few: records of the journal, of which each run of a backup adds one, become part of larger ones,\n" +
-			"32 at first. Only prune removes anything, so only its credentials need the right to; run it now and then where backups are many.\n\n" +
+			"32 at first. Only prune removes anything, so only its credentials need the right to; run it now and then where backups are many.\n" +
+			"What is damaged is read by its parity; where that does not help it is left as it is, and named.\n\n" +
 			"Example:\n  mailbrick prune\n  mailbrick prune --apply",
 		Flags: commonFlags(
 			&cli.IntFlag{Name: "max-garbage", Value: 5, Usage: "how much may stay, in `PERCENT` of all packs"},
@@ -219,6 +220,9 @@ type pruneLine struct {
 	Position     uint64 `json:"position"`
 	Fold         int    `json:"fold_records"`
 	Folded       int    `json:"folded_records"`
+
+	InDoubt bool     `json:"in_doubt"`
+	Errors  []string `json:"errors"`
 }
 
 func runPrune(ctx context.Context, o *common, a *archive.Archive, p archive.PruneOptions, apply bool) error {
@@ -235,14 +239,33 @@ func runPrune(ctx context.Context, o *common, a *archive.Archive, p archive.Prun
 	if err != nil {
 		return err
 	}
+	if err := o.printPrune(&r, apply); err != nil {
+		return err
+	}
+	if len(r.Damaged) > 0 {
+		return errLeftAlone
+	}
+	return nil
+}
+
+// errLeftAlone is that damage kept prune from some of its work.
+var errLeftAlone = errors.New("something is damaged, and was left as it is")
+
+func (o *common) printPrune(r *archive.PruneReport, apply bool) error {
+	for _, d := range r.Damaged {
+		o.warn("left alone: %s", d)
+	}
+	if r.InDoubt {
+		o.warn("damage hides what is needed, so nothing was taken for garbage")
+	}
 	if o.json {
 		return o.print(pruneLine{r.Packs, r.Bytes, r.Garbage, r.Delete, r.Rewrite, r.Copied, r.FreedBytes, r.Left, r.Orphans, r.OrphanBytes,
-			apply, r.Removed, r.RemovedBytes, r.AddedBytes, r.Locked, r.Position, r.Fold, r.Folded})
+			apply, r.Removed, r.RemovedBytes, r.AddedBytes, r.Locked, r.Position, r.Fold, r.Folded, r.InDoubt, list(r.Damaged)})
 	}
 	if r.Fold > 0 {
 		o.say("%d files of the journal become part of larger ones", r.Fold)
 	}
-	_, err = fmt.Fprintf(o.out, "%d packs of %s, of which nothing needs %s; %d to remove, %d to write anew (%s copied); %d packs of broken runs, %s\n",
+	_, err := fmt.Fprintf(o.out, "%d packs of %s, of which nothing needs %s; %d to remove, %d to write anew (%s copied); %d packs of broken runs, %s\n",
 		r.Packs, bytes(r.Bytes), bytes(r.Garbage), r.Delete, r.Rewrite, bytes(r.Copied), r.Orphans, bytes(r.OrphanBytes))
 	if apply {
 		_, more := fmt.Fprintf(o.out, "%d packs of %s removed, %s added; %s that nothing needs stays\n", r.Removed, bytes(r.RemovedBytes), bytes(r.AddedBytes), bytes(r.Left))

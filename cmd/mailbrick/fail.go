@@ -66,6 +66,7 @@ var verdicts = [...]verdict{
 	{archive.ErrHeld, exitFailed, "`mailbrick hold list` shows the holds; `forget` without --apply shows what would go"},
 	{archive.ErrAlive, exitFailed, "the next backup would bring it back; --living forgets it all the same"},
 	{archive.ErrNoKey, exitFailed, "put a copy of the archive's keys/ folder back; without its key nobody opens the archive"},
+	{errLeftAlone, exitPartly, "`mailbrick repair` mends what can be mended; then run the same command again"},
 	{errMendable, exitFailed, "`mailbrick repair` mends it"},
 	{errBeyondRepair, exitFailed, "put copies of these files back as they were; `mailbrick verify --read-all` names the items that need them"},
 	{archive.ErrDamaged, exitFailed, "`mailbrick repair` mends what can be mended; copies of packs/ and journal/ files can be put back as they are"},
