@@ -57,7 +57,7 @@ var house = plan{
 		"fetch/ews": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle"), // auth: why a sign-in failed; throttle: it is fed with what a server says of load
 			outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
 		"fetch/graph": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle")}, // auth and throttle as above
-		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer"),
+		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer fetch/mapi/calendar fetch/mapi/vcard"), // items of fields are made as imported ones are
 			outside: words("github.com/beevik/etree golang.org/x/crypto")}, // crypto: NTLM wants MD4
 		"index/kql":     {layer: ground},
 		"index/extract": {layer: ground, outside: words("golang.org/x/net golang.org/x/text")},

@@ -3,29 +3,50 @@ package exchangetest
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
 
 	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/calendar"
 	"mailbrick/fetch/mapi/eml"
+	"mailbrick/fetch/mapi/vcard"
 )
+
+// newKind is what an element makes: a class, and the folder it goes to unless another is named.
+type newKind struct{ class, folder string }
+
+func newKinds() map[string]newKind {
+	return map[string]newKind{
+		"Item": {"IPM.Note", "drafts"}, "Message": {"IPM.Note", "drafts"}, "PostItem": {"IPM.Post", "drafts"},
+		"CalendarItem": {"IPM.Appointment", "calendar"}, "Contact": {"IPM.Contact", "contacts"}, "Task": {"IPM.Task", "tasks"},
+	}
+}
 
 func (c *call) createItem(unit *etree.Element) (content, *failure) {
 	disposition := attr(c.body, "MessageDisposition")
 	switch {
-	case unit.Tag != "Message" && unit.Tag != "Item":
-		return nil, fail("ErrorInvalidItemForOperationCreateItem") // todo: other classes
+	case newKinds()[unit.Tag] == newKind{}:
+		return nil, fail("ErrorInvalidItemForOperationCreateItem") // todo: EWS CreateItem, lists, replies and answers to meetings
 	case unit.Tag == "Message" && disposition == "":
 		return nil, fail("ErrorMessageDispositionRequired")
+	case unit.Tag == "CalendarItem" && attr(c.body, "SendMeetingInvitations") == "":
+		return nil, fail("ErrorSendMeetingInvitationsRequired")
 	}
 	message, length, f := c.newMessage(unit)
 	if f != nil {
 		return nil, f
 	}
-	if disposition == "SendOnly" {
+	if unit.Tag != "Message" {
+		disposition = ""
+	}
+	switch disposition {
+	case "SendOnly":
 		return noItems, nil // the server has nobody to send to
+	case "SendAndSaveCopy":
+		c.maker().sent(message)
 	}
 	source, err := encodeBlob(message, c.server.files)
 	if err != nil {
@@ -35,7 +56,7 @@ func (c *call) createItem(unit *etree.Element) (content, *failure) {
 	m := c.mailbox
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	to, f := c.savedIn(disposition)
+	to, f := c.savedIn(unit.Tag, disposition)
 	if f != nil {
 		rev.discard()
 		return nil, f
@@ -47,151 +68,201 @@ func (c *call) createItem(unit *etree.Element) (content, *failure) {
 	return itemContent(m.viewItem(made)), nil
 }
 
-// savedIn is where new items go: SavedItemFolderId, else drafts, or sent items for what is sent.
-func (c *call) savedIn(disposition string) (*folder, *failure) {
-	if e := child(c.body, "SavedItemFolderId"); e != nil {
-		to, f := c.folderOf(e, "ErrorSavedItemFolderNotFound")
-		if f == nil && to.search {
-			f = fail("ErrorInvalidFolderTypeForOperation")
-		}
-		return to, f
-	}
-	if disposition == "SendAndSaveCopy" {
+// savedIn is where new items go: SavedItemFolderId, else where those of their kind are, or sent items for what is sent.
+func (c *call) savedIn(element, disposition string) (*folder, *failure) {
+	e := child(c.body, "SavedItemFolderId")
+	switch {
+	case e == nil && disposition == "SendAndSaveCopy":
 		return c.mailbox.special["sentitems"], nil
+	case e == nil:
+		return c.mailbox.special[newKinds()[element].folder], nil
 	}
-	return c.mailbox.special["drafts"], nil
+	to, f := c.folderOf(e, "ErrorSavedItemFolderNotFound")
+	switch {
+	case f != nil:
+		return nil, f
+	case to.search:
+		return nil, fail("ErrorInvalidFolderTypeForOperation")
+	case element == "CalendarItem" && !strings.HasPrefix(to.class, "IPF.Appointment"):
+		return nil, fail("ErrorCannotCreateCalendarItemInNonCalendarFolder")
+	case element == "Task" && !strings.HasPrefix(to.class, "IPF.Task"):
+		return nil, fail("ErrorCannotCreateTaskInNonTaskFolder")
+	case element == "Contact" && !strings.HasPrefix(to.class, "IPF.Contact"):
+		return nil, fail("ErrorCannotCreateContactInNonContactFolder")
+	}
+	return to, nil
 }
 
-// newMessage makes a message of MimeContent and the properties given beside it.
+// maker makes items whole for this request.
+func (c *call) maker() maker {
+	local, _, _ := strings.Cut(c.mailbox.address, "@")
+	return maker{owner: mapi.Address{Name: local, Email: c.mailbox.address}, zone: c.zone, now: c.server.options.Clock()}
+}
+
+// newMessage makes an item of MimeContent and the properties given beside it.
 func (c *call) newMessage(unit *etree.Element) (*mapi.Message, int64, *failure) {
-	message, length := &mapi.Message{}, int64(0)
-	if e := child(unit, "MimeContent"); e != nil {
-		raw, err := decodeBase64(e.Text())
-		if err != nil {
-			return nil, 0, fail("ErrorMimeContentInvalid")
-		}
-		message, err = eml.Read(bytes.NewReader(raw))
-		if errors.Is(err, eml.ErrNotMail) {
-			return nil, 0, fail("ErrorMimeContentInvalid")
-		}
-		if err != nil {
-			return nil, 0, fail("ErrorMimeContentConversionFailed")
-		}
-		length = int64(len(raw))
+	message, length, f := fromMime(unit)
+	if f != nil {
+		return nil, 0, f
+	}
+	if message.Properties.Find(mapi.PidTagMessageClass) == nil || unit.Tag != "Message" && unit.Tag != "Item" {
+		message.Properties.Set(mapi.NewText(mapi.PidTagMessageClass, newKinds()[unit.Tag].class))
 	}
 	// [MS-OXCMSG] 2.2.1.6: what a client saves is a draft until it says otherwise.
 	flags, _ := message.Properties.Int32(mapi.PidTagMessageFlags)
-	message.Properties.Set(mapi.NewInt32(mapi.PidTagMessageFlags, flags|mapi.FlagRead|mapi.FlagUnsent))
-	now := c.server.options.Clock()
-	if f := setGiven(message, unit); f != nil {
+	if flags |= mapi.FlagRead; unit.Tag == "Message" || unit.Tag == "Item" {
+		flags |= mapi.FlagUnsent
+	}
+	message.Properties.Set(mapi.NewInt32(mapi.PidTagMessageFlags, flags))
+	k := c.maker()
+	c.mailbox.mu.RLock()
+	key := searchKey("created", c.mailbox.GUID(), strconv.FormatUint(c.mailbox.object+1, 10), k.now.String())
+	c.mailbox.mu.RUnlock()
+	if message.Properties.Find(mapi.PidTagSearchKey) == nil {
+		message.Properties.Set(mapi.NewBinary(mapi.PidTagSearchKey, key[:]))
+	}
+	if f := k.setGiven(message, unit); f != nil {
 		return nil, 0, f
 	}
 	if length == 0 {
-		length = int64(len(message.BodyText()) + len(message.Subject()))
+		length = lengthOf(message)
 	}
-	c.mailbox.mu.RLock()
-	key := searchKey("created", c.mailbox.GUID(), strconv.FormatUint(c.mailbox.object+1, 10), now.String())
-	c.mailbox.mu.RUnlock()
-	stamp(message, key, now)
+	stamp(message, key, k.now)
 	for _, id := range []uint16{mapi.PidTagCreationTime, mapi.PidTagLastModificationTime} {
-		message.Properties.Set(mapi.NewTime(id, now))
+		message.Properties.Set(mapi.NewTime(id, k.now))
 	}
 	return message, length, nil
 }
 
-// setGiven sets the properties given as elements.
-func setGiven(m *mapi.Message, unit *etree.Element) *failure {
+// lengthOf is about how much an item of fields is.
+func lengthOf(m *mapi.Message) int64 {
+	n := int64(len(m.BodyText()) + len(m.Subject()))
+	for i := range m.Attachments {
+		if p := m.Attachments[i].Data(); p != nil {
+			n += p.Len()
+		}
+	}
+	return n
+}
+
+// fromMime reads MimeContent, which is mail, or of its class what others write: iCalendar, vCard.
+func fromMime(unit *etree.Element) (*mapi.Message, int64, *failure) {
+	message := &mapi.Message{}
+	e := child(unit, "MimeContent")
+	if e == nil {
+		return message, 0, nil
+	}
+	raw, err := decodeBase64(e.Text())
+	if err != nil {
+		return nil, 0, fail("ErrorMimeContentInvalid")
+	}
+	switch unit.Tag {
+	case "CalendarItem", "Task":
+		err = calendar.Apply(message, raw)
+	case "Contact":
+		err = vcard.Apply(message, raw)
+	default:
+		message, err = eml.Read(bytes.NewReader(raw))
+	}
+	switch {
+	case errors.Is(err, eml.ErrNotMail), errors.Is(err, calendar.ErrNotCalendar), errors.Is(err, vcard.ErrNotCard):
+		return nil, 0, fail("ErrorMimeContentInvalid")
+	case err != nil:
+		return nil, 0, fail("ErrorMimeContentConversionFailed")
+	}
+	return message, int64(len(raw)), nil
+}
+
+// setGiven sets the properties given as elements, then those that hang together.
+func (k maker) setGiven(m *mapi.Message, unit *etree.Element) *failure {
+	element, fields := "t:"+unit.Tag, itemProperties()
+	var changes []*etree.Element
 	for e := range unit.ChildElementsSeq() {
 		switch e.Tag {
 		case "MimeContent", "IsAssociated":
-		case "ItemClass":
-			m.Properties.Set(mapi.NewText(mapi.PidTagMessageClass, e.Text()))
-		case "Body":
-			setBody(m, e)
-		case "ToRecipients", "CcRecipients", "BccRecipients":
-			setRecipients(m, e)
+			continue
 		case "Attachments":
-			addAttachments(m, e)
+			if f := k.attach(m, e); f != nil {
+				return f
+			}
+			continue
 		case "ExtendedProperty":
 			if f := setExtended(m, e); f != nil {
 				return f
 			}
-		default:
-			set, known := setters()[e.Tag]
-			if !known {
-				return fail("ErrorInvalidPropertySet")
-			}
-			set(m, e)
+			continue
+		}
+		p := settable(fields, element, e.Tag)
+		if p == nil {
+			return fail("ErrorInvalidPropertySet")
+		}
+		if p.set(m, e); p.joint {
+			changes = append(changes, e)
+		}
+	}
+	if child(unit, "MimeContent") != nil && len(changes) == 0 {
+		return nil // whole as it came
+	}
+	given := present(m, element)
+	if child(unit, "MimeContent") == nil {
+		given = etree.NewElement(unit.Tag)
+	}
+	over(given, changes)
+	return k.make(m, element, given)
+}
+
+// settable is the property of an element's that is called so, nil if clients may not set it.
+func settable(fields []itemProperty, element, name string) *itemProperty {
+	for i := range fields {
+		if p := &fields[i]; p.set != nil && p.belongs(element) && elementOf(p.field) == "t:"+name {
+			return p
 		}
 	}
 	return nil
 }
 
-func setBody(m *mapi.Message, e *etree.Element) {
-	for _, id := range []uint16{mapi.PidTagBody, mapi.PidTagHTML, mapi.PidTagRtfCompressed, mapi.PidTagInternetCodepage} {
-		m.Properties.Remove(id)
+// sent makes a draft a message that was sent.
+func (k maker) sent(m *mapi.Message) {
+	flags, _ := m.Properties.Int32(mapi.PidTagMessageFlags)
+	m.Properties.Set(mapi.NewInt32(mapi.PidTagMessageFlags, flags&^mapi.FlagUnsent|mapi.FlagRead|mapi.FlagFromMe))
+	m.Properties.Set(mapi.NewTime(mapi.PidTagClientSubmitTime, k.now))
+	for _, who := range []someone{represented(), sender()} {
+		if m.Properties.Find(who[0]) == nil {
+			m.Properties = append(m.Properties, who.properties(k.owner)...)
+		}
 	}
-	if attr(e, "BodyType") == "Text" {
-		m.Properties.Set(mapi.NewText(mapi.PidTagBody, e.Text()))
-		return
-	}
-	m.Properties.Set(mapi.NewBinary(mapi.PidTagHTML, []byte(e.Text())))
-	m.Properties.Set(mapi.NewInt32(mapi.PidTagInternetCodepage, 65001))
 }
 
-// setRecipients puts the list in the place of the recipients of that kind.
-func setRecipients(m *mapi.Message, e *etree.Element) {
-	kind := map[string]int32{"ToRecipients": mapi.RecipientTo, "CcRecipients": mapi.RecipientCc, "BccRecipients": mapi.RecipientBcc}[e.Tag]
-	var rows []mapi.Bag
-	for _, r := range m.Recipients {
-		if mapi.RecipientKind(r) != kind {
-			rows = append(rows, r)
-		}
+func setBody(m *mapi.Message, e *etree.Element) {
+	for _, id := range []uint16{mapi.PidTagBody, mapi.PidTagHTML, mapi.PidTagRtfCompressed, mapi.PidTagInternetCodepage, mapi.PidTagNativeBody} {
+		m.Properties.Remove(id)
 	}
-	for box := range e.ChildElementsSeq() {
-		address, name := childText(box, "EmailAddress"), childText(box, "Name")
-		if name == "" {
-			name = address
-		}
-		rows = append(rows, mapi.Bag{
-			mapi.NewInt32(mapi.PidTagRowid, int32(len(rows))),
-			mapi.NewInt32(mapi.PidTagRecipientType, kind),
-			mapi.NewText(mapi.PidTagDisplayName, name),
-			mapi.NewText(mapi.PidTagAddressType, "SMTP"),
-			mapi.NewText(mapi.PidTagEmailAddress, address),
-			mapi.NewText(mapi.PidTagSMTPAddress, address),
-		})
+	switch {
+	case e == nil:
+	case attr(e, "BodyType") == "Text":
+		m.Properties.Set(mapi.NewText(mapi.PidTagBody, e.Text()))
+	default:
+		m.Properties.Set(mapi.NewBinary(mapi.PidTagHTML, []byte(e.Text())))
+		m.Properties.Set(mapi.NewInt32(mapi.PidTagInternetCodepage, 65001))
 	}
-	m.Recipients = rows
 }
 
 func childText(e *etree.Element, name string) string {
+	if e == nil {
+		return ""
+	}
 	if c := child(e, name); c != nil {
 		return c.Text()
 	}
 	return ""
 }
 
-// addAttachments stores the files given inline; attached items are not modelled.
-func addAttachments(m *mapi.Message, e *etree.Element) {
-	for a := range e.ChildElementsSeq() {
-		if a.Tag != "FileAttachment" {
-			continue
-		}
-		data, _ := decodeBase64(childText(a, "Content")) // the schema saw to it
-		bag := mapi.Bag{
-			mapi.NewInt32(mapi.PidTagAttachMethod, mapi.AttachByValue),
-			mapi.NewText(mapi.PidTagAttachLongFilename, childText(a, "Name")),
-			mapi.NewBinary(mapi.PidTagAttachData, data),
-		}
-		if kind := childText(a, "ContentType"); kind != "" {
-			bag.Set(mapi.NewText(mapi.PidTagAttachMimeTag, kind))
-		}
-		if id := childText(a, "ContentId"); id != "" {
-			bag.Set(mapi.NewText(mapi.PidTagAttachContentID, id))
-		}
-		m.Attachments = append(m.Attachments, mapi.Attachment{Properties: bag})
+// childrenOf are the elements in one that need not be there.
+func childrenOf(e *etree.Element) iter.Seq[*etree.Element] {
+	if e == nil {
+		return func(func(*etree.Element) bool) {}
 	}
+	return e.ChildElementsSeq()
 }
 
 // setExtended sets a property by tag or name; lists other than of strings are not modelled.
@@ -254,10 +325,7 @@ func (x extendedField) named(p mapi.Property) mapi.Property {
 }
 
 func texts(e *etree.Element) (list []string) {
-	if e == nil {
-		return nil
-	}
-	for c := range e.ChildElementsSeq() {
+	for c := range childrenOf(e) {
 		list = append(list, c.Text())
 	}
 	return list

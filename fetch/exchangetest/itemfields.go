@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"html"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/beevik/etree"
 
 	"mailbrick/fetch/mapi"
 	"mailbrick/fetch/mapi/eml"
@@ -20,59 +22,106 @@ type itemProperty struct {
 	listed bool   // listings have it
 	cheap  bool   // known without reading the item
 	write  func(*xmlWriter, *itemData) error
+	set    setter // nil: clients may not
+	joint  bool   // set with others, see maker
 }
+
+// setter puts the value of a property element into a message; nil takes it away.
+type setter func(*mapi.Message, *etree.Element)
 
 const (
 	listed = true
 	cheap  = true
 )
 
-// itemProperties are in the order of ItemType and MessageType of types.xsd.
+// itemProperties are in the order of types.xsd: those of all items, then those of one class.
 func itemProperties() []itemProperty {
+	return slices.Concat(commonProperties(), messageProperties(), calendarProperties(), contactProperties(), taskProperties())
+}
+
+// belongs says whether items of that element have the property. EWS: others are legal to ask for, and not returned
+func (p itemProperty) belongs(element string) bool {
+	class, name, _ := strings.Cut(p.field, ":")
+	switch class {
+	case "item":
+		return true
+	case "message":
+		return element == "t:Message" || strings.HasPrefix(element, "t:Meeting") ||
+			element == "t:PostItem" && slices.Contains(strings.Fields("ConversationIndex ConversationTopic From InternetMessageId IsRead References"), name)
+	case "calendar":
+		return element == "t:CalendarItem" || element == "t:MeetingRequest" && name != "IsResponseRequested"
+	case "contacts":
+		return element == "t:Contact"
+	case "task":
+		return element == "t:Task"
+	}
+	return false
+}
+
+// readOnly is a property that clients may not set.
+func readOnly(p itemProperty) itemProperty {
+	p.set = nil
+	return p
+}
+
+func commonProperties() []itemProperty {
 	return []itemProperty{
-		{"item:MimeContent", "", !listed, !cheap, writeMime},
-		{"item:ItemId", "IdOnly", listed, cheap, writeItemID},
-		{"item:ParentFolderId", "AllProperties", listed, cheap, writeParent},
-		{"item:ItemClass", "AllProperties", listed, cheap, text("t:ItemClass", func(d *itemData) string { return d.rev.class })},
-		{"item:Subject", "Default", listed, !cheap, text("t:Subject", func(d *itemData) string { return d.m.Subject() })},
-		{"item:Sensitivity", "Default", listed, !cheap, text("t:Sensitivity", sensitivity)},
-		{"item:Body", "Default", !listed, !cheap, writeBody},
-		{"item:Attachments", "Default", !listed, !cheap, writeAttachments},
-		{"item:DateTimeReceived", "AllProperties", listed, !cheap, when("t:DateTimeReceived", mapi.PidTagMessageDeliveryTime)},
+		{"item:MimeContent", "", !listed, !cheap, writeMime, nil, false},
+		{"item:ItemId", "IdOnly", listed, cheap, writeItemID, nil, false},
+		{"item:ParentFolderId", "AllProperties", listed, cheap, writeParent, nil, false},
+		{"item:ItemClass", "AllProperties", listed, cheap, text("t:ItemClass", func(d *itemData) string { return d.rev.class }), setText(mapi.PidTagMessageClass), false},
+		{"item:Subject", "Default", listed, !cheap, text("t:Subject", func(d *itemData) string { return d.m.Subject() }), setSubject, false},
+		wordAt("item:Sensitivity", "Default", tagged(mapi.PidTagSensitivity), "Normal", "Personal", "Private", "Confidential"),
+		{"item:Body", "Default", !listed, !cheap, writeBody, setBody, false},
+		{"item:Attachments", "Default", !listed, !cheap, writeAttachments, nil, false},
+		readOnly(timeAt("item:DateTimeReceived", "AllProperties", tagged(mapi.PidTagMessageDeliveryTime))),
 		{"item:Size", "Default", listed, cheap, text("t:Size", func(d *itemData) string {
 			return strconv.FormatInt(min(d.rev.length, math.MaxInt32), 10)
-		})},
-		{"item:Categories", "AllProperties", listed, !cheap, writeCategories},
-		{"item:Importance", "AllProperties", listed, !cheap, text("t:Importance", importance)},
-		{"item:InReplyTo", "AllProperties", listed, !cheap, property("t:InReplyTo", mapi.PidTagInReplyToID)},
-		{"item:IsSubmitted", "AllProperties", listed, !cheap, flagged("t:IsSubmitted", mapi.FlagSubmitted)},
-		{"item:IsDraft", "AllProperties", listed, !cheap, flagged("t:IsDraft", mapi.FlagUnsent)},
-		{"item:IsFromMe", "AllProperties", listed, !cheap, flagged("t:IsFromMe", mapi.FlagFromMe)},
-		{"item:IsUnmodified", "AllProperties", listed, !cheap, flagged("t:IsUnmodified", mapi.FlagUnmodified)},
-		{"item:DateTimeSent", "Default", listed, !cheap, when("t:DateTimeSent", mapi.PidTagClientSubmitTime)},
-		{"item:DateTimeCreated", "Default", listed, !cheap, when("t:DateTimeCreated", mapi.PidTagCreationTime)},
-		{"item:DisplayCc", "AllProperties", listed, !cheap, text("t:DisplayCc", func(d *itemData) string { return display(d.m.Cc()) })},
-		{"item:DisplayTo", "AllProperties", listed, !cheap, text("t:DisplayTo", func(d *itemData) string { return display(d.m.To()) })},
-		{"item:HasAttachments", "Default", listed, !cheap, truth("t:HasAttachments", func(d *itemData) bool { return d.m.HasAttachments() })},
+		}), nil, false},
+		{"item:Categories", "AllProperties", listed, !cheap, func(x *xmlWriter, d *itemData) error {
+			writeTexts(x, "t:Categories", d.m.Categories())
+			return nil
+		}, setCategories, false},
+		{"item:Importance", "AllProperties", listed, !cheap, text("t:Importance", importance), setImportance, false},
+		textAt("item:InReplyTo", "AllProperties", tagged(mapi.PidTagInReplyToID)),
+		{"item:IsSubmitted", "AllProperties", listed, !cheap, flagged("t:IsSubmitted", mapi.FlagSubmitted), nil, false},
+		{"item:IsDraft", "AllProperties", listed, !cheap, flagged("t:IsDraft", mapi.FlagUnsent), nil, false},
+		{"item:IsFromMe", "AllProperties", listed, !cheap, flagged("t:IsFromMe", mapi.FlagFromMe), nil, false},
+		{"item:IsUnmodified", "AllProperties", listed, !cheap, flagged("t:IsUnmodified", mapi.FlagUnmodified), nil, false},
+		readOnly(timeAt("item:DateTimeSent", "Default", tagged(mapi.PidTagClientSubmitTime))),
+		readOnly(timeAt("item:DateTimeCreated", "Default", tagged(mapi.PidTagCreationTime))),
+		timeAt("item:ReminderDueBy", "AllProperties", common(lidReminderTime)),
+		truthAt("item:ReminderIsSet", "AllProperties", common(lidReminderSet)),
+		numberAt("item:ReminderMinutesBeforeStart", "AllProperties", common(lidReminderDelta)),
+		{"item:DisplayCc", "AllProperties", listed, !cheap, text("t:DisplayCc", func(d *itemData) string { return display(d.m.Cc()) }), nil, false},
+		{"item:DisplayTo", "AllProperties", listed, !cheap, text("t:DisplayTo", func(d *itemData) string { return display(d.m.To()) }), nil, false},
+		{"item:DisplayBcc", "AllProperties", listed, !cheap, text("t:DisplayBcc", func(d *itemData) string { return display(d.m.Bcc()) }), nil, false},
+		{"item:HasAttachments", "Default", listed, !cheap, truth("t:HasAttachments", func(d *itemData) bool { return d.m.HasAttachments() }), nil, false},
 		{},
-		{"item:EffectiveRights", "AllProperties", listed, cheap, func(x *xmlWriter, _ *itemData) error { writeRights(x, false); return nil }},
-		{"item:LastModifiedTime", "AllProperties", listed, !cheap, when("t:LastModifiedTime", mapi.PidTagLastModificationTime)},
-		{"item:IsAssociated", "AllProperties", listed, cheap, truth("t:IsAssociated", func(d *itemData) bool { return d.associated })},
-		{"item:ConversationId", "AllProperties", listed, !cheap, writeConversation},
-		{"item:RetentionDate", "", listed, !cheap, when("t:RetentionDate", 0x301C)},
-		{"item:TextBody", "", !listed, !cheap, writeTextBody},
-		{"message:Sender", "AllProperties", listed, !cheap, person("t:Sender", (*mapi.Message).Sender)},
-		{"message:ToRecipients", "Default", !listed, !cheap, people("t:ToRecipients", (*mapi.Message).To)},
-		{"message:CcRecipients", "Default", !listed, !cheap, people("t:CcRecipients", (*mapi.Message).Cc)},
-		{"message:BccRecipients", "Default", !listed, !cheap, people("t:BccRecipients", (*mapi.Message).Bcc)},
-		{"message:IsReadReceiptRequested", "AllProperties", listed, !cheap, asked("t:IsReadReceiptRequested", mapi.PidTagReadReceiptRequested)},
-		{"message:IsDeliveryReceiptRequested", "AllProperties", listed, !cheap, asked("t:IsDeliveryReceiptRequested", mapi.PidTagOriginatorDeliveryReport)},
-		{"message:ConversationIndex", "AllProperties", listed, !cheap, writeConversationIndex},
-		{"message:ConversationTopic", "AllProperties", listed, !cheap, property("t:ConversationTopic", mapi.PidTagConversationTopic)},
-		{"message:From", "Default", listed, !cheap, person("t:From", (*mapi.Message).From)},
-		{"message:InternetMessageId", "AllProperties", listed, !cheap, property("t:InternetMessageId", mapi.PidTagInternetMessageID)},
-		{"message:IsRead", "Default", listed, cheap, truth("t:IsRead", func(d *itemData) bool { return d.rev.read })},
-		{"message:References", "AllProperties", listed, !cheap, property("t:References", mapi.PidTagInternetReferences)},
+		{"item:EffectiveRights", "AllProperties", listed, cheap, func(x *xmlWriter, _ *itemData) error { writeRights(x, false); return nil }, nil, false},
+		readOnly(timeAt("item:LastModifiedTime", "AllProperties", tagged(mapi.PidTagLastModificationTime))),
+		{"item:IsAssociated", "AllProperties", listed, cheap, truth("t:IsAssociated", func(d *itemData) bool { return d.associated }), nil, false},
+		{"item:ConversationId", "AllProperties", listed, !cheap, writeConversation, nil, false},
+		readOnly(timeAt("item:RetentionDate", "", tagged(0x301C))),
+		{"item:TextBody", "", !listed, !cheap, writeTextBody, nil, false},
+	}
+}
+
+func messageProperties() []itemProperty {
+	return []itemProperty{
+		{"message:Sender", "AllProperties", listed, !cheap, person("t:Sender", (*mapi.Message).Sender), sender().set, false},
+		{"message:ToRecipients", "Default", !listed, !cheap, people("t:ToRecipients", (*mapi.Message).To), setRecipients(mapi.RecipientTo), false},
+		{"message:CcRecipients", "Default", !listed, !cheap, people("t:CcRecipients", (*mapi.Message).Cc), setRecipients(mapi.RecipientCc), false},
+		{"message:BccRecipients", "Default", !listed, !cheap, people("t:BccRecipients", (*mapi.Message).Bcc), setRecipients(mapi.RecipientBcc), false},
+		truthAt("message:IsReadReceiptRequested", "AllProperties", tagged(mapi.PidTagReadReceiptRequested)),
+		truthAt("message:IsDeliveryReceiptRequested", "AllProperties", tagged(mapi.PidTagOriginatorDeliveryReport)),
+		readOnly(binaryAt("message:ConversationIndex", "AllProperties", tagged(mapi.PidTagConversationIndex))),
+		readOnly(textAt("message:ConversationTopic", "AllProperties", tagged(mapi.PidTagConversationTopic))),
+		{"message:From", "Default", listed, !cheap, person("t:From", (*mapi.Message).From), represented().set, false},
+		textAt("message:InternetMessageId", "AllProperties", tagged(mapi.PidTagInternetMessageID)),
+		{"message:IsRead", "Default", listed, cheap, truth("t:IsRead", func(d *itemData) bool { return d.rev.read }), func(m *mapi.Message, e *etree.Element) { setRead(m, e != nil && isTrue(e.Text())) }, false},
+		textAt("message:References", "AllProperties", tagged(mapi.PidTagInternetReferences)),
+		{"message:ReplyTo", "AllProperties", !listed, !cheap, people("t:ReplyTo", replyTo), setReplyTo, false},
 	}
 }
 
@@ -94,39 +143,17 @@ func flagged(name string, flag int32) func(*xmlWriter, *itemData) error {
 	})
 }
 
-func asked(name string, id uint16) func(*xmlWriter, *itemData) error {
-	return truth(name, func(d *itemData) bool {
-		v, _ := d.m.Properties.Bool(id)
-		return v
-	})
-}
-
-// property writes a string property where the item has it.
-func property(name string, id uint16) func(*xmlWriter, *itemData) error {
-	return func(x *xmlWriter, d *itemData) error {
-		if s := d.m.Properties.Text(id); s != "" {
-			x.leaf(name, s)
-		}
-		return nil
-	}
-}
-
-func when(name string, id uint16) func(*xmlWriter, *itemData) error {
-	return func(x *xmlWriter, d *itemData) error {
-		if t, ok := d.m.Properties.Time(id); ok {
-			x.leaf(name, stampText(t.Truncate(time.Second)))
-		}
-		return nil
-	}
-}
-
 func writeItemID(x *xmlWriter, d *itemData) error {
-	x.empty("t:ItemId", "Id", d.id, "ChangeKey", d.key)
+	if d.id != "" {
+		x.empty("t:ItemId", "Id", d.id, "ChangeKey", d.key)
+	}
 	return nil
 }
 
 func writeParent(x *xmlWriter, d *itemData) error {
-	x.empty("t:ParentFolderId", "Id", d.parentID, "ChangeKey", d.parentKey)
+	if d.parentID != "" {
+		x.empty("t:ParentFolderId", "Id", d.parentID, "ChangeKey", d.parentKey)
+	}
 	return nil
 }
 
@@ -137,11 +164,6 @@ func writeMime(x *xmlWriter, d *itemData) error {
 	}
 	x.leaf("t:MimeContent", base64.StdEncoding.EncodeToString(b.Bytes()), "CharacterSet", "UTF-8")
 	return nil
-}
-
-func sensitivity(d *itemData) string {
-	v, _ := d.m.Properties.Int32(mapi.PidTagSensitivity)
-	return word(v, "Normal", "Personal", "Private", "Confidential")
 }
 
 func importance(d *itemData) string {
@@ -179,58 +201,6 @@ func writeTextBody(x *xmlWriter, d *itemData) error {
 	return nil
 }
 
-func writeCategories(x *xmlWriter, d *itemData) error {
-	list := d.m.Categories()
-	if len(list) == 0 {
-		return nil // clients trip over empty lists
-	}
-	x.start("t:Categories")
-	for _, c := range list {
-		x.leaf("t:String", c)
-	}
-	x.end()
-	return nil
-}
-
-// writeAttachments lists them; their content is for GetAttachment.
-func writeAttachments(x *xmlWriter, d *itemData) error {
-	if len(d.m.Attachments) == 0 {
-		return nil
-	}
-	x.start("t:Attachments")
-	for i := range d.m.Attachments {
-		writeAttachment(x, d, i)
-	}
-	x.end()
-	return nil
-}
-
-func writeAttachment(x *xmlWriter, d *itemData, i int) {
-	a := &d.m.Attachments[i]
-	element, size := "t:FileAttachment", int64(0)
-	if a.Embedded != nil {
-		element = "t:ItemAttachment"
-	}
-	if p := a.Data(); p != nil {
-		size = p.Len()
-	}
-	id := append(d.object.bytes(), byte(i>>8), byte(i), 1)
-	x.start(element)
-	x.empty("t:AttachmentId", "Id", base64.StdEncoding.EncodeToString(id))
-	x.leaf("t:Name", a.Name())
-	for _, f := range []struct {
-		name string
-		id   uint16
-	}{{"t:ContentType", mapi.PidTagAttachMimeTag}, {"t:ContentId", mapi.PidTagAttachContentID}} {
-		if s := a.Properties.Text(f.id); s != "" {
-			x.leaf(f.name, s)
-		}
-	}
-	x.leaf("t:Size", strconv.FormatInt(min(size, math.MaxInt32), 10))
-	x.flag("t:IsInline", a.Hidden())
-	x.end()
-}
-
 // writeConversation makes the id of the topic: messages of one topic are one conversation.
 func writeConversation(x *xmlWriter, d *itemData) error {
 	topic := d.m.Properties.Text(mapi.PidTagConversationTopic)
@@ -240,67 +210,4 @@ func writeConversation(x *xmlWriter, d *itemData) error {
 	key := searchKey("conversation", d.object.mailbox.String(), topic)
 	x.empty("t:ConversationId", "Id", base64.StdEncoding.EncodeToString(key[:]))
 	return nil
-}
-
-func writeConversationIndex(x *xmlWriter, d *itemData) error {
-	if b := d.m.Properties.Binary(mapi.PidTagConversationIndex); len(b) > 0 {
-		x.leaf("t:ConversationIndex", base64.StdEncoding.EncodeToString(b))
-	}
-	return nil
-}
-
-func display(list []mapi.Address) string {
-	var names []string
-	for _, a := range list {
-		if a.Name == "" {
-			a.Name = a.Email
-		}
-		names = append(names, a.Name)
-	}
-	return strings.Join(names, "; ")
-}
-
-func person(name string, of func(*mapi.Message) mapi.Address) func(*xmlWriter, *itemData) error {
-	return func(x *xmlWriter, d *itemData) error {
-		if a := of(d.m); a != (mapi.Address{}) {
-			x.start(name)
-			writeAddress(x, a)
-			x.end()
-		}
-		return nil
-	}
-}
-
-func people(name string, of func(*mapi.Message) []mapi.Address) func(*xmlWriter, *itemData) error {
-	return func(x *xmlWriter, d *itemData) error {
-		list := of(d.m)
-		if len(list) == 0 {
-			return nil
-		}
-		x.start(name)
-		for _, a := range list {
-			writeAddress(x, a)
-		}
-		x.end()
-		return nil
-	}
-}
-
-func writeAddress(x *xmlWriter, a mapi.Address) {
-	x.start("t:Mailbox")
-	if a.Name != "" {
-		x.leaf("t:Name", a.Name)
-	}
-	if a.Email != "" {
-		x.leaf("t:EmailAddress", a.Email)
-		x.leaf("t:RoutingType", routing(a.Email))
-	}
-	x.end()
-}
-
-func routing(address string) string {
-	if strings.Contains(address, "@") {
-		return "SMTP"
-	}
-	return "EX"
 }

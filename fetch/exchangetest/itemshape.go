@@ -84,8 +84,9 @@ const (
 // itemData is an item whose properties are being written.
 type itemData struct {
 	itemView
-	shape shape
-	m     *mapi.Message // nil: not needed, or not to be had
+	shape  shape
+	m      *mapi.Message // nil: not needed, or not to be had
+	within []int         // the attachments that it is in, see attachmentID
 }
 
 // loadItem reads what the shape needs, before anything is written.
@@ -125,7 +126,7 @@ func writeItem(x *xmlWriter, v itemView, s shape, d detail) error {
 	return data.write(x, d)
 }
 
-// write writes the item's element in the order of ItemType and MessageType.
+// write writes the item's element in the order of types.xsd.
 func (data itemData) write(x *xmlWriter, d detail) error {
 	element := itemElement(data.rev.class)
 	x.start(element)
@@ -136,11 +137,8 @@ func (data itemData) write(x *xmlWriter, d detail) error {
 			}
 			continue
 		}
-		if d == listing && !p.listed || !p.cheap && data.m == nil || !data.shape.wants(p.field, p.from) {
+		if d == listing && !p.listed || !p.cheap && data.m == nil || !data.shape.wants(p.field, p.from) || !p.belongs(element) {
 			continue
-		}
-		if strings.HasPrefix(p.field, "message:") && element != "t:Message" && !strings.HasPrefix(element, "t:Meeting") {
-			continue // EWS: legal to ask for, not returned
 		}
 		if err := p.write(x, &data); err != nil {
 			return err

@@ -15,11 +15,13 @@ func moreOperations() map[string]operation {
 	items := func(x *xmlWriter) error { x.empty("m:Items"); return nil }
 	attachments := func(x *xmlWriter) error { x.empty("m:Attachments"); return nil }
 	return map[string]operation{
-		"GetAttachment": {units: partsOf("AttachmentIds"), do: (*call).getAttachment, tail: attachments},
-		"CopyItem":      {units: partsOf("ItemIds"), do: (*call).copyItem, tail: items},
-		"EmptyFolder":   {since: exchange2010SP1, units: partsOf("FolderIds"), do: (*call).emptyFolder},
-		"ConvertId":     {units: partsOf("SourceIds"), do: (*call).convertID},
-		"ResolveNames":  {units: whole, do: (*call).resolveNames},
+		"GetAttachment":    {units: partsOf("AttachmentIds"), do: (*call).getAttachment, tail: attachments},
+		"CreateAttachment": {units: partsOf("Attachments"), do: (*call).createAttachment, tail: attachments},
+		"DeleteAttachment": {units: partsOf("AttachmentIds"), do: (*call).deleteAttachment},
+		"CopyItem":         {units: partsOf("ItemIds"), do: (*call).copyItem, tail: items},
+		"EmptyFolder":      {since: exchange2010SP1, units: partsOf("FolderIds"), do: (*call).emptyFolder},
+		"ConvertId":        {units: partsOf("SourceIds"), do: (*call).convertID},
+		"ResolveNames":     {units: whole, do: (*call).resolveNames},
 	}
 }
 

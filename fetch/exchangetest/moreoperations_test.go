@@ -77,6 +77,6 @@ func TestGetAttachment(t *testing.T) {
 	got := c.ok(c.do(getAttachment(c.withAttachment())))
 	equal(t, "content", got.FindElement("//Content").Text(), "aGVsbG8=")
 	equal(t, "name", got.FindElement("//Name").Text(), "a.txt")
-	equal(t, "garbage", c.one(c.do(getAttachment("AAAA"))), "ErrorInvalidIdEmpty")
+	equal(t, "garbage", c.one(c.do(getAttachment("AAAA"))), "ErrorInvalidAttachmentId")
 	equal(t, "no base64", c.one(c.do(getAttachment("!"))), "ErrorInvalidAttachmentId")
 }

@@ -40,14 +40,14 @@ const (
 
 	// itemElements and messageElements are the children of t:Item and t:Message in their order.
 	itemElements = "MimeContent ItemId ParentFolderId ItemClass=string Subject=string Sensitivity Body Attachments " +
-		"DateTimeReceived=string Size=int Categories Importance InReplyTo=string IsSubmitted=boolean IsDraft=boolean " +
-		"IsFromMe=boolean IsResend=boolean IsUnmodified=boolean InternetMessageHeaders=any DateTimeSent=string " +
-		"DateTimeCreated=string ResponseObjects=any ReminderDueBy=string ReminderIsSet=boolean ReminderNextTime=string " +
+		"DateTimeReceived=dateTime Size=int Categories Importance InReplyTo=string IsSubmitted=boolean IsDraft=boolean " +
+		"IsFromMe=boolean IsResend=boolean IsUnmodified=boolean InternetMessageHeaders=any DateTimeSent=dateTime " +
+		"DateTimeCreated=dateTime ResponseObjects=any ReminderDueBy=dateTime ReminderIsSet=boolean ReminderNextTime=string " +
 		"ReminderMinutesBeforeStart=string DisplayCc=string DisplayTo=string DisplayBcc=string HasAttachments=boolean " +
-		"ExtendedProperty Culture=string EffectiveRights=any LastModifiedName=string LastModifiedTime=string " +
+		"ExtendedProperty Culture=string EffectiveRights=any LastModifiedName=string LastModifiedTime=dateTime " +
 		"IsAssociated=boolean WebClientReadFormQueryString=string WebClientEditFormQueryString=string ConversationId=ItemId " +
 		"UniqueBody=Body Flag=any StoreEntryId=base64 InstanceKey=base64 NormalizedBody=Body EntityExtractionResult=any " +
-		"PolicyTag=any ArchiveTag=any RetentionDate=string Preview=string RightsManagementLicenseData=any " +
+		"PolicyTag=any ArchiveTag=any RetentionDate=dateTime Preview=string RightsManagementLicenseData=any " +
 		"PredictedActionReasons=any IsClutter=boolean BlockStatus=boolean HasBlockedImages=boolean TextBody=Body " +
 		"IconIndex=string SearchKey=base64 SortKey=string Hashtags=any Mentions=any MentionedMe=boolean MentionsPreview=any " +
 		"MentionsEx=any AppliedHashtags=any AppliedHashtagsPreview=any Likes=any LikesPreview=any " +
@@ -61,6 +61,37 @@ const (
 		"MessageSafety=any SenderSMTPAddress=string MailboxGuids=any PublishedCalendarItemIcs=string " +
 		"PublishedCalendarItemName=string"
 
+	// calendarElements, contactElements and taskElements are the children of t:CalendarItem, t:Contact and t:Task behind those of t:Item.
+	calendarElements = "UID=string RecurrenceId=dateTime DateTimeStamp=dateTime Start=dateTime End=dateTime OriginalStart=dateTime " +
+		"IsAllDayEvent=boolean LegacyFreeBusyStatus=BusyWord Location=string When=string IsMeeting=boolean IsCancelled=boolean " +
+		"IsRecurring=boolean MeetingRequestWasSent=boolean IsResponseRequested=boolean CalendarItemType=string MyResponseType=string " +
+		"Organizer=SingleRecipient RequiredAttendees=Attendees OptionalAttendees=Attendees Resources=Attendees InboxReminders=any " +
+		"ConflictingMeetingCount=int AdjacentMeetingCount=int ConflictingMeetings=any AdjacentMeetings=any Duration=string TimeZone=string " +
+		"AppointmentReplyTime=dateTime AppointmentSequenceNumber=int AppointmentState=int Recurrence FirstOccurrence=any LastOccurrence=any " +
+		"ModifiedOccurrences=any DeletedOccurrences=any MeetingTimeZone StartTimeZone=ZoneDefinition EndTimeZone=ZoneDefinition " +
+		"ConferenceType=int AllowNewTimeProposal=boolean IsOnlineMeeting=boolean MeetingWorkspaceUrl=string NetShowUrl=string " +
+		"EnhancedLocation=any StartWallClock=dateTime EndWallClock=dateTime StartTimeZoneId=string EndTimeZoneId=string " +
+		"IntendedFreeBusyStatus=BusyWord JoinOnlineMeetingUrl=string OnlineMeetingSettings=any IsOrganizer=boolean " +
+		"CalendarActivityData=any DoNotForwardMeeting=boolean"
+
+	contactElements = "FileAs=string FileAsMapping=string DisplayName=string GivenName=string Initials=string MiddleName=string " +
+		"Nickname=string CompleteName=any CompanyName=string EmailAddresses AbchEmailAddresses=any PhysicalAddresses PhoneNumbers " +
+		"AssistantName=string Birthday=dateTime BusinessHomePage=string Children=Categories Companies=Categories ContactSource=string " +
+		"Department=string Generation=string ImAddresses JobTitle=string Manager=string Mileage=string OfficeLocation=string " +
+		"PostalAddressIndex=PostalWord Profession=string SpouseName=string Surname=string WeddingAnniversary=dateTime HasPicture=boolean " +
+		"PhoneticFullName=string PhoneticFirstName=string PhoneticLastName=string Alias=string Notes=string Photo=base64 " +
+		"UserSMIMECertificate=any MSExchangeCertificate=any DirectoryId=string ManagerMailbox=SingleRecipient DirectReports=any " +
+		"AccountName=string IsAutoUpdateDisabled=boolean IsMessengerEnabled=boolean Comment=string ContactShortId=int ContactType=string " +
+		"Gender=string IsHidden=boolean"
+
+	taskElements = "ActualWork=int AssignedTime=dateTime BillingInformation=string ChangeCount=int Companies=Categories " +
+		"CompleteDate=dateTime Contacts=Categories DelegationState=string Delegator=string DueDate=dateTime IsAssignmentEditable=int " +
+		"IsComplete=boolean IsRecurring=boolean IsTeamTask=boolean Mileage=string Owner=string PercentComplete=double " +
+		"Recurrence=TaskRecurrence StartDate=dateTime Status=TaskWord StatusDescription=string TotalWork=int"
+
+	postElements = "ConversationIndex=base64 ConversationTopic=string From=SingleRecipient InternetMessageId=string IsRead=boolean " +
+		"PostedTime=dateTime References=string Sender=SingleRecipient"
+
 	folderElements = "FolderId ParentFolderId=FolderId FolderClass=string DisplayName=string TotalCount=int " +
 		"ChildFolderCount=int ExtendedProperty* ManagedFolderInformation=any EffectiveRights=any " +
 		"DistinguishedFolderId=specialText PolicyTag=any ArchiveTag=any ReplicaList=any SharingEffectiveRights=any " +
@@ -70,19 +101,30 @@ const (
 	folderIDs   = "t:FolderId|t:DistinguishedFolderId"
 	targetID    = "t:FolderId|t:DistinguishedFolderId|t:AddressListId"
 	itemIDs     = "t:ItemId|t:OccurrenceItemId|t:RecurringMasterItemId"
-	otherItems  = "SharingMessage CalendarItem Contact DistributionList MeetingMessage MeetingRequest MeetingResponse MeetingCancellation Task PostItem RoleMember Network Person"
+	otherItems  = "SharingMessage DistributionList MeetingMessage MeetingRequest MeetingResponse MeetingCancellation RoleMember Network Person"
+	knownItems  = "Item Message CalendarItem Contact Task PostItem"
 	replyItems  = "ReplyToItem ForwardItem ReplyAllToItem AcceptItem TentativelyAcceptItem DeclineItem CancelCalendarItem RemoveItem SuppressReadReceipt PostReplyItem AcceptSharingInvitation"
 	anyFolder   = "t:Folder|t:CalendarFolder=Folder|t:ContactsFolder=Folder|t:SearchFolder=Folder|t:TasksFolder=Folder"
 	disposition = "SaveOnly|SendOnly|SendAndSaveCopy"
 )
 
-// fieldText checks a FieldURI. The lists for folders, items and messages are
-// whole; of the other classes any name will do.
+// namesIn are the names in a list of elements.
+func namesIn(elements string) []string {
+	list := strings.Fields(elements)
+	for i := range list {
+		list[i], _, _ = strings.Cut(list[i], "=")
+	}
+	return list
+}
+
+// fieldText checks a FieldURI. The lists for folders, items, messages, appointments
+// and tasks are whole; of the other classes any name will do.
 func fieldText() func(string) string {
 	known := map[string][]string{
 		"folder": strings.Fields(folderFields), "item": strings.Fields(itemFields), "message": strings.Fields(messageFields),
+		"calendar": namesIn(calendarElements), "task": namesIn(taskElements),
 	}
-	others := strings.Fields("sharingMessage meeting meetingRequest calendar task contacts distributionlist postitem " +
+	others := strings.Fields("sharingMessage meeting meetingRequest contacts distributionlist postitem " +
 		"conversation persona person rolemember network abchperson booking insight")
 	return func(s string) string {
 		class, name, _ := strings.Cut(s, ":")
@@ -108,7 +150,7 @@ func requestSchema() schema {
 
 func (s schema) defineBasics() {
 	s.defineAny("any")
-	for _, name := range []string{"int", "boolean", "base64"} {
+	for _, name := range []string{"int", "boolean", "base64", "dateTime", "date", "double"} {
 		s.defineText(name, name)
 	}
 	s.defineText("string", "")
@@ -155,12 +197,68 @@ func (s schema) defineItems() {
 	s.define("FileAttachment", "", "t:AttachmentId=any?", "t:Name=string?", "t:ContentType=string?", "t:ContentId=string?",
 		"t:ContentLocation=string?", "t:AttachmentOriginalUrl=string?", "t:Size=int?", "t:LastModifiedTime=string?",
 		"t:IsInline=boolean?", "t:IsContactPhoto=boolean?", "t:Content=base64?")
-	s.define("Attachments", "", "t:FileAttachment|t:ItemAttachment=any|t:ReferenceAttachment=any+")
-	item := optional(itemElements)
-	s.define("Item", "", item...)
-	s.define("Message", "", append(item, optional(messageElements)...)...)
+	s.define("ItemAttachment", "", "t:AttachmentId=any?", "t:Name=string?", "t:ContentType=string?", "t:ContentId=string?",
+		"t:ContentLocation=string?", "t:AttachmentOriginalUrl=string?", "t:Size=int?", "t:LastModifiedTime=string?",
+		"t:IsInline=boolean?", choice(knownItems+" "+otherItems)+"?")
+	s.define("Attachments", "", "t:FileAttachment|t:ItemAttachment|t:ReferenceAttachment=any+")
+	for name, more := range map[string]string{"Item": "", "Message": messageElements, "CalendarItem": calendarElements,
+		"Contact": contactElements, "Task": taskElements, "PostItem": postElements} {
+		s.define(name, "", optional(itemElements+" "+more)...)
+	}
+	s.defineCalendar()
+	s.defineDictionaries()
 	s.defineAny(strings.Fields(otherItems)...)
 	s.defineAny(strings.Fields(replyItems)...)
+}
+
+func (s schema) defineCalendar() {
+	s.defineText("BusyWord", "Free|Tentative|Busy|OOF|WorkingElsewhere|NoData")
+	s.defineText("TaskWord", strings.Join(taskWords(), "|"))
+	s.define("Attendee", "", "t:Mailbox", "t:ResponseType=string?", "t:LastResponseTime=dateTime?", "t:ProposedStart=dateTime?", "t:ProposedEnd=dateTime?")
+	s.define("Attendees", "", "t:Attendee+")
+	s.define("ZoneDefinition", "Id Name").any = true
+	s.define("MeetingTimeZone", "TimeZoneName").any = true
+	s.defineText("Days", "days")
+	s.defineText("DayWord", strings.Join(dayWords(), "|"))
+	s.defineText("IndexWord", strings.Join(indexWords(), "|"))
+	s.defineText("MonthWord", strings.Join(monthWords(), "|"))
+	relative := []string{"t:DaysOfWeek=DayWord", "t:DayOfWeekIndex=IndexWord"}
+	s.define("DailyRecurrence", "", "t:Interval=int")
+	s.define("WeeklyRecurrence", "", "t:Interval=int", "t:DaysOfWeek=Days", "t:FirstDayOfWeek=DayWord?")
+	s.define("AbsoluteMonthlyRecurrence", "", "t:Interval=int", "t:DayOfMonth=int")
+	s.define("RelativeMonthlyRecurrence", "", append([]string{"t:Interval=int"}, relative...)...)
+	s.define("AbsoluteYearlyRecurrence", "", "t:DayOfMonth=int", "t:Month=MonthWord")
+	s.define("RelativeYearlyRecurrence", "", append(relative, "t:Month=MonthWord")...)
+	s.define("NoEndRecurrence", "", "t:StartDate=date")
+	s.define("EndDateRecurrence", "", "t:StartDate=date", "t:EndDate=date")
+	s.define("NumberedRecurrence", "", "t:StartDate=date", "t:NumberOfOccurrences=int")
+	const ends = "t:NoEndRecurrence|t:EndDateRecurrence|t:NumberedRecurrence"
+	patterns := choice("RelativeYearlyRecurrence AbsoluteYearlyRecurrence RelativeMonthlyRecurrence AbsoluteMonthlyRecurrence WeeklyRecurrence DailyRecurrence")
+	s.define("Recurrence", "", patterns, ends)
+	s.define("TaskRecurrence", "", patterns+"|t:DailyRegeneration=DailyRecurrence|t:WeeklyRegeneration=DailyRecurrence|"+
+		"t:MonthlyRegeneration=DailyRecurrence|t:YearlyRegeneration=DailyRecurrence", ends)
+}
+
+// defineDictionaries: values by key.
+func (s schema) defineDictionaries() {
+	s.defineText("PostalWord", "None|Home|Business|Other")
+	dictionary := func(name, attributes string, keys []entry) {
+		var words []string
+		for _, k := range keys {
+			words = append(words, k.key)
+		}
+		s.define(name+"Entry", "Key!="+strings.Join(words, "|")+attributes).text = anyText
+		s.define(name, "", "t:Entry="+name+"Entry+")
+	}
+	dictionary("EmailAddresses", " Name RoutingType MailboxType", emailKeys())
+	dictionary("PhoneNumbers", "", append(phoneKeys(), entry{key: "BusinessMobile"}, entry{key: "IPPhone"}, entry{key: "Mms"}, entry{key: "Msn"}))
+	dictionary("ImAddresses", "", []entry{{key: "ImAddress1"}, {key: "ImAddress2"}, {key: "ImAddress3"}})
+	var parts []string
+	for _, name := range postalParts() {
+		parts = append(parts, "t:"+name+"=string?")
+	}
+	s.define("PlaceEntry", "Key!=Home|Business|Other", parts...)
+	s.define("PhysicalAddresses", "", "t:Entry=PlaceEntry+")
 }
 
 // optional makes particles of a list of elements; of ExtendedProperty there may be many.
@@ -210,7 +308,7 @@ func (s schema) defineItemRequests() {
 		"m:IndexedPageItemView=IndexedView|m:FractionalPageItemView=FractionalView|m:SeekToConditionPageItemView=any|m:CalendarView=any|m:ContactsView=any?",
 		"m:GroupBy=any|m:DistinguishedGroupBy=any?", "m:Restriction=any?", "m:SortOrder?", "m:ParentFolderIds=FolderIds", "m:QueryString=any?")
 	s.define("GetItem", "", "m:ItemShape", "m:ItemIds")
-	all := choice("Item Message " + otherItems)
+	all := choice(knownItems + " " + otherItems)
 	s.define("NewItems", "", all+"|"+choice(replyItems)+"+")
 	s.define("CreateItem", "MessageDisposition="+disposition+" SendMeetingInvitations=SendToNone|SendOnlyToAll|SendToAllAndSaveCopy",
 		"m:SavedItemFolderId=TargetId?", "m:Items=NewItems")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 )
@@ -113,6 +114,14 @@ func checkOf(rule string) func(string) string {
 		return booleanText
 	case "base64":
 		return base64Text
+	case "double":
+		return doubleText
+	case "dateTime":
+		return timeText(parseTime, "DateTime")
+	case "date":
+		return timeText(parseDate, "Date")
+	case "days":
+		return daysText
 	case "field":
 		return fieldText()
 	case "special":
@@ -140,6 +149,32 @@ func booleanText(s string) string {
 		return ""
 	}
 	return fmt.Sprintf("The string '%s' is not a valid Boolean value.", s)
+}
+
+func doubleText(s string) string {
+	if _, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err != nil {
+		return fmt.Sprintf("The string '%s' is not a valid Double value.", s)
+	}
+	return ""
+}
+
+func timeText(parse func(string) (time.Time, error), kind string) func(string) string {
+	return func(s string) string {
+		if _, err := parse(s); err != nil {
+			return fmt.Sprintf("The string '%s' is not a valid %s value.", s, kind)
+		}
+		return ""
+	}
+}
+
+// daysText is a list of days.
+func daysText(s string) string {
+	for word := range strings.FieldsSeq(s) {
+		if maskOf(word) == 0 {
+			return "The Enumeration constraint failed."
+		}
+	}
+	return ""
 }
 
 func base64Text(s string) string {

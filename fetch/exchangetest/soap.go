@@ -31,6 +31,7 @@ type call struct {
 	impersonated string
 	version      int      // of the schema asked for, an index into versions
 	mailbox      *Mailbox // nil: the account has none and impersonates nobody
+	zone         string   // of times that name none: TimeZoneContext
 	name         string   // of the operation
 	body         *etree.Element
 	due          []Fault
@@ -116,6 +117,8 @@ func (c *call) readHeader(header *etree.Element) *failure {
 			f = c.readVersion(h)
 		case "ExchangeImpersonation":
 			f = c.impersonate(h)
+		case "TimeZoneContext":
+			c.zone = zoneGiven(child(h, "TimeZoneDefinition"))
 		}
 		if f != nil {
 			return f

@@ -1,6 +1,7 @@
 package exchangetest
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -10,43 +11,37 @@ import (
 	"mailbrick/fetch/mapi"
 )
 
-// setter puts the value of a property element into a message.
-type setter func(*mapi.Message, *etree.Element)
-
-// setters are the properties of items that clients may set, by element.
-func setters() map[string]setter {
-	words := func(id uint16, list ...string) setter {
-		return func(m *mapi.Message, e *etree.Element) {
-			m.Properties.Set(mapi.NewInt32(id, int32(max(slices.Index(list, e.Text()), 0))))
-		}
-	}
-	return map[string]setter{
-		"Subject":     func(m *mapi.Message, e *etree.Element) { setSubject(m, e.Text()) },
-		"IsRead":      func(m *mapi.Message, e *etree.Element) { setRead(m, isTrue(e.Text())) },
-		"Categories":  func(m *mapi.Message, e *etree.Element) { setCategories(m, texts(e)) },
-		"Importance":  words(mapi.PidTagImportance, "Low", "Normal", "High"),
-		"Sensitivity": words(mapi.PidTagSensitivity, "Normal", "Personal", "Private", "Confidential"),
-		"InternetMessageId": func(m *mapi.Message, e *etree.Element) {
-			m.Properties.Set(mapi.NewText(mapi.PidTagInternetMessageID, e.Text()))
-		},
-	}
-}
-
-// erasers are the properties that clients may delete.
-func erasers() map[string]func(*mapi.Message) {
-	return map[string]func(*mapi.Message){
-		"Subject":    func(m *mapi.Message) { setSubject(m, "") },
-		"Categories": func(m *mapi.Message) { setCategories(m, nil) },
-	}
-}
-
-// setSubject sets the family of properties that the subject is made of. [MS-OXCMSG] 2.2.1.46
-func setSubject(m *mapi.Message, subject string) {
+// setSubjectText sets the family of properties that the subject is made of. [MS-OXCMSG] 2.2.1.46
+func setSubjectText(m *mapi.Message, subject string) {
 	prefix, rest := cutPrefix(subject)
 	p := &m.Properties
 	p.Set(mapi.NewText(mapi.PidTagSubject, subject))
 	p.Set(mapi.NewText(mapi.PidTagSubjectPrefix, prefix))
 	p.Set(mapi.NewText(mapi.PidTagNormalizedSubject, rest))
+}
+
+func setSubject(m *mapi.Message, e *etree.Element) {
+	subject := ""
+	if e != nil {
+		subject = e.Text()
+	}
+	setSubjectText(m, subject)
+}
+
+func setText(id uint16) setter {
+	return func(m *mapi.Message, e *etree.Element) {
+		if e != nil {
+			m.Properties.Set(mapi.NewText(id, e.Text()))
+		}
+	}
+}
+
+func setImportance(m *mapi.Message, e *etree.Element) {
+	level := int32(1)
+	if e != nil {
+		level = int32(max(slices.Index([]string{"Low", "Normal", "High"}, e.Text()), 0))
+	}
+	m.Properties.Set(mapi.NewInt32(mapi.PidTagImportance, level))
 }
 
 // cutPrefix finds one to three letters, a colon and a blank. [MS-OXCMSG] 3.2.4.2
@@ -58,47 +53,64 @@ func cutPrefix(subject string) (prefix, rest string) {
 	return head + ": ", tail
 }
 
-func setCategories(m *mapi.Message, list []string) {
+func setCategories(m *mapi.Message, e *etree.Element) {
 	name := mapi.NameCategories()
-	if len(list) > 0 {
+	if list := texts(e); len(list) > 0 {
 		m.Properties.Set(mapi.NewNamedTexts(name, list))
 		return
 	}
 	m.Properties = slices.DeleteFunc(m.Properties, func(p mapi.Property) bool { return p.Name != nil && *p.Name == name })
 }
 
-// updateItem makes new content of the old; the streams are written outside of
-// the mailbox's lock, so the item may have changed meanwhile and is looked at again.
+// updateItem changes the properties that the request names.
 func (c *call) updateItem(unit *etree.Element) (content, *failure) {
 	parts := unit.ChildElements()
-	edit, f := readUpdates(parts[1])
-	if f != nil {
-		return nil, f
-	}
-	m := c.mailbox
-	for {
+	var v itemView
+	again := true
+	for again {
 		old, f := c.editable(parts[0])
 		if f != nil {
 			return nil, f
 		}
-		rev, f := c.edited(old, edit)
+		u, f := c.readUpdates(parts[1], old)
 		if f != nil {
 			return nil, f
 		}
-		m.mu.Lock()
-		it, _, f := c.itemOf(parts[0])
-		if f == nil && it.rev.number == old.number {
-			m.reviseItem(it, rev, edit.readOnly)
-			v := m.viewItem(it)
-			m.mu.Unlock()
-			return updatedContent(v), nil
-		}
-		m.mu.Unlock()
-		rev.discard()
-		if f != nil {
+		if v, again, f = c.replace(parts[0], old, u); f != nil {
 			return nil, f
 		}
 	}
+	return updatedContent(v), nil
+}
+
+// revise changes an item as edit does, whatever its change key.
+func (c *call) revise(id *etree.Element, edit func(*mapi.Message) *failure) (v itemView, f *failure) {
+	for again := true; again && f == nil; {
+		if v, f = c.view(id); f == nil {
+			u := &updates{class: v.rev.class, edit: edit}
+			v, again, f = c.replace(id, v.rev, u)
+		}
+	}
+	return v, f
+}
+
+// replace makes new content of the old; the streams are written outside of the
+// mailbox's lock, so the item may have changed meanwhile: then it is done again.
+func (c *call) replace(id *etree.Element, old *revision, u *updates) (v itemView, again bool, f *failure) {
+	rev, f := c.edited(old, u)
+	if f != nil {
+		return v, false, f
+	}
+	m := c.mailbox
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	it, _, f := c.itemOf(id)
+	if f != nil || it.rev.number != old.number {
+		rev.discard()
+		return v, f == nil, f
+	}
+	m.reviseItem(it, rev, u.readOnly)
+	return m.viewItem(it), false, nil
 }
 
 // discard drops content that no item got.
@@ -132,6 +144,8 @@ func (c *call) editable(e *etree.Element) (*revision, *failure) {
 	switch {
 	case itemElement(it.rev.class) == "t:Message" && attr(c.body, "MessageDisposition") == "":
 		return nil, fail("ErrorMessageDispositionRequired")
+	case itemElement(it.rev.class) == "t:CalendarItem" && attr(c.body, "SendMeetingInvitationsOrCancellations") == "":
+		return nil, fail("ErrorSendMeetingInvitationsOrCancellationsRequired")
 	case resolution != "AlwaysOverwrite" && number == 0:
 		return nil, fail("ErrorChangeKeyRequiredForWriteOperations")
 	case resolution == "NeverOverwrite" && number != it.rev.number:
@@ -142,13 +156,20 @@ func (c *call) editable(e *etree.Element) (*revision, *failure) {
 
 // updates are the changes of an UpdateItem to one item.
 type updates struct {
+	maker    maker
+	element  string // of the item
+	fields   []itemProperty
 	edits    []func(*mapi.Message)
-	readOnly bool // the read flag and nothing else
+	changes  []*etree.Element // of joint properties
+	remake   bool             // others follow from what is changed
+	readOnly bool             // the read flag and nothing else
 	read     *bool
+	class    string
+	edit     func(*mapi.Message) *failure // in the place of all of them
 }
 
-func readUpdates(list *etree.Element) (updates, *failure) {
-	u := updates{readOnly: true}
+func (c *call) readUpdates(list *etree.Element, old *revision) (*updates, *failure) {
+	u := &updates{maker: c.maker(), element: itemElement(old.class), fields: itemProperties(), readOnly: true, class: old.class}
 	for e := range list.ChildElementsSeq() {
 		if f := u.add(e); f != nil {
 			return u, f
@@ -161,57 +182,107 @@ func readUpdates(list *etree.Element) (updates, *failure) {
 func (u *updates) add(e *etree.Element) *failure {
 	parts := e.ChildElements()
 	path := parts[0]
-	_, name, _ := strings.Cut(attr(path, "FieldURI"), ":")
-	switch e.Tag {
-	case "AppendToItemField":
+	if e.Tag == "AppendToItemField" {
 		return fail("ErrorInvalidPropertyAppend")
-	case "DeleteItemField":
-		return u.erase(path, name)
+	}
+	if e.Tag == "DeleteItemField" {
+		return u.erase(path)
 	}
 	given := parts[1].ChildElements()
 	if len(given) != 1 {
 		return fail("ErrorIncorrectUpdatePropertyCount")
 	}
-	value := given[0]
+	value := given[0].Copy() // the request itself is not kept
 	if path.Tag == "ExtendedFieldURI" {
 		return u.extend(path, value)
 	}
-	set, known := setters()[name]
+	p := u.settable(path)
 	switch {
-	case path.Tag != "FieldURI" || !known:
+	case p == nil:
 		return fail("ErrorInvalidPropertySet")
-	case value.Tag != name:
+	case elementOf(p.field) != "t:"+value.Tag:
 		return fail("ErrorUpdatePropertyMismatch")
 	}
-	if name == "IsRead" {
+	switch p.field {
+	case "message:IsRead":
 		read := isTrue(value.Text())
 		u.read = &read
-	} else {
-		u.readOnly = false
+	case "item:ItemClass":
+		u.class = value.Text()
 	}
-	value = value.Copy() // the request itself is not kept
-	u.edits = append(u.edits, func(m *mapi.Message) { set(m, value) })
+	u.change(p, value, value)
 	return nil
 }
 
-func (u *updates) erase(path *etree.Element, name string) *failure {
-	u.readOnly = false
+// settable is the property that a path names; one of a dictionary by its key too.
+func (u *updates) settable(path *etree.Element) *itemProperty {
+	field := attr(path, "FieldURI")
+	if path.Tag == "IndexedFieldURI" {
+		field = dictionaryOf(field)
+	}
+	i := slices.IndexFunc(u.fields, func(p itemProperty) bool { return p.field != "" && p.field == field })
+	if i < 0 || u.fields[i].set == nil || !u.fields[i].belongs(u.element) {
+		return nil
+	}
+	return &u.fields[i]
+}
+
+// dictionaryOf is the property whose entries a DictionaryURIType names.
+func dictionaryOf(field string) string {
+	switch {
+	case strings.HasPrefix(field, "contacts:PhysicalAddress:"):
+		return "contacts:PhysicalAddresses"
+	case field == "contacts:EmailAddress":
+		return "contacts:EmailAddresses"
+	}
+	return field + "s"
+}
+
+// change sets a property; a joint one later, with the others.
+func (u *updates) change(p *itemProperty, value, named *etree.Element) {
+	u.readOnly = u.readOnly && p.field == "message:IsRead"
+	u.remake = u.remake || p.joint || strings.HasPrefix(p.field, "contacts:") || strings.HasPrefix(p.field, "item:Reminder")
+	if p.joint {
+		u.changes = append(u.changes, named)
+		return
+	}
+	set := p.set
+	u.edits = append(u.edits, func(m *mapi.Message) { set(m, value) })
+}
+
+// erase takes a value away. Of some properties every item has one.
+func (u *updates) erase(path *etree.Element) *failure {
 	if path.Tag == "ExtendedFieldURI" {
 		field, f := readExtended(path)
 		if f != nil {
 			return f
 		}
+		u.readOnly = false
 		u.edits = append(u.edits, func(m *mapi.Message) {
 			m.Properties = slices.DeleteFunc(m.Properties, func(p mapi.Property) bool { return field.matches(&p) })
 		})
 		return nil
 	}
-	erase, known := erasers()[name]
-	if !known {
+	p := u.settable(path)
+	if p == nil || slices.Contains([]string{"message:IsRead", "item:ItemClass", "calendar:Start", "calendar:End"}, p.field) {
 		return fail("ErrorInvalidPropertyDelete")
 	}
-	u.edits = append(u.edits, erase)
+	u.change(p, emptied(path), etree.NewElement(elementOf(p.field)))
 	return nil
+}
+
+// emptied is an entry of a dictionary without its value, nil for other properties.
+func emptied(path *etree.Element) *etree.Element {
+	if path.Tag != "IndexedFieldURI" {
+		return nil
+	}
+	list := etree.NewElement("Entries")
+	e := list.CreateElement("Entry")
+	e.CreateAttr("Key", attr(path, "FieldIndex"))
+	if part, found := strings.CutPrefix(attr(path, "FieldURI"), "contacts:PhysicalAddress:"); found {
+		e.CreateElement(part)
+	}
+	return list
 }
 
 func (u *updates) extend(path, value *etree.Element) *failure {
@@ -231,6 +302,27 @@ func (u *updates) extend(path, value *etree.Element) *failure {
 	return nil
 }
 
+// apply makes the changes.
+func (u *updates) apply(m *mapi.Message) *failure {
+	if u.edit != nil {
+		return u.edit(m)
+	}
+	for _, edit := range u.edits {
+		edit(m)
+	}
+	if u.remake {
+		given := present(m, u.element)
+		over(given, u.changes)
+		if f := u.maker.make(m, u.element, given); f != nil {
+			return f
+		}
+	}
+	if !u.readOnly {
+		m.Properties.Set(mapi.NewTime(mapi.PidTagLastModificationTime, u.maker.now.Truncate(time.Millisecond)))
+	}
+	return nil
+}
+
 func (x extendedField) matches(p *mapi.Property) bool {
 	if x.name != nil {
 		return p.Name != nil && *p.Name == *x.name
@@ -240,24 +332,38 @@ func (x extendedField) matches(p *mapi.Property) bool {
 
 // edited makes the new content. A change of the read flag alone does not touch
 // the time of the last modification.
-func (c *call) edited(old *revision, u updates) (*revision, *failure) {
-	now := c.server.options.Clock().Truncate(time.Millisecond)
+func (c *call) edited(old *revision, u *updates) (*revision, *failure) {
+	var f *failure
 	source, err := old.source.edited(func(m *mapi.Message) {
-		for _, edit := range u.edits {
-			edit(m)
-		}
-		if !u.readOnly {
-			m.Properties.Set(mapi.NewTime(mapi.PidTagLastModificationTime, now))
+		if wrong := u.apply(m); wrong != nil {
+			f = wrong
 		}
 	})
-	if err != nil {
+	if f == nil && err == nil && (u.remake || u.edit != nil) { // a file is edited when it is read
+		_, err = source.message(math.MaxInt64)
+	}
+	switch {
+	case f != nil:
+		if err == nil {
+			newRevision(source, "", 0, false).discard()
+		}
+		return nil, f
+	case err != nil:
 		return nil, fail("ErrorInternalServerError")
 	}
-	rev := newRevision(source, old.class, old.length, old.read)
+	rev := newRevision(source, u.class, old.length, old.read)
 	if u.read != nil {
 		rev.read = *u.read
 	}
 	return rev, nil
 }
 
-func parseTime(s string) (time.Time, error) { return time.Parse(time.RFC3339, s) }
+// parseTime reads an xs:dateTime; one without a zone is in UTC.
+func parseTime(s string) (time.Time, error) {
+	s = strings.TrimSpace(s)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Parse(wallLayout, s)
+	}
+	return t, nil
+}

@@ -2,6 +2,7 @@ package exchangetest_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"mailbrick/fetch/exchangetest"
+	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/calendar"
 )
 
 // schemas is the folder of the protocol's XSDs beside the repository.
@@ -67,6 +70,11 @@ func TestMessagesAreValid(t *testing.T) {
 	made := refs(c.ok(c.do(create(topFolder, named("Made")))), "FolderId")[0]
 	fai := refs(c.ok(c.uploadItems(upload("CreateNew", inbox, "", encode(t, "IPM.Configuration.X", "x"), ` IsAssociated="true"`))), "ItemId")[0]
 	c.ok(c.uploadItems(upload("CreateNew", inbox, "", encode(t, "IPM.Appointment", "x"), "")))
+	request := &mapi.Message{}
+	if err := calendar.Apply(request, []byte("BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:q\r\nDTSTART:20260302T090000Z\r\nRRULE:FREQ=DAILY;COUNT=3\r\nORGANIZER:mailto:a@x.example\r\nATTENDEE:mailto:b@y.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	requested := refs(c.ok(c.uploadItems(upload("CreateNew", inbox, "", encode(t, "IPM.Schedule.Meeting.Request", "x", request.Properties...), ""))), "ItemId")[0]
 	old := c.create("drafts", "gone")
 	sync := &syncer{client: c, folder: distinguished("drafts"), scope: "NormalAndAssociatedItems"}
 	sync.next(512)
@@ -80,7 +88,28 @@ func TestMessagesAreValid(t *testing.T) {
 			distinguished("voicemail") + `</m:ParentFolderIds></m:FindItem>`
 	}
 	hierarchy := `<m:SyncFolderHierarchy><m:FolderShape>` + shape("AllProperties") + `</m:FolderShape></m:SyncFolderHierarchy>`
+	element := `<t:%[1]s><t:Subject>s</t:Subject><t:Attachments><t:FileAttachment><t:Name>a</t:Name><t:Content>QQ==</t:Content></t:FileAttachment>` +
+		`<t:ItemAttachment><t:Name>i</t:Name><t:%[1]s><t:Subject>in</t:Subject></t:%[1]s></t:ItemAttachment></t:Attachments></t:%[1]s>`
+	kinds := seminar + ada + pay
+	for _, name := range []string{"Message", "CalendarItem", "Contact", "Task", "PostItem", "Item"} {
+		kinds += fmt.Sprintf(element, name)
+	}
+	every := refs(c.ok(c.do(createIn("", kinds))), "ItemId")
+	var ids string
+	for _, it := range every {
+		ids += it.bare()
+	}
+	inside := refs(c.item(every[len(every)-2]), "AttachmentId")
 	bodies := map[string]string{
+		"CreateKinds":      createIn("", kinds),
+		"GetKinds":         getItem(shape("AllProperties")+`<t:IncludeMimeContent>true</t:IncludeMimeContent>`, ids),
+		"FindKinds":        strings.Replace(find("AllProperties"), inbox.folder(), distinguished("calendar")+distinguished("contacts")+distinguished("tasks"), 1),
+		"UpdateEvent":      setIn(every[0], "CalendarItem", "calendar:Location", "<t:Location>x</t:Location>"),
+		"UpdateContact":    setIn(every[1], "Contact", "contacts:Surname", "<t:Surname>x</t:Surname>"),
+		"CreateAttachment": `<m:CreateAttachment><m:ParentItemId Id="` + items[0].id + `"/><m:Attachments><t:FileAttachment><t:Name>a</t:Name><t:Content>QQ==</t:Content></t:FileAttachment></m:Attachments></m:CreateAttachment>`,
+		"DeleteAttachment": deleteAttachment(refs(c.item(every[len(every)-1]), "AttachmentId")[0].id),
+		"GetItemInside":    getAttachment(inside[1].id),
+		"RequestUploaded":  getItem(shape("AllProperties"), requested.bare()),
 		"GetFolder":        strings.Replace(getInbox, "</m:FolderIds>", `<t:FolderId Id="x"/></m:FolderIds>`, 1),
 		"FindFolder":       findFolders("Deep", "root", `<m:IndexedPageFolderView MaxEntriesReturned="100" Offset="0" BasePoint="Beginning"/>`),
 		"CreateFolder":     create(topFolder, named("New"), named("Inbox")),
