@@ -17,7 +17,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-func main() {
+func main() { os.Exit(process()) }
+
+// process is the program as the system starts it.
+func process() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // what a run holds is small and steady; twice of it is not
 	}
@@ -30,9 +33,8 @@ func main() {
 		<-ctx.Done()
 		stop()
 	}()
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	defer stop()
+	return run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // steadyMemory is where the collector begins to work harder: what a run holds fits, whatever the archive's size, and room that

@@ -30,9 +30,19 @@ import (
 	"mailbrick/fetch/exchangetest"
 )
 
-// TestMain makes the program a command of the scripts: this test binary called by another name.
+// TestMain makes the program a command of the scripts: this test binary called by another name. The other name says too, in the
+// file $PEAK, how much memory it held at most.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mailbrick": main})
+	testscript.Main(m, map[string]func(){"mailbrick": main, "mailbrick-measured": measured})
+}
+
+// measured asks the kernel itself: what it tells whoever waits for a process counts the memory of its parent.
+func measured() {
+	code := process()
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		_ = os.WriteFile(os.Getenv("PEAK"), status, 0o600) // who reads it notices
+	}
+	os.Exit(code)
 }
 
 // TestScript runs the stories of testdata. They speak of the archive $WORK/archive, its password is in the environment, the

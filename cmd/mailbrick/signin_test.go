@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,20 @@ func (r *trial) serve(h http.Handler) string {
 	s := httptest.NewServer(h)
 	r.t.Cleanup(s.Close)
 	return s.URL
+}
+
+// signedIn gives what the verbs that talk to the server at a URL need: the application's sign-in for Graph, the account's else. key
+// opens the archive.
+func (r *trial) signedIn(by, url string, key ...string) func(verb string, more ...string) []string {
+	r.exchange.AddApp(exchangetest.App{ID: "app", Secret: "the secret"})
+	server := []string{"--ews", url + exchangetest.Path, "--user", "backup", "--user-password-file", r.file("pw", "secret"), "--impersonate"}
+	if by == "graph" {
+		server = []string{"--graph", url + exchangetest.GraphPath, "--authority", url + exchangetest.AuthorityPath(), "--client-id", "app",
+			"--client-secret-file", r.file("secret", "the secret\n")}
+	}
+	return func(verb string, more ...string) []string {
+		return slices.Concat([]string{verb, "--archive", r.archive}, key, server, more)
+	}
 }
 
 // TestTokensThatExpire: a token that has run out on the server's clock, while the program takes it for good, costs a request and

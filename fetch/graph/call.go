@@ -81,12 +81,13 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 	}
 }
 
-// length is what the operation sends, as far as is known.
+// length is what an import sends, as far as is known. Other requests are short, and what the budget spares is for them: counted
+// they would make an item wait that is bigger than the budget, and so goes only when nothing was sent for five minutes.
 func (op *operation) length() int64 {
-	if op.item != nil {
-		return max(op.item.Length(), 0)
+	if op.item == nil {
+		return 0
 	}
-	return int64(len(op.json))
+	return max(op.item.Length(), 0)
 }
 
 func (op *operation) notBegun(err error) error {
