@@ -30,8 +30,8 @@ func (s *graphSource) trees() []graphTree {
 	}
 }
 
-// Folders takes for each tree a request for its root and one for every folder that has others below it, and one before all
-// for the id of the mailbox.
+// Folders takes for each tree a request for its root and one for what lies below (graph.Client.Folders), and one before all for
+// the id of the mailbox. That is asked for by every client: a run that kept it would go on with the mailbox that the address had.
 func (s *graphSource) Folders(ctx context.Context) ([]Folder, error) {
 	s.parts, s.archived = nil, map[string]bool{}
 	var out []Folder

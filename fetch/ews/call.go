@@ -30,14 +30,18 @@ type operation struct {
 }
 
 const (
-	maxAnswer       = 512 << 20
+	maxAnswer       = 32 << 20 // a page of a list has some 500 KiB
+	maxStreamAnswer = 512 << 20
 	maxExportAnswer = 4 << 30
 )
 
 // limit of the answer's length, unpacked.
 func (op *operation) limit() int64 {
-	if op.name == "ExportItems" {
+	switch {
+	case op.name == "ExportItems":
 		return maxExportAnswer
+	case op.endless:
+		return maxStreamAnswer
 	}
 	return maxAnswer
 }

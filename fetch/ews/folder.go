@@ -92,6 +92,9 @@ func absent(code string) bool {
 	return code == "ErrorFolderNotFound" || code == "ErrorItemNotFound" || code == "ErrorArchiveMailboxNotEnabled"
 }
 
+// maxFolders of a mailbox, or of the public folders; more is a server that has gone mad.
+const maxFolders = 1_000_000
+
 // FindFolders gives all folders below root, at any depth.
 func (c *Client) FindFolders(ctx context.Context, root FolderRef) ([]Folder, error) {
 	return c.findFolders(ctx, root, "Deep")
@@ -122,7 +125,9 @@ func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal stri
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page...)
+		if all = append(all, page...); len(all) > maxFolders {
+			return nil, &Error{Operation: "FindFolder", class: Permanent, Text: "more folders than a mailbox can have"}
+		}
 	}
 	return all, nil
 }

@@ -94,6 +94,9 @@ func (a *answer) syncPage() (p SyncPage, err error) {
 			p.Last, err = a.flag()
 		case "Changes":
 			err = a.children(func(t token) error {
+				if len(p.Changes) == maxListed {
+					return a.tooMany()
+				}
 				change, err := a.change(t)
 				if change.Kind != 0 {
 					p.Changes = append(p.Changes, change)

@@ -8,7 +8,14 @@ import (
 const (
 	pageSize = 1000 // what a server gives at most
 	minPage  = 10
+
+	maxListed = 5000 // entries of a page: a server may give more than it was asked for, but not without end
 )
+
+// tooMany refuses a page that does not end.
+func (a *answer) tooMany() error {
+	return &Error{Operation: a.op.name, class: Permanent, Text: "a page of more than " + strconv.Itoa(maxListed) + " entries"}
+}
 
 // paging walks through the pages of a find. The server may cut a page short at any place: only IncludesLastItemInRange
 // ends the walk, and only its own offset leads on.
@@ -73,7 +80,9 @@ func (a *answer) entries(p *paging, list string, each func(t token) error) error
 			return a.skip()
 		}
 		return a.children(func(t token) error {
-			p.seen++
+			if p.seen++; p.seen > maxListed {
+				return a.tooMany()
+			}
 			return each(t)
 		})
 	})

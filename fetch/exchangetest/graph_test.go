@@ -221,3 +221,33 @@ func TestGraphExpandsProperties(t *testing.T) {
 	equal(t, "properties", len(properties), 2)
 	equal(t, "subject", properties[0], map[string]any{"id": "String 0x37", "value": "first"})
 }
+
+// TestGraphExpandsFolders: a page of those below each, and nothing that says that there are more.
+func TestGraphExpandsFolders(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, exchangetest.Options{})
+	for n := range 12 {
+		g.call(201, "POST", g.base+"/folders/inbox/childFolders", fmt.Sprintf(`{"displayName":"f%02d","type":"IPF.Note"}`, n))
+	}
+	below := func(expand string) []map[string]any {
+		d := g.get(g.base + "/folders/inbox?" + url.Values{"$expand": {expand}, "$select": {"childFolderCount"}}.Encode())
+		equal(t, "count", d["childFolderCount"], 12)
+		equal(t, "link", d["childFolders@odata.nextLink"], nil)
+		var list []map[string]any
+		for _, v := range d["childFolders"].([]any) {
+			list = append(list, v.(map[string]any))
+		}
+		return list
+	}
+	equal(t, "a page", len(below("childFolders")), 10)
+	list := below("childFolders($top=250;$select=displayName;$expand=singleValueExtendedProperties($filter=id eq 'Integer 0x3601'),childFolders($select=id))")
+	equal(t, "all", len(list), 12)
+	equal(t, "name", list[11]["displayName"], "f11")
+	equal(t, "level below", list[11]["childFolders"], []any{})
+	equal(t, "not selected", list[11]["type"], nil)
+	equal(t, "property", len(list[11]["singleValueExtendedProperties"].([]any)), 1)
+	for _, bad := range []string{"childFolders(", "childFolders($skip=1)", "childFolders($top=x)", "parentFolder"} {
+		g.code(400, "GET", g.base+"/folders?"+url.Values{"$expand": {bad}}.Encode(), "")
+	}
+	g.code(400, "GET", g.base+"/folders/inbox/items?$expand=childFolders", "")
+}

@@ -117,9 +117,20 @@ func (c *graphCall) folderEntities() (list []entity, f *failure) {
 		folders = m.roots()
 	}
 	for _, child := range folders {
-		list = append(list, c.folderEntity(m.viewFolder(child)))
+		list = append(list, c.withBelow(child, c.query.below))
 	}
 	return list, nil
+}
+
+// withBelow is a folder with those below it, as many levels as are asked for. The mailbox is locked.
+func (c *graphCall) withBelow(f *folder, asked *graphQuery) entity {
+	e := c.folderEntity(c.box.viewFolder(f))
+	if asked != nil {
+		for _, child := range f.children {
+			e.below = append(e.below, c.withBelow(child, asked.below))
+		}
+	}
+	return e
 }
 
 func (c *graphCall) getFolder() *failure {
@@ -127,7 +138,7 @@ func (c *graphCall) getFolder() *failure {
 	found, f := c.graphFolder()
 	var e entity
 	if f == nil {
-		e = c.folderEntity(c.box.viewFolder(found))
+		e = c.withBelow(found, c.query.below)
 	}
 	c.box.mu.RUnlock()
 	if f != nil {

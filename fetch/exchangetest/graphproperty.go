@@ -9,11 +9,17 @@ import (
 	"mailbrick/fetch/mapi"
 )
 
-// readExpand reads $expand: extended properties, with the ids wanted.
+// readExpand reads $expand: extended properties, with the ids wanted, and of folders those below.
 func (q *graphQuery) readExpand(value string) *failure {
-	for part := range splitOutside(value) {
-		name, inner, _ := strings.Cut(strings.TrimSpace(part), "(")
+	for part := range splitOutside(value, ',') {
+		name, inner, options := strings.Cut(strings.TrimSpace(part), "(")
 		inner, closed := strings.CutSuffix(inner, ")")
+		if name == "childFolders" && options == closed {
+			if f := q.readBelow(inner); f != nil {
+				return f
+			}
+			continue
+		}
 		text, filtered := strings.CutPrefix(inner, "$filter=")
 		if !closed || !filtered {
 			return badSyntax("Extended properties are expanded with a $filter of their ids.")
@@ -34,8 +40,28 @@ func (q *graphQuery) readExpand(value string) *failure {
 	return nil
 }
 
-// splitOutside splits at commas that are in no brackets and no quotes.
-func splitOutside(s string) func(func(string) bool) {
+// readBelow reads what is wanted of the folders below, which may have such again. [OData-URL] 5.1.3
+func (q *graphQuery) readBelow(options string) *failure {
+	q.below = &graphQuery{}
+	if options == "" {
+		return nil
+	}
+	for option := range splitOutside(options, ';') {
+		name, value, _ := strings.Cut(option, "=")
+		switch name {
+		case "$select", "$top", "$expand":
+		default:
+			return badSyntax("Syntax error in '$expand'.")
+		}
+		if f := q.below.read(name, value); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// splitOutside splits at separators that are in no brackets and no quotes.
+func splitOutside(s string, separator byte) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		from, depth, quoted := 0, 0, false
 		for i := range len(s) {
@@ -47,7 +73,7 @@ func splitOutside(s string) func(func(string) bool) {
 				depth++
 			case c == ')':
 				depth--
-			case c == ',' && depth == 0:
+			case c == separator && depth == 0:
 				if !yield(s[from:i]) {
 					return
 				}
@@ -140,6 +166,7 @@ func (x extendedField) graphID() string {
 type entity struct {
 	object   object
 	extended func(extendedField) *mapi.Property
+	below    []entity // folders, where they are asked for
 }
 
 // value is a property as filters and orders see it.
@@ -162,16 +189,31 @@ func (e entity) extendedValue(x extendedField) any {
 	return nil
 }
 
+// expanded are the folders below another: a page of them, and no word of what is beyond it.
+func (q *graphQuery) expanded(list []entity) []object {
+	size := graphPage
+	if q.top > 0 {
+		size = q.top
+	}
+	out := []object{}
+	for _, e := range list[:min(size, len(list))] {
+		out = append(out, q.entityObject(e))
+	}
+	return out
+}
+
 // entityObject is what the query asks for of an entity.
-func (c *graphCall) entityObject(e entity) object {
-	o := c.query.selected(e.object)
+func (c *graphCall) entityObject(e entity) object { return c.query.entityObject(e) }
+
+func (q *graphQuery) entityObject(e entity) object {
+	o := q.selected(e.object)
 	var single, multi []object
-	for _, x := range c.query.single {
+	for _, x := range q.single {
 		if v := e.extendedValue(x); v != nil {
 			single = append(single, object{{"id", x.graphID()}, {"value", v}})
 		}
 	}
-	for _, x := range c.query.multi {
+	for _, x := range q.multi {
 		if p := e.extended(x); p != nil {
 			if texts, ok := x.texts(p); ok {
 				multi = append(multi, object{{"id", x.graphID()}, {"value", texts}})
@@ -184,6 +226,9 @@ func (c *graphCall) entityObject(e entity) object {
 	}
 	if multi != nil {
 		o = append(slices.Clip(o), member{"multiValueExtendedProperties", multi})
+	}
+	if q.below != nil {
+		o = append(slices.Clip(o), member{"childFolders", q.below.expanded(e.below)})
 	}
 	return o
 }

@@ -24,6 +24,7 @@ type graphQuery struct {
 	count   bool
 	single  []extendedField // $expand
 	multi   []extendedField
+	below   *graphQuery // $expand=childFolders
 	other   url.Values // options that are the operation's own
 	pageMax int        // Prefer: odata.maxpagesize; 0: not given
 }
@@ -50,6 +51,9 @@ func (c *graphCall) readQuery() *failure {
 		if f := c.query.read(name, list[0]); f != nil {
 			return f
 		}
+	}
+	if c.query.below != nil && strings.Contains(c.route.path, "/items") {
+		return badSyntax("Could not find a property named 'childFolders'.")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type operation struct {
 }
 
 const (
-	maxAnswer       = 64 << 20
+	maxAnswer       = 32 << 20 // a page of a list has some 100 KiB
 	maxExportAnswer = 4 << 30
 	maxErrorBody    = 64 << 10
 

@@ -93,6 +93,8 @@ type Client struct {
 
 	requests, bytesIn, bytesOut atomic.Int64
 
+	flat atomic.Bool // folders are listed level by level: the server knows no other way
+
 	dice *wire.Dice // of opts.Rand
 
 	mu       sync.Mutex // guards what follows

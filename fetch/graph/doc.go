@@ -8,7 +8,7 @@
 //
 //	MailboxID      GET   /users/{user}/settings/exchange                   once for a client
 //	Folder         GET   .../mailboxes/{m}/folders/{f}                     by id or well-known name
-//	Folders        GET   .../folders, .../folders/{f}/childFolders         all levels, all pages, with the change marks
+//	Folders        GET   .../folders, .../folders/{f}/childFolders         all levels, all pages, with the change marks; see below
 //	CreateFolder   POST  the same                                          the one that is there already, if there is
 //	ChangedItems   GET   .../folders/{f}/items/delta                       a page; links as they were given
 //	ListItems      GET   .../folders/{f}/items                             a page, with search keys and Message-IDs
@@ -29,13 +29,21 @@
 // bytes in another alphabet (ToEWS, FromEWS); change keys are the same in both. The way in the documentation is
 // translateExchangeIds, which costs a request for each 1,000 and comes to the same.
 //
+// # Folders
+//
+// Delta of folders tells when one comes, goes or has another name, not when something in it changes, and takes no extended
+// properties: the change marks, which spare a request for each folder, are told by a listing alone. So folders are listed, and
+// with each what lies below it, three levels deep in one request ($expand=childFolders). What is told so is taken for all only
+// where there are as many as childFolderCount says: a server leaves out what is beyond its page (10 where it does not mind $top) and
+// does not say so. Every other folder is asked for by a request, as all are of a server that refuses the question.
+//
 // # Answers as a stream
 //
 // An export may hold an item of 250 MB in one string, which encoding/json would hold whole. The scanner of this package
 // reads JSON (RFC 8259) in pieces of a buffer of 64 KiB; the string goes through a base64 decoder to the caller as it
 // comes from the wire, and a call takes the same memory whatever the size. Names, texts that are held, numbers, depth,
-// links and the answer as a whole have limits, checked before memory is taken. Members may come in any order, codes and
-// the member "error" in any case.
+// links, the entries of a page (5,000 items), folders in all (250,000) and the answer as a whole (32 MiB, of an export 4 GiB) have
+// limits, checked before memory is taken. Members may come in any order, codes and the member "error" in any case.
 //
 // # Truncation
 //

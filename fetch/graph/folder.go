@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -32,11 +33,7 @@ const (
 
 	folderFields   = "id,displayName,parentFolderId,childFolderCount,totalItemCount,type,wellKnownName"
 	folderExpanded = "singleValueExtendedProperties($filter=id eq 'Integer 0x3601' or id eq 'SystemTime 0x670A' or id eq 'Integer 0x670B')"
-	folderPage     = "250"
 )
-
-// maxFolderDepth: deeper is a loop.
-const maxFolderDepth = 300
 
 // Folder looks a folder up by id or well-known name. One that is not there, or may not be seen, is the zero Folder.
 func (c *Client) Folder(ctx context.Context, idOrName string) (f Folder, err error) {
@@ -61,78 +58,8 @@ func (c *Client) Folder(ctx context.Context, idOrName string) (f Folder, err err
 	return f, err
 }
 
-// Folders gives all folders below one, at any depth; "" is the top of what people see. It takes a request for every
-// folder that has some.
-func (c *Client) Folders(ctx context.Context, under string) ([]Folder, error) {
-	var all []Folder
-	seen := map[string]bool{}
-	var walk func(under string, depth int) error
-	walk = func(under string, depth int) error {
-		if depth > maxFolderDepth {
-			return &Error{Operation: "list folders", class: Permanent, Text: "the folders lie within one another without end"}
-		}
-		list, err := c.children(ctx, under)
-		if err != nil {
-			return err
-		}
-		for _, f := range list {
-			if seen[f.ID] {
-				continue // a page may tell again what one before told
-			}
-			seen[f.ID] = true
-			if f.ParentID == "" {
-				f.ParentID = under
-			}
-			all = append(all, f)
-			if f.Children == 0 || f.Search {
-				continue
-			}
-			if err := walk(f.ID, depth+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err := walk(under, 0)
-	return all, err
-}
-
-// children gives the folders right below one.
-func (c *Client) children(ctx context.Context, under string) (list []Folder, err error) {
-	mailbox, err := c.MailboxID(ctx)
-	if err != nil {
-		return nil, err
-	}
-	parts := in(mailbox, "folders")
-	if under != "" {
-		parts = in(mailbox, "folders", under, "childFolders")
-	}
-	link := c.at(parts, "$top", folderPage, "$select", folderFields, "$expand", folderExpanded)
-	asked := map[string]bool{}
-	for link != "" {
-		asked[link] = true
-		op := &operation{name: "list folders", method: http.MethodGet, url: link}
-		var page []Folder
-		op.read = func(s *scanner) (err error) {
-			page = page[:0]
-			link, err = c.page(s, asked, func() error {
-				f, err := s.folder()
-				f.Seen = op.date
-				page = append(page, f)
-				return err
-			})
-			return err
-		}
-		if err := c.call(ctx, op); err != nil {
-			return nil, err
-		}
-		list = append(list, page...)
-	}
-	return list, nil
-}
-
 // page reads a collection, and gives the link to what follows, which must not be one that was asked before.
-func (c *Client) page(s *scanner, asked map[string]bool, element func() error) (next string, err error) {
+func (c *Client) page(s *scanner, asked map[[sha256.Size]byte]bool, element func() error) (next string, err error) {
 	found := false
 	err = s.object(func(name string) (err error) {
 		switch name {
@@ -151,51 +78,60 @@ func (c *Client) page(s *scanner, asked map[string]bool, element func() error) (
 		}
 		return "", err
 	}
-	if asked[next] {
+	if asked[sha256.Sum256([]byte(next))] {
 		return "", s.syntax("pages that lead round in a circle")
+	}
+	if len(asked) == maxFolderPages {
+		return "", tooManyFolders()
 	}
 	return next, c.own(next)
 }
 
 func (s *scanner) folder() (Folder, error) {
 	f := Folder{Children: -1}
-	err := s.object(func(name string) (err error) {
-		switch name {
-		case "id":
-			f.ID, err = s.text()
-		case "displayName":
-			f.Name, err = s.text()
-		case "parentFolderId":
-			f.ParentID, err = s.text()
-		case "type":
-			f.Class, err = s.text()
-		case "wellKnownName":
-			f.WellKnown, err = s.text()
-		case "totalItemCount":
-			f.Total, err = s.count()
-		case "childFolderCount":
-			f.Children, err = s.count()
-		case "singleValueExtendedProperties":
-			err = s.properties(func(tag uint16, value string) {
-				switch tag {
-				case tagFolderType:
-					f.Search = value == strconv.Itoa(folderSearch)
-				case tagCommitTime:
-					f.CommitTime = value
-				case tagDeletedTotal:
-					f.Deleted = value
-				}
-			})
-		default:
-			err = s.skip()
-		}
-		return err
-	})
+	err := s.object(func(name string) error { return s.folderMember(&f, name) })
+	return f, s.folderRead(&f, err)
+}
+
+func (s *scanner) folderMember(f *Folder, name string) (err error) {
+	switch name {
+	case "id":
+		f.ID, err = s.text()
+	case "displayName":
+		f.Name, err = s.text()
+	case "parentFolderId":
+		f.ParentID, err = s.text()
+	case "type":
+		f.Class, err = s.text()
+	case "wellKnownName":
+		f.WellKnown, err = s.text()
+	case "totalItemCount":
+		f.Total, err = s.count()
+	case "childFolderCount":
+		f.Children, err = s.count()
+	case "singleValueExtendedProperties":
+		err = s.properties(func(tag uint16, value string) {
+			switch tag {
+			case tagFolderType:
+				f.Search = value == strconv.Itoa(folderSearch)
+			case tagCommitTime:
+				f.CommitTime = value
+			case tagDeletedTotal:
+				f.Deleted = value
+			}
+		})
+	default:
+		err = s.skip()
+	}
+	return err
+}
+
+func (s *scanner) folderRead(f *Folder, err error) error {
 	if err == nil && f.ID == "" {
 		err = s.syntax("a folder without an id")
 	}
 	f.WellKnown = strings.ToLower(f.WellKnown)
-	return f, err
+	return err
 }
 
 func (s *scanner) count() (int, error) {
@@ -262,13 +198,13 @@ func (c *Client) CreateFolder(ctx context.Context, parentID, name, class string)
 
 // existing finds the folder that kept another from being made.
 func (c *Client) existing(ctx context.Context, parentID, name string, refusal error) (Folder, error) {
-	list, err := c.children(ctx, parentID)
+	list, err := c.level(ctx, parentID, 0)
 	if err != nil {
 		return Folder{}, err
 	}
 	for _, f := range list {
 		if strings.EqualFold(f.Name, name) && !f.Search {
-			return f, nil
+			return f.Folder, nil
 		}
 	}
 	return Folder{}, refusal

@@ -396,13 +396,13 @@ func TestTryingAgain(t *testing.T) {
 		"509":             {[]reply{{status: 509}, ok}, 0, 2, 10 * time.Second},
 		"throttled":       {[]reply{failure(200+229, "ApplicationThrottled"), ok}, 0, 2, 10 * time.Second},
 		"500":             {[]reply{{status: 500}, ok}, 0, 2, time.Second},
-		"500 for good":    {[]reply{{status: 500}}, Item, 3, time.Second},
+		"500 for good":    {[]reply{{status: 500}}, Item, 6, time.Second}, // level by level, too
 		"cut":             {[]reply{{body: `{"value":[`, cut: true}, ok}, 0, 2, time.Second},
 		"401":             {[]reply{failure(401, "InvalidAuthenticationToken"), ok}, 0, 2, 0},
 		"401 for good":    {[]reply{failure(401, "InvalidAuthenticationToken")}, Auth, 2, 0},
 		"denied":          {[]reply{failure(403, "Authorization_RequestDenied")}, Permanent, 1, 0},
 		"no such mailbox": {[]reply{failure(404, "MailboxNotEnabledForRESTAPI")}, Permanent, 1, 0},
-		"bad request":     {[]reply{failure(400, "BadRequest")}, Bug, 1, 0},
+		"bad request":     {[]reply{failure(400, "BadRequest")}, Bug, 2, 0}, // level by level, too
 		"html":            {[]reply{{header: map[string]string{"Content-Type": "text/html"}, body: "<html>"}}, Permanent, 1, 0},
 		"html 403":        {[]reply{{status: 403, header: map[string]string{"Content-Type": "text/html"}, body: "<html>"}}, Permanent, 1, 0},
 		"retry for days":  {[]reply{{status: 429, header: map[string]string{"Retry-After": "99999999"}}}, BackOff, 1, 0},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -44,6 +45,8 @@ const (
 	itemExpanded = "singleValueExtendedProperties($filter=id eq 'Binary 0x300B' or id eq 'String 0x1035')"
 	listPage     = "200"
 	deltaPage    = "odata.maxpagesize=500"
+
+	maxListed = 5000 // items of a page: a server may give more than it was asked for, but not without end
 )
 
 // ChangedItems gives what changed in a folder since a link, "" being the beginning. A link of another server, or one that
@@ -108,6 +111,9 @@ func (c *Client) items(ctx context.Context, op *operation) (p ItemPage, err erro
 			case "value":
 				found = true
 				err = s.array(func() error {
+					if len(p.Items) == maxListed {
+						return &Error{Operation: op.name, class: Permanent, Text: "a page of more than " + strconv.Itoa(maxListed) + " items"}
+					}
 					it, err := s.item()
 					p.Items = append(p.Items, it)
 					return err

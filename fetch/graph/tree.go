@@ -1,0 +1,182 @@
+package graph
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"mailbrick/fetch/wire"
+)
+
+const (
+	folderPage     = "250"
+	levels         = 3       // that are asked for below the one that is listed
+	maxFolderDepth = 300     // deeper is a loop
+	maxFolders     = 250_000 // of a mailbox; more is a server that has gone mad
+	maxFolderPages = maxFolders / 10
+)
+
+// branch is a folder with those right below it, as far as the server told of them unasked.
+type branch struct {
+	Folder
+	below []branch
+}
+
+// whole says whether all that lies right below is told. A server leaves out what is beyond its page and says nothing of it.
+func (b *branch) whole() bool { return b.Children == len(b.below) }
+
+// Folders gives all folders below one, at any depth; "" is the top of what people see. A request tells of four levels; what it
+// left out costs one for every folder that has others below it.
+func (c *Client) Folders(ctx context.Context, under string) ([]Folder, error) {
+	w := treeWalk{c: c, ctx: ctx, seen: map[string]bool{}}
+	err := w.list(under, 0)
+	return w.all, err
+}
+
+// treeWalk gathers the folders of one tree.
+type treeWalk struct {
+	c    *Client
+	ctx  context.Context
+	seen map[string]bool
+	all  []Folder
+}
+
+// list asks for what lies below a folder.
+func (w *treeWalk) list(under string, depth int) error {
+	if depth > maxFolderDepth {
+		return &Error{Operation: listFolders, class: Permanent, Text: "the folders lie within one another without end"}
+	}
+	list, err := w.c.branches(w.ctx, under)
+	if err != nil {
+		return err
+	}
+	return w.add(list, under, depth)
+}
+
+func (w *treeWalk) add(list []branch, under string, depth int) error {
+	for _, b := range list {
+		if w.seen[b.ID] {
+			continue // a page may tell again what one before told
+		}
+		if len(w.all) == maxFolders {
+			return tooManyFolders()
+		}
+		w.seen[b.ID] = true
+		if b.ParentID == "" {
+			b.ParentID = under
+		}
+		w.all = append(w.all, b.Folder)
+		var err error
+		switch {
+		case b.Search || b.Children == 0 && len(b.below) == 0:
+		case b.whole():
+			err = w.add(b.below, b.ID, depth+1)
+		default:
+			err = w.list(b.ID, depth+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooManyFolders() error {
+	return &Error{Operation: listFolders, class: Permanent, Text: "more folders than a mailbox can have"}
+}
+
+// branches gives the folders below one, with more levels where the server gives them.
+func (c *Client) branches(ctx context.Context, under string) ([]branch, error) {
+	more := levels
+	if c.flat.Load() {
+		more = 0
+	}
+	list, err := c.level(ctx, under, more)
+	if more == 0 || !tooDeep(err) {
+		return list, err
+	}
+	c.flat.Store(true)
+	return c.level(ctx, under, 0)
+}
+
+// tooDeep says whether one level by itself may come through: the server does not know the other form of the question, or it is
+// too much for it.
+func tooDeep(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Class() {
+	case Bug, Item:
+		return true
+	case Shrink:
+		return !errors.Is(err, wire.ErrTooLong)
+	}
+	return e.Status == http.StatusRequestURITooLong || e.Status == http.StatusNotFound && errors.Is(err, ErrNotGraph)
+}
+
+const listFolders = "list folders"
+
+// level gives the folders right below one, and so many levels below those.
+func (c *Client) level(ctx context.Context, under string, more int) (list []branch, err error) {
+	mailbox, err := c.MailboxID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts := in(mailbox, "folders")
+	if under != "" {
+		parts = in(mailbox, "folders", under, "childFolders")
+	}
+	link := c.at(parts, "$top", folderPage, "$select", folderFields, "$expand", expanded(more))
+	asked := map[[sha256.Size]byte]bool{}
+	for link != "" {
+		asked[sha256.Sum256([]byte(link))] = true
+		op := &operation{name: listFolders, method: http.MethodGet, url: link}
+		var page []branch
+		op.read = func(s *scanner) (err error) {
+			page = page[:0]
+			left := maxFolders - len(list)
+			link, err = c.page(s, asked, func() error {
+				b, err := s.branch(op.date, &left)
+				page = append(page, b)
+				return err
+			})
+			return err
+		}
+		if err := c.call(ctx, op); err != nil {
+			return nil, err
+		}
+		list = append(list, page...)
+	}
+	return list, nil
+}
+
+// expanded is what is asked for of folders beside their own fields, so many levels deep.
+func expanded(more int) string {
+	if more == 0 {
+		return folderExpanded
+	}
+	return folderExpanded + ",childFolders($top=" + folderPage + ";$select=" + folderFields + ";$expand=" + expanded(more-1) + ")"
+}
+
+// branch reads a folder with those that are told below it. left is how many more an answer may hold.
+func (s *scanner) branch(seen time.Time, left *int) (b branch, err error) {
+	if *left--; *left < 0 {
+		return b, tooManyFolders()
+	}
+	b.Children = -1
+	err = s.object(func(name string) error {
+		if name != "childFolders" {
+			return s.folderMember(&b.Folder, name)
+		}
+		return s.array(func() error {
+			child, err := s.branch(seen, left)
+			b.below = append(b.below, child)
+			return err
+		})
+	})
+	b.Seen = seen
+	return b, s.folderRead(&b.Folder, err)
+}
