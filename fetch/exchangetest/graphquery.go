@@ -25,8 +25,8 @@ type graphQuery struct {
 	single  []extendedField // $expand
 	multi   []extendedField
 	below   *graphQuery // $expand=childFolders
-	other   url.Values // options that are the operation's own
-	pageMax int        // Prefer: odata.maxpagesize; 0: not given
+	other   url.Values  // options that are the operation's own
+	pageMax int         // Prefer: odata.maxpagesize; 0: not given
 }
 
 type orderKey struct {
