@@ -137,3 +137,24 @@ func TestFaultsByChance(t *testing.T) {
 		t.Error("another seed made the same choices")
 	}
 }
+
+// TestRenumber: nothing that was known of the mailbox before is good for anything, and all is there under other ids.
+func TestRenumber(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, exchangetest.Options{})
+	one := c.create("inbox", "one")
+	s := &syncer{client: c, folder: distinguished("inbox")}
+	s.next(512)
+	c.server.Renumber(box)
+	root, _ := c.export(one)
+	equal(t, "by the old id", codes(root), []string{"ErrorNonExistentMailbox"})
+	if text := c.do(s.request(512)); !strings.Contains(fmt.Sprint(codes(text)), "ErrorInvalidSyncStateData") {
+		t.Errorf("the state goes on: %v", codes(text))
+	}
+	s.state = ""
+	now := refs(c.ok(c.do(s.request(512))), "ItemId")
+	if len(now) != 1 || now[0].id == one.id {
+		t.Fatalf("%v, before %v", now, one)
+	}
+	c.blob(now[0])
+}

@@ -29,6 +29,16 @@ func (s *Server) Move(addr string) {
 	s.endpoints.moves[strings.ToLower(addr)]++
 }
 
+// Renumber gives a mailbox another GUID, as a move to another organization does: all ids and change keys are others, states are
+// worth nothing, and who asks by an old id is told that there is no such mailbox. No request may be on its way.
+func (s *Server) Renumber(addr string) {
+	if m := s.mailbox(addr); m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.guid = guidOf("renumbered", m.guid.String())
+	}
+}
+
 // Endpoint is the path at which a mailbox is served: Path unless it has moved.
 func (s *Server) Endpoint(addr string) string { return s.endpoints.path(addr) }
 

@@ -64,6 +64,9 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 		if t.moved(err) {
 			continue
 		}
+		if mailboxUnknown(err) {
+			c.forgetMailbox()
+		}
 		wait, again := t.after(err)
 		if !again {
 			return err

@@ -56,12 +56,16 @@ func (c *Client) ChangedItems(ctx context.Context, folderID, link string) (ItemP
 	if err != nil {
 		return ItemPage{}, err
 	}
-	if link == "" {
+	given := link != ""
+	if !given {
 		link = c.at(in(mailbox, "folders", folderID, "items", "delta"), "$select", itemFields)
 	} else if err := c.own(link); err != nil {
 		return ItemPage{}, &Error{Operation: "items delta", class: Resync, Text: "the place in the list is of another server"}
 	}
 	page, err := c.items(ctx, &operation{name: "items delta", method: http.MethodGet, url: link, prefer: deltaPage})
+	if given && mailboxUnknown(err) {
+		err = &Error{Operation: "items delta", class: Resync, Text: "the place in the list is of a mailbox that has another id now"}
+	}
 	if err == nil && page.Next == "" && page.Delta == "" {
 		err = &Error{Operation: "items delta", class: Transient, Text: "neither a next nor a delta link", cause: ErrTruncated}
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -45,6 +46,19 @@ func (c *Client) MailboxID(ctx context.Context) (string, error) {
 	defer c.mu.Unlock()
 	c.mailbox = id
 	return id, nil
+}
+
+// forgetMailbox lets the next call ask for the id anew: a mailbox that moves to another organization gets another one.
+func (c *Client) forgetMailbox() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mailbox = ""
+}
+
+// mailboxUnknown says whether the server knows no mailbox of the id that it was asked with.
+func mailboxUnknown(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (strings.EqualFold(e.Code, "ErrorNonExistentMailbox") || strings.EqualFold(e.Code, "ResourceNotFound"))
 }
 
 // checkMailbox: the id becomes a part of paths.
