@@ -10,6 +10,9 @@
 //	             a read flag is a version without an export; then the cursor moves behind the page
 //	at the end   the items that failed before are tried again, and the snapshot is committed
 //
+// A folder whose state was lost, or of a source without states, is listed whole, and what is no longer there was removed. Some 260,000
+// items are gathered, by digest, before they are compared: that reads the archive's list of the mailbox, in parts.
+//
 // A cursor becomes durable only together with everything before it, so a run that is broken goes on where the last group
 // landed: what was exported after that is exported again, what landed is known by id and change key.
 //
@@ -106,6 +109,10 @@
 //	state      a link of the server, as it was given; "list " and a link where a full mailbox takes no delta
 //	mark       time of the last change, deletions, items; none while the time, in whole seconds, is not two seconds past
 //	changes    created, changed or removed: a read flag alone is not told apart, so the item is exported again
+//
+// A run asks for the mailbox's id, its root and its folders, and for changes only where the mark is another: three requests where nothing
+// is new, whatever the mailbox holds. The id is asked for by every run, since the address may be another mailbox's by now. A folder
+// that is said to be empty is asked for its changes once, too: a count that lags behind must not hide an item.
 //
 // Where the root of the recoverable items is not shown its folders are asked for by name. Associated items and public folders
 // are parts that are refused.

@@ -35,7 +35,8 @@
 // properties: the change marks, which spare a request for each folder, are told by a listing alone. So folders are listed, and
 // with each what lies below it, three levels deep in one request ($expand=childFolders). What is told so is taken for all only
 // where there are as many as childFolderCount says: a server leaves out what is beyond its page (10 where it does not mind $top) and
-// does not say so. Every other folder is asked for by a request, as all are of a server that refuses the question.
+// does not say so. Every other folder is asked for by a request, as all are of a server that refuses the question, or gives the
+// marks of the uppermost folders alone.
 //
 // # Answers as a stream
 //

@@ -94,11 +94,24 @@ func (c *Client) branches(ctx context.Context, under string) ([]branch, error) {
 		more = 0
 	}
 	list, err := c.level(ctx, under, more)
-	if more == 0 || !tooDeep(err) {
+	if more == 0 || !tooDeep(err) && !markless(list) {
 		return list, err
 	}
 	c.flat.Store(true)
 	return c.level(ctx, under, 0)
+}
+
+// markless says whether change marks are told of the folders that were asked for, and of none below them: without marks each of
+// those would cost a request.
+func markless(list []branch) bool {
+	top, below, marked := false, false, false
+	for _, b := range list {
+		top = top || b.CommitTime != ""
+		for _, child := range b.below {
+			below, marked = true, marked || child.CommitTime != ""
+		}
+	}
+	return top && below && !marked
 }
 
 // tooDeep says whether one level by itself may come through: the server does not know the other form of the question, or it is

@@ -19,6 +19,11 @@ func told(id string, count int, below ...string) string {
 	return fmt.Sprintf(`{"id":%q,"displayName":%q,"childFolderCount":%d%s}`, id, id, count, list)
 }
 
+// marked is the folder with its change marks.
+func marked(folder string) string {
+	return strings.TrimSuffix(folder, "}") + `,"singleValueExtendedProperties":[{"id":"SystemTime 0x670a","value":"2026-01-02T03:04:05Z"},{"id":"Integer 0x670b","value":"0"}]}`
+}
+
 func listOf(folders ...string) reply {
 	return reply{body: `{"value":[` + strings.Join(folders, ",") + `]}`}
 }
@@ -64,6 +69,13 @@ func TestTrees(t *testing.T) {
 		"the question is too long": {func(s *server) {
 			s.on(mailbox+"/folders", reply{status: 414, body: "{}"}, listOf(told("a", 0)))
 		}, "a<", 2},
+		"no marks are told below": {func(s *server) {
+			s.on(mailbox+"/folders", listOf(marked(told("a", 1, told("b", 0)))), listOf(marked(told("a", 1))))
+			s.on(of("a"), listOf(marked(told("b", 0))))
+		}, "a< b<a", 3},
+		"marks are told below": {func(s *server) {
+			s.on(mailbox+"/folders", listOf(marked(told("a", 2, told("b", 0), marked(told("c", 0))))))
+		}, "a< b<a c<a", 1},
 		"a folder in itself": {func(s *server) {
 			s.on(mailbox+"/folders", listOf(told("a", 1, told("a", 1))))
 		}, "a<", 1},
