@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -76,5 +78,40 @@ func TestItemsInWhileTheyChange(t *testing.T) {
 		break // who stops early holds nothing
 	}
 	wantErr(t, "checkpoint", s.Checkpoint(t.Context()), nil)
+	wantErr(t, "close", s.Close(t.Context()), nil)
+}
+
+// TestItemsInMemory: a list is never held whole. It is not parallel: it looks at the memory of the whole process.
+func TestItemsInMemory(t *testing.T) {
+	w := newWorld(t)
+	const items, idLength = 3 * aliveAtOnce, 2000
+	filler := strings.Repeat("x", idLength)
+	content := blobOf(1)
+	w.run(t, "m", func(s *Session) {
+		for n := range items {
+			wantErr(t, "put", put1(t.Context(), s, Item{ItemID: fmt.Sprint(n, filler), FolderID: "f"}, content), nil)
+			wantErr(t, "checkpoint", s.Checkpoint(t.Context()), nil)
+		}
+	})
+	s := w.begin(t, "m")
+	alive := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for range s.ItemsIn(t.Context(), "f") { // so that the catalog holds what it holds of its files
+	}
+	was, most, n := alive(), uint64(0), 0
+	for _, err := range s.ItemsIn(t.Context(), "f") {
+		wantErr(t, "items", err, nil)
+		if n++; n%aliveAtOnce == aliveAtOnce-1 || n == items {
+			most = max(most, alive())
+		}
+	}
+	if n != items || most > was+(aliveAtOnce+aliveAtOnce/2)*idLength {
+		t.Errorf("%d items, %d bytes more than before of %d in all", n, most-was, items*idLength)
+	}
+	t.Logf("%.1f MiB more than before, of %.1f in all", float64(max(most, was)-was)/(1<<20), float64(items*idLength)/(1<<20))
 	wantErr(t, "close", s.Close(t.Context()), nil)
 }
