@@ -10,6 +10,7 @@ import (
 	"github.com/beevik/etree"
 
 	"mailbrick/fetch/throttle"
+	"mailbrick/fetch/wire"
 )
 
 // operation is one EWS operation: what to send, how to read the answer, how to try again. Every call goes through it.
@@ -27,6 +28,7 @@ type operation struct {
 	permit    *throttle.Permit // of the try at hand
 	delivered bool             // the caller was given something: too late to try again
 	unsure    bool             // the server may have done it, but did not say
+	began     time.Time        // the try at hand
 }
 
 const (
@@ -102,6 +104,15 @@ func (c *Client) send(ctx context.Context, op *operation, v schema, until time.T
 	err = c.exchange(ctx, op, v)
 	op.permit.Release(c.signal(err))
 	return true, err
+}
+
+// settle gives the server time to finish what it did not answer.
+func (c *Client) settle(ctx context.Context, op *operation, lost error) {
+	wait := wire.Settling(c.opts.Clock().Sub(op.began))
+	if c.opts.OnWait != nil {
+		c.opts.OnWait(wait, lost)
+	}
+	_ = c.opts.Sleep(ctx, wait) // if the context ends, nobody looks
 }
 
 // shrinking makes a call whose size the client may choose, and halves the size down to least while the server finds it

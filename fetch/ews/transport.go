@@ -31,6 +31,7 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 		return c.judge(ctx, op, 0, err)
 	}
 	c.requests.Add(1)
+	op.began = c.opts.Clock()
 	watch.Arm()
 	if op.affinity != nil {
 		op.affinity.put(req.Header)

@@ -45,7 +45,7 @@ type UploadResult struct {
 
 // UploadItems uploads items in one request; the results are in their order. It is never sent twice when the server may
 // have done it: the results of which nothing is known have ErrUnknownOutcome, and the caller looks into the folder before
-// he sends those again. The error is that of the call as a whole: nothing was uploaded then, unless there are results too
+// he sends those again; by then the server had time to finish. The error is that of the call as a whole: nothing was uploaded then, unless there are results too
 // (the context has ended while the server was at work).
 //
 // Callers keep to 10 items and 16 to 32 MB a call; default servers take 64 MiB of base64 at most.
@@ -72,6 +72,9 @@ func (c *Client) UploadItems(ctx context.Context, uploads []Upload) ([]UploadRes
 	err := c.call(ctx, op)
 	if err != nil && !op.unsure {
 		return nil, err
+	}
+	if err != nil {
+		c.settle(ctx, op, err)
 	}
 	return unknown(results, uploads, err), ctx.Err()
 }

@@ -28,6 +28,7 @@ type operation struct {
 	date      time.Time        // of the answer, by the server's clock
 	delivered bool             // the caller was given something: too late to try again
 	unsure    bool             // the server may have done it, but did not say
+	began     time.Time        // the try at hand
 }
 
 const (
@@ -82,6 +83,15 @@ func (c *Client) call(ctx context.Context, op *operation) error {
 			}
 		}
 	}
+}
+
+// settle gives the server time to finish what it did not answer.
+func (c *Client) settle(ctx context.Context, op *operation, lost error) {
+	wait := wire.Settling(c.opts.Clock().Sub(op.began))
+	if c.opts.OnWait != nil {
+		c.opts.OnWait(wait, lost)
+	}
+	_ = c.opts.Sleep(ctx, wait) // if the context ends, nobody looks
 }
 
 // length is what an import sends, as far as is known. Other requests are short, and what the budget spares is for them: counted

@@ -29,6 +29,7 @@ func (c *Client) exchange(ctx context.Context, op *operation) error {
 		via = c.bare
 	}
 	c.requests.Add(1)
+	op.began = c.opts.Clock()
 	watch.Arm()
 	resp, err := via.RoundTrip(req)
 	watch.Answered()

@@ -33,7 +33,7 @@ type session struct {
 const skew = 2 * time.Minute
 
 // ImportItem brings an item back. It is never sent twice when the server may have taken it: then the error is
-// ErrUnknownOutcome, and the caller looks into the folder before he sends it again.
+// ErrUnknownOutcome, and the caller looks into the folder before he sends it again; by then the server had time to finish.
 func (c *Client) ImportItem(ctx context.Context, im Import) (ItemRef, error) {
 	if im.FolderID == "" || im.Open == nil {
 		return ItemRef{}, &Error{Operation: "import", class: Bug, Text: "no folder or bytes"}
@@ -67,6 +67,7 @@ func (c *Client) importInto(ctx context.Context, mailbox string, item *wire.Body
 		}
 		err = c.call(ctx, op)
 		if err != nil && op.unsure {
+			c.settle(ctx, op, err)
 			err = unknown(err)
 		}
 		var e *Error

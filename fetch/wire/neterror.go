@@ -85,6 +85,10 @@ func RetryAfter(h http.Header, now time.Time, limit time.Duration) time.Duration
 	return 0
 }
 
+// Settling is how long to wait before looking what became of a request whose answer was lost: the server may still be at work on
+// it, and what it stores after one has looked would be sent a second time. As long again as the request has taken is a guess.
+func Settling(took time.Duration) time.Duration { return min(max(took, 5*time.Second), time.Minute) }
+
 // ErrTooLong says that an answer goes on and on.
 var ErrTooLong = errors.New("the answer is longer than any answer should be")
 
