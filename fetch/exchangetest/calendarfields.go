@@ -65,6 +65,7 @@ func calendarProperties() []itemProperty {
 		joint(truthAt("calendar:IsAllDayEvent", "AllProperties", appointment(lidAllDay))),
 		joint(wordAt("calendar:LegacyFreeBusyStatus", "Default", appointment(lidBusyStatus), busyWords()...)),
 		joint(textAt("calendar:Location", "Default", appointment(lidLocation))),
+		textAt("calendar:When", "AllProperties", appointment(0x8232)), // PidLidRecurrencePattern: in words
 		{"calendar:IsMeeting", "AllProperties", listed, !cheap, truth("t:IsMeeting", state(1)), nil, false},
 		{"calendar:IsCancelled", "AllProperties", listed, !cheap, truth("t:IsCancelled", state(4)), nil, false},
 		computed("calendar:IsRecurring", func(*itemData) string { return "false" }), // EWS: true of occurrences, not of the master
@@ -90,11 +91,15 @@ func calendarProperties() []itemProperty {
 		joint(itemProperty{"calendar:MeetingTimeZone", "", !listed, !cheap, func(*xmlWriter, *itemData) error { return nil }, nil, false}), // EWS: of Exchange 2007
 		joint(zoneAt("calendar:StartTimeZone", lidStartZone)),
 		joint(zoneAt("calendar:EndTimeZone", lidEndZone)),
+		numberAt("calendar:ConferenceType", "AllProperties", appointment(0x8241)),
 		{"calendar:AllowNewTimeProposal", "AllProperties", listed, !cheap, truth("t:AllowNewTimeProposal", func(d *itemData) bool {
 			return !appointment(lidNoProposal).truth(d.m)
 		}), func(m *mapi.Message, e *etree.Element) {
 			appointment(lidNoProposal).put(m, mapi.NewBool(lidNoProposal, e != nil && !isTrue(e.Text())))
 		}, false},
+		truthAt("calendar:IsOnlineMeeting", "AllProperties", appointment(0x8240)),
+		textAt("calendar:MeetingWorkspaceUrl", "AllProperties", appointment(0x8209)),
+		textAt("calendar:NetShowUrl", "AllProperties", appointment(0x8248)),
 	}
 }
 

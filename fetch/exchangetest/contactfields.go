@@ -17,6 +17,7 @@ const (
 	tagCompany      = 0x3A16
 	tagMiddleName   = 0x3A44
 	lidFileUnder    = 0x8005
+	lidFileUnderID  = 0x8006
 	lidHasPicture   = 0x8015
 	lidEmailList    = 0x8028
 	lidEmailTypes   = 0x8029
@@ -31,6 +32,7 @@ func contactProperties() []itemProperty {
 	}
 	return []itemProperty{
 		textAt("contacts:FileAs", "Default", address(lidFileUnder)),
+		{"contacts:FileAsMapping", "AllProperties", listed, !cheap, text("t:FileAsMapping", filingOf), setFiling, false},
 		name("DisplayName", mapi.PidTagDisplayName),
 		name("GivenName", tagGivenName),
 		name("Initials", 0x3A0A),
@@ -63,6 +65,43 @@ func contactProperties() []itemProperty {
 		textAt("contacts:PhoneticFirstName", "AllProperties", address(0x802C)),
 		textAt("contacts:PhoneticLastName", "AllProperties", address(0x802D)),
 	}
+}
+
+// filings are the values of PidLidFileUnderId. [MS-OXOCNTC] 2.2.1.1.12
+func filings() []struct {
+	word  string
+	value int32
+} {
+	return []struct {
+		word  string
+		value int32
+	}{
+		{"None", 0}, {"LastCommaFirst", 0x8017}, {"FirstSpaceLast", 0x8037}, {"Company", tagCompany}, {"LastCommaFirstCompany", 0x8019},
+		{"CompanyLastCommaFirst", 0x8018}, {"LastFirst", 0x8030}, {"LastSpaceFirst", 0x8031}, {"CompanyLastFirst", 0x8032},
+		{"CompanyLastSpaceFirst", 0x8033}, {"LastFirstCompany", 0x8034}, {"LastSpaceFirstCompany", 0x8035}, {"LastFirstSuffix", 0x8036},
+		{"LastFirstMiddleSuffix", 0x8038}, {"DisplayName", int32(mapi.PidTagDisplayName)}, {"FirstName", tagGivenName}, {"LastName", tagSurname},
+		{"Empty", -3},
+	}
+}
+
+func filingOf(d *itemData) string {
+	n, _ := address(lidFileUnderID).number(d.m)
+	for _, f := range filings() {
+		if f.value == n {
+			return f.word
+		}
+	}
+	return filings()[0].word
+}
+
+func setFiling(m *mapi.Message, e *etree.Element) {
+	value := int32(0)
+	for _, f := range filings() {
+		if e != nil && f.word == e.Text() {
+			value = f.value
+		}
+	}
+	address(lidFileUnderID).put(m, mapi.NewInt32(lidFileUnderID, value))
 }
 
 func phoneKeys() []entry {

@@ -145,19 +145,23 @@ func lengthOf(m *mapi.Message) int64 {
 	return n
 }
 
-// fromMime reads MimeContent, which is mail, or of its class what others write: iCalendar, vCard.
+// fromMime makes an item of its MimeContent, an empty one where there is none.
 func fromMime(unit *etree.Element) (*mapi.Message, int64, *failure) {
-	message := &mapi.Message{}
-	e := child(unit, "MimeContent")
-	if e == nil {
-		return message, 0, nil
+	if e := child(unit, "MimeContent"); e != nil {
+		return readMime(unit.Tag, e.Text())
 	}
-	raw, err := decodeBase64(e.Text())
+	return &mapi.Message{}, 0, nil
+}
+
+// readMime reads what is mail or, by the element, what others write: iCalendar, vCard.
+func readMime(element, text string) (*mapi.Message, int64, *failure) {
+	raw, err := decodeBase64(text)
 	if err != nil {
 		return nil, 0, fail("ErrorMimeContentInvalid")
 	}
-	switch unit.Tag {
-	case "CalendarItem", "Task":
+	message := &mapi.Message{}
+	switch element {
+	case "CalendarItem":
 		err = calendar.Apply(message, raw)
 	case "Contact":
 		err = vcard.Apply(message, raw)

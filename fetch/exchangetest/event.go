@@ -44,19 +44,26 @@ func (k maker) make(m *mapi.Message, element string, given *etree.Element) *fail
 
 // present are the joint properties as the item has them.
 func present(m *mapi.Message, element string) *etree.Element {
+	return written(func(x *xmlWriter) {
+		for _, p := range itemProperties() {
+			if p.joint && p.belongs(element) {
+				p.write(x, &itemData{itemView: itemView{rev: &revision{}}, m: m})
+			}
+		}
+	})
+}
+
+// written is an element that holds what write writes.
+func written(write func(*xmlWriter)) *etree.Element {
 	var b bytes.Buffer
 	x := newXMLWriter(&b)
-	x.start(element, "xmlns:t", nsTypes)
-	for _, p := range itemProperties() {
-		if p.joint && p.belongs(element) {
-			p.write(x, &itemData{itemView: itemView{rev: &revision{}}, m: m})
-		}
-	}
+	x.start("t:Written", "xmlns:t", nsTypes)
+	write(x)
 	x.end()
 	x.Flush()
 	doc := etree.NewDocument()
 	if doc.ReadFromBytes(b.Bytes()) != nil {
-		return etree.NewElement(element) // cannot happen: it was written here
+		return etree.NewElement("t:Written") // cannot happen: it was written here
 	}
 	return doc.Root()
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 )
@@ -19,7 +20,7 @@ func (c *call) findItem(unit *etree.Element) (content, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	for _, name := range []string{"GroupBy", "DistinguishedGroupBy", "QueryString", "SeekToConditionPageItemView", "CalendarView", "ContactsView"} {
+	for _, name := range []string{"GroupBy", "DistinguishedGroupBy", "QueryString", "SeekToConditionPageItemView", "ContactsView"} {
 		if child(c.body, name) != nil {
 			return nil, fail("ErrorUnsupportedQueryFilter") // todo: EWS FindItem, groups, views and queries
 		}
@@ -27,6 +28,11 @@ func (c *call) findItem(unit *etree.Element) (content, *failure) {
 	list, f := c.listItems(unit)
 	if f != nil {
 		return nil, f
+	}
+	if e := child(c.body, "CalendarView"); e != nil {
+		if list, f = calendarView(list, e); f != nil {
+			return nil, f
+		}
 	}
 	if e := child(c.body, "Restriction"); e != nil {
 		if list, f = restrict(list, e.ChildElements()); f != nil {
@@ -92,9 +98,9 @@ func (c *call) listItems(unit *etree.Element) ([]found, *failure) {
 func sortItems(list []found, order *etree.Element) *failure {
 	var compare []func(a, b found) int
 	for e := range order.ChildElementsSeq() {
-		by, known := comparers()[attr(e.ChildElements()[0], "FieldURI")]
-		if !known {
-			return fail("ErrorUnsupportedPathForSortGroup")
+		by, f := comparer(e.ChildElements()[0])
+		if f != nil {
+			return f
 		}
 		if attr(e, "Order") == "Descending" {
 			up := by
@@ -111,6 +117,54 @@ func sortItems(list []found, order *etree.Element) *failure {
 		return 0
 	})
 	return nil
+}
+
+// comparer compares by a property: those of listings by what is kept of an item, others by reading it.
+func comparer(path *etree.Element) (func(a, b found) int, *failure) {
+	if by, known := comparers()[attr(path, "FieldURI")]; known {
+		return by, nil
+	}
+	get, f := readOperand(path)
+	if f != nil {
+		return nil, fail("ErrorUnsupportedPathForSortGroup")
+	}
+	texts := map[*revision]string{}
+	value := func(e found) string {
+		text, known := texts[e.rev]
+		if !known {
+			if m, err := e.rev.source.message(64 << 10); err == nil {
+				text, _ = get(e, m)
+			}
+			texts[e.rev] = text
+		}
+		return text
+	}
+	return func(a, b found) int { return compareTexts(value(a), value(b)) }, nil
+}
+
+// calendarView keeps what takes place in a span, in its order. Series are left out: their instances are not modelled.
+func calendarView(list []found, view *etree.Element) ([]found, *failure) {
+	from, err := parseTime(attr(view, "StartDate"))
+	to, wrong := parseTime(attr(view, "EndDate"))
+	if err != nil || wrong != nil || to.Before(from) {
+		return nil, fail("ErrorCalendarOutOfRange")
+	}
+	starts := map[*revision]time.Time{}
+	list = slices.DeleteFunc(list, func(e found) bool {
+		m, err := e.rev.source.message(64 << 10)
+		if err != nil || itemElement(e.rev.class) != "t:CalendarItem" || recurrenceOf(m) != nil {
+			return true
+		}
+		start, ok := appointment(lidStart).time(m)
+		end, _ := appointment(lidEnd).time(m)
+		starts[e.rev] = start
+		return !ok || !start.Before(to) || end.Before(from) || end.Equal(from) && start.Before(from)
+	})
+	slices.SortStableFunc(list, func(a, b found) int { return starts[a.rev].Compare(starts[b.rev]) })
+	if most := number(view, "MaxEntriesReturned"); hasAttr(view, "MaxEntriesReturned") {
+		list = list[:min(len(list), max(most, 0))]
+	}
+	return list, nil
 }
 
 func comparers() map[string]func(a, b found) int {

@@ -169,6 +169,9 @@ func (c *call) updateFolder(unit *etree.Element) (content, *failure) {
 func readFolderUpdate(u *etree.Element, found *folder, name, class *string) *failure {
 	parts := u.ChildElements()
 	field := attr(parts[0], "FieldURI")
+	if field == "folder:PermissionSet" {
+		return nil // rights are not modelled
+	}
 	switch u.Tag {
 	case "AppendToFolderField":
 		return fail("ErrorInvalidPropertyAppend")

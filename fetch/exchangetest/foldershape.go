@@ -118,6 +118,8 @@ func readShape(e *etree.Element) (shape, *failure) {
 		switch p.Tag {
 		case "FieldURI":
 			s.fields[attr(p, "FieldURI")] = true
+		case "IndexedFieldURI":
+			s.fields[dictionaryOf(attr(p, "FieldURI"))] = true
 		case "ExtendedFieldURI":
 			x, f := readExtended(p)
 			if f != nil {

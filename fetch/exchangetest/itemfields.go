@@ -12,7 +12,9 @@ import (
 	"github.com/beevik/etree"
 
 	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/calendar"
 	"mailbrick/fetch/mapi/eml"
+	"mailbrick/fetch/mapi/vcard"
 )
 
 // itemProperty is a property that an item's element may hold.
@@ -66,7 +68,7 @@ func readOnly(p itemProperty) itemProperty {
 
 func commonProperties() []itemProperty {
 	return []itemProperty{
-		{"item:MimeContent", "", !listed, !cheap, writeMime, nil, false},
+		{"item:MimeContent", "", !listed, !cheap, writeMime, setMime, false},
 		{"item:ItemId", "IdOnly", listed, cheap, writeItemID, nil, false},
 		{"item:ParentFolderId", "AllProperties", listed, cheap, writeParent, nil, false},
 		{"item:ItemClass", "AllProperties", listed, cheap, text("t:ItemClass", func(d *itemData) string { return d.rev.class }), setText(mapi.PidTagMessageClass), false},
@@ -120,6 +122,7 @@ func messageProperties() []itemProperty {
 		{"message:From", "Default", listed, !cheap, person("t:From", (*mapi.Message).From), represented().set, false},
 		textAt("message:InternetMessageId", "AllProperties", tagged(mapi.PidTagInternetMessageID)),
 		{"message:IsRead", "Default", listed, cheap, truth("t:IsRead", func(d *itemData) bool { return d.rev.read }), func(m *mapi.Message, e *etree.Element) { setRead(m, e != nil && isTrue(e.Text())) }, false},
+		truthAt("message:IsResponseRequested", "AllProperties", tagged(tagResponseWanted)),
 		textAt("message:References", "AllProperties", tagged(mapi.PidTagInternetReferences)),
 		{"message:ReplyTo", "AllProperties", !listed, !cheap, people("t:ReplyTo", replyTo), setReplyTo, false},
 	}
@@ -157,9 +160,17 @@ func writeParent(x *xmlWriter, d *itemData) error {
 	return nil
 }
 
+// writeMime writes mail; of appointments iCalendar, of contacts vCard.
 func writeMime(x *xmlWriter, d *itemData) error {
 	var b bytes.Buffer
-	if err := eml.Write(&b, d.m); err != nil {
+	write := eml.Write
+	switch itemElement(d.rev.class) {
+	case "t:CalendarItem":
+		write = calendar.Write
+	case "t:Contact":
+		write = vcard.Write
+	}
+	if err := write(&b, d.m); err != nil {
 		return err
 	}
 	x.leaf("t:MimeContent", base64.StdEncoding.EncodeToString(b.Bytes()), "CharacterSet", "UTF-8")

@@ -8,20 +8,26 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/mapi"
 )
 
 // moreOperations are requests that mail programs send and a backup does not.
 func moreOperations() map[string]operation {
 	items := func(x *xmlWriter) error { x.empty("m:Items"); return nil }
+	folders := func(x *xmlWriter) error { x.empty("m:Folders"); return nil }
 	attachments := func(x *xmlWriter) error { x.empty("m:Attachments"); return nil }
 	return map[string]operation{
 		"GetAttachment":    {units: partsOf("AttachmentIds"), do: (*call).getAttachment, tail: attachments},
 		"CreateAttachment": {units: partsOf("Attachments"), do: (*call).createAttachment, tail: attachments},
 		"DeleteAttachment": {units: partsOf("AttachmentIds"), do: (*call).deleteAttachment},
 		"CopyItem":         {units: partsOf("ItemIds"), do: (*call).copyItem, tail: items},
+		"SendItem":         {units: partsOf("ItemIds"), do: (*call).sendItem},
+		"MoveFolder":       {units: partsOf("FolderIds"), do: (*call).relocateFolder, tail: folders},
+		"CopyFolder":       {units: partsOf("FolderIds"), do: (*call).relocateFolder, tail: folders},
 		"EmptyFolder":      {since: exchange2010SP1, units: partsOf("FolderIds"), do: (*call).emptyFolder},
-		"ConvertId":        {units: partsOf("SourceIds"), do: (*call).convertID},
-		"ResolveNames":     {units: whole, do: (*call).resolveNames},
+		"ConvertId":        {units: partsOf("SourceIds"), do: (*call).convertID, anybody: true},
+		"ResolveNames":     {units: whole, do: (*call).resolveNames, anybody: true},
 	}
 }
 
@@ -30,6 +36,9 @@ const idFormats = "EwsLegacyId|EwsId|EntryId|HexEntryId|StoreId|OwaId"
 func (s schema) defineMore() {
 	s.defineAttachments()
 	s.define("CopyItem", "", "m:ToFolderId=TargetId", "m:ItemIds", "m:ReturnNewItemIds=boolean?")
+	s.define("SendItem", "SaveItemToFolder!=boolean", "m:ItemIds", "m:SavedItemFolderId=TargetId?")
+	s.define("MoveFolder", "", "m:ToFolderId=TargetId", "m:FolderIds")
+	s.define("CopyFolder", "", "m:ToFolderId=TargetId", "m:FolderIds")
 	s.define("EmptyFolder", "DeleteType!=HardDelete|SoftDelete|MoveToDeletedItems DeleteSubFolders!=boolean", "m:FolderIds")
 	s.define("AlternateId", "Format!="+idFormats+" Id! Mailbox! IsArchive=boolean")
 	s.define("SourceIds", "", "t:AlternateId+")
@@ -62,6 +71,79 @@ func (c *call) copyItem(unit *etree.Element) (content, *failure) {
 		return noItems, nil
 	}
 	return itemContent(m.viewItem(made)), nil
+}
+
+// sendItem sends a draft to nobody, and keeps it among the items sent where that is wanted.
+func (c *call) sendItem(unit *etree.Element) (content, *failure) {
+	k := c.maker()
+	if _, f := c.revise(unit, func(m *mapi.Message) *failure {
+		k.sent(m)
+		return nil
+	}); f != nil {
+		return nil, f
+	}
+	m := c.mailbox
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	it, _, f := c.itemOf(unit)
+	if f != nil {
+		return nil, f
+	}
+	if !isTrue(attr(c.body, "SaveItemToFolder")) {
+		m.removeItem(it)
+		return nothing, nil
+	}
+	to := m.special["sentitems"]
+	if e := child(c.body, "SavedItemFolderId"); e != nil {
+		if to, f = c.folderOf(e, "ErrorSavedItemFolderNotFound"); f != nil {
+			return nil, f
+		}
+	}
+	m.moveItem(it, to)
+	return nothing, nil
+}
+
+// relocateFolder moves a folder or makes a copy of it and all in it.
+func (c *call) relocateFolder(unit *etree.Element) (content, *failure) {
+	m := c.mailbox
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to, f := c.folderOf(child(c.body, "ToFolderId"), "ErrorToFolderNotFound")
+	if f != nil {
+		return nil, f
+	}
+	found, f := c.folderOf(unit, "ErrorFolderNotFound")
+	if f != nil {
+		return nil, f
+	}
+	if f := nameAllowed(to, found.name); f != nil {
+		return nil, f
+	}
+	switch {
+	case c.name == "CopyFolder" && !found.search:
+		found = m.copyFolder(found, to)
+	case found.special != "" || found.search:
+		return nil, fail("ErrorMoveDistinguishedFolder")
+	case to == found || to.below(found):
+		return nil, fail("ErrorMoveCopyFailed")
+	default:
+		m.moveFolder(found, to)
+	}
+	return foldersContent(shape{base: "IdOnly"}, m.viewFolder(found)), nil
+}
+
+func (m *Mailbox) copyFolder(f, to *folder) *folder {
+	items, below := slices.Clone(m.itemsOf(f)), slices.Clone(f.children)
+	made := m.addFolder(to, f.name, f.class)
+	for _, it := range items {
+		rev := it.rev.clone()
+		rev.number = 0
+		m.addItem(made, rev, it.associated)
+	}
+	for _, c := range below {
+		m.copyFolder(c, made)
+	}
+	return made
 }
 
 func (c *call) emptyFolder(unit *etree.Element) (content, *failure) {

@@ -94,7 +94,7 @@ func TestCreateAppointment(t *testing.T) {
 		"UID": "seminar-1@example.org", "IsMeeting": "true", "IsAllDayEvent": "false", "CalendarItemType": "RecurringMaster", "MyResponseType": "Organizer",
 		"Organizer/Mailbox/EmailAddress": box, "RequiredAttendees/Attendee/Mailbox/EmailAddress": "b@y.example", "OptionalAttendees/Attendee/Mailbox/EmailAddress": "c@y.example",
 		"Resources/Attendee/Mailbox/EmailAddress": "room@y.example", "Duration": "PT1H30M", "Recurrence/WeeklyRecurrence/Interval": "2", "Recurrence/WeeklyRecurrence/DaysOfWeek": "Monday Wednesday",
-		"Recurrence/NumberedRecurrence/NumberOfOccurrences": "5", "Recurrence/NumberedRecurrence/StartDate": "2026-03-23Z", "ReminderIsSet": "true", "ReminderMinutesBeforeStart": "20",
+		"Recurrence/NumberedRecurrence/NumberOfOccurrences": "5", "Recurrence/NumberedRecurrence/StartDate": "2026-03-23+01:00", "ReminderIsSet": "true", "ReminderMinutesBeforeStart": "20",
 		"ReminderDueBy": "2026-03-23T09:00:00Z", "Attachments/FileAttachment/Name": "plan.txt", "Categories/String": "red", "HasAttachments": "true", "Body": "<p>Bring <b>pens</b></p>",
 	} {
 		equal(t, path, fields(got, path), want)
@@ -123,23 +123,21 @@ func TestCreateRecurrences(t *testing.T) {
 		for _, end := range slices.Sorted(maps.Keys(ranges)) {
 			t.Run(pattern+" "+end, func(t *testing.T) {
 				sent := `<t:Recurrence>` + patterns[pattern] + fmt.Sprintf(ranges[end], start) + `</t:Recurrence>`
-				for _, kind := range []string{
-					`<t:CalendarItem><t:Start>2026-01-01T23:30:00-05:00</t:Start><t:End>2026-01-01T23:45:00-05:00</t:End>` + sent + `<t:StartTimeZone Id="Eastern Standard Time"/></t:CalendarItem>`,
-					`<t:Task>` + sent + `<t:StartDate>2026-01-01T00:00:00Z</t:StartDate></t:Task>`,
+				for _, kind := range []struct{ zone, item string }{
+					{"-05:00", `<t:CalendarItem><t:Start>2026-01-01T23:30:00-05:00</t:Start><t:End>2026-01-01T23:45:00-05:00</t:End>` + sent + `<t:StartTimeZone Id="Eastern Standard Time"/></t:CalendarItem>`},
+					{"+00:00", `<t:Task>` + sent + `<t:StartDate>2026-01-01T00:00:00Z</t:StartDate></t:Task>`},
 				} {
-					it := c.item(refs(c.ok(c.do(createIn("", kind))), "ItemId")[0])
+					it := c.item(refs(c.ok(c.do(createIn("", kind.item))), "ItemId")[0])
 					doc := etree.NewDocumentWithRoot(it.FindElement("Recurrence").Copy())
 					got, err := doc.WriteToString()
 					if err != nil {
 						t.Fatal(err)
 					}
-					if first := `-01-01Z`; pattern == "last working day" {
-						sent = strings.Replace(sent, "2026-01-01<", "2026-01-30<", 1)
-						got = strings.Replace(got, "30Z", "30", 1)
-					} else {
-						got = strings.Replace(got, first, "-01-01", 1)
+					want := strings.NewReplacer("-01-01<", "-01-01"+kind.zone+"<").Replace(sent)
+					if pattern == "last working day" {
+						want = strings.Replace(want, "2026-01-01", "2026-01-30", 1)
 					}
-					equal(t, "recurrence", got, sent)
+					equal(t, "recurrence", got, want)
 				}
 			})
 		}

@@ -136,8 +136,18 @@ func parseDate(text string) (time.Time, error) {
 	return time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
 }
 
+// dateText is a day of a series, with what its zone is ahead of UTC then.
+func dateText(minutes uint32, zone string) string {
+	wall := wallTime(minutes)
+	at, known := instant(wall, zone)
+	if !known {
+		at = wall
+	}
+	return at.In(time.FixedZone("", int(wall.Sub(at)/time.Second))).Format("2006-01-02-07:00")
+}
+
 // writePattern writes a Recurrence; what EWS has no words for is left out.
-func writePattern(x *xmlWriter, p *calendar.RecurrencePattern) {
+func writePattern(x *xmlWriter, p *calendar.RecurrencePattern, zone string) {
 	name, fields := patternFields(p)
 	if name == "" {
 		return
@@ -148,7 +158,7 @@ func writePattern(x *xmlWriter, p *calendar.RecurrencePattern) {
 		x.leaf("t:"+fields[i], fields[i+1])
 	}
 	x.end()
-	start := wallTime(p.StartDate).Format(time.DateOnly) + "Z"
+	start := dateText(p.StartDate, zone)
 	switch p.EndType {
 	case calendar.EndByCount:
 		x.start("t:NumberedRecurrence")
@@ -157,7 +167,7 @@ func writePattern(x *xmlWriter, p *calendar.RecurrencePattern) {
 	case calendar.EndByDate:
 		x.start("t:EndDateRecurrence")
 		x.leaf("t:StartDate", start)
-		x.leaf("t:EndDate", wallTime(p.EndDate).Format(time.DateOnly)+"Z")
+		x.leaf("t:EndDate", dateText(p.EndDate, zone))
 	default:
 		x.start("t:NoEndRecurrence")
 		x.leaf("t:StartDate", start)
@@ -227,7 +237,7 @@ func relativeWord(mask uint32) string {
 
 func writeRecurrence(x *xmlWriter, d *itemData) error {
 	if r := recurrenceOf(d.m); r != nil {
-		writePattern(x, &r.RecurrencePattern)
+		writePattern(x, &r.RecurrencePattern, zoneName(d.m, lidStartZone))
 	}
 	return nil
 }

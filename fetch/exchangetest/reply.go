@@ -20,7 +20,8 @@ type operation struct {
 	// do does one part and gives what its message holds; it writes nothing itself.
 	do func(c *call, unit *etree.Element) (content, *failure)
 	// stream answers in place of all the above; nil: nothing does.
-	stream func(*call)
+	stream  func(*call)
+	anybody bool // who has no mailbox too
 	// tail is what an error message holds; nil: nothing.
 	tail content
 }

@@ -304,8 +304,9 @@ func (s schema) defineItemRequests() {
 		"m:MaxChangesReturned", "m:SyncScope?")
 	s.define("FieldOrder", "Order!=Ascending|Descending", path)
 	s.define("SortOrder", "", "t:FieldOrder+")
+	s.define("CalendarView", "MaxEntriesReturned=int StartDate!=dateTime EndDate!=dateTime")
 	s.define("FindItem", "Traversal!=Shallow|SoftDeleted|Associated", "m:ItemShape",
-		"m:IndexedPageItemView=IndexedView|m:FractionalPageItemView=FractionalView|m:SeekToConditionPageItemView=any|m:CalendarView=any|m:ContactsView=any?",
+		"m:IndexedPageItemView=IndexedView|m:FractionalPageItemView=FractionalView|m:SeekToConditionPageItemView=any|m:CalendarView|m:ContactsView=any?",
 		"m:GroupBy=any|m:DistinguishedGroupBy=any?", "m:Restriction=any?", "m:SortOrder?", "m:ParentFolderIds=FolderIds", "m:QueryString=any?")
 	s.define("GetItem", "", "m:ItemShape", "m:ItemIds")
 	all := choice(knownItems + " " + otherItems)

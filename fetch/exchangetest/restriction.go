@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/beevik/etree"
 
@@ -108,7 +107,7 @@ func comparison(tag string) func(int) bool {
 	return nil
 }
 
-// compareTexts compares as times or numbers where both are such, else as text without regard to case.
+// compareTexts compares as times, numbers or truths where both are such, else as text without regard to case.
 func compareTexts(a, b string) int {
 	if at, err := parseTime(a); err == nil {
 		if bt, err := parseTime(b); err == nil {
@@ -119,6 +118,9 @@ func compareTexts(a, b string) int {
 		if bn, err := strconv.ParseInt(b, 10, 64); err == nil {
 			return int(max(-1, min(1, an-bn)))
 		}
+	}
+	if booleanText(a) == "" && booleanText(b) == "" {
+		return strings.Compare(boolText(isTrue(a)), boolText(isTrue(b)))
 	}
 	return strings.Compare(strings.ToLower(a), strings.ToLower(b))
 }
@@ -155,36 +157,39 @@ func readOperand(path *etree.Element) (operand, *failure) {
 		}
 		return func(_ found, m *mapi.Message) (string, bool) { return field.first(m) }, nil
 	}
-	field := attr(path, "FieldURI")
-	textOf := func(id uint16) operand {
-		return func(_ found, m *mapi.Message) (string, bool) { s := m.Properties.Text(id); return s, s != "" }
+	switch field := attr(path, "FieldURI"); field {
+	case "item:Body":
+		return func(_ found, m *mapi.Message) (string, bool) { return m.BodyText(), true }, nil
+	case "message:From", "message:Sender":
+		return func(_ found, m *mapi.Message) (string, bool) { return m.From().Email, true }, nil
+	case "message:ToRecipients", "message:CcRecipients", "message:BccRecipients":
+		return nil, fail("ErrorUnsupportedPathForQuery")
+	default:
+		return readField(field)
 	}
-	timeOf := func(id uint16) operand {
-		return func(_ found, m *mapi.Message) (string, bool) {
-			t, ok := m.Properties.Time(id)
-			return t.Truncate(time.Second).Format(time.RFC3339), ok
-		}
-	}
-	known := map[string]operand{
-		"item:Subject":              func(_ found, m *mapi.Message) (string, bool) { return m.Subject(), true },
-		"item:Body":                 func(_ found, m *mapi.Message) (string, bool) { return m.BodyText(), true },
-		"item:ItemClass":            func(it found, _ *mapi.Message) (string, bool) { return it.rev.class, true },
-		"item:Size":                 func(it found, _ *mapi.Message) (string, bool) { return strconv.FormatInt(it.rev.length, 10), true },
-		"item:HasAttachments":       func(_ found, m *mapi.Message) (string, bool) { return boolText(m.HasAttachments()), true },
-		"message:IsRead":            func(it found, _ *mapi.Message) (string, bool) { return boolText(it.rev.read), true },
-		"message:From":              func(_ found, m *mapi.Message) (string, bool) { return m.From().Email, true },
-		"message:InternetMessageId": textOf(mapi.PidTagInternetMessageID),
-		"item:InReplyTo":            textOf(mapi.PidTagInReplyToID),
-		"item:DateTimeReceived":     timeOf(mapi.PidTagMessageDeliveryTime),
-		"item:DateTimeSent":         timeOf(mapi.PidTagClientSubmitTime),
-		"item:DateTimeCreated":      timeOf(mapi.PidTagCreationTime),
-		"item:LastModifiedTime":     timeOf(mapi.PidTagLastModificationTime),
-	}
-	get := known[field]
-	if get == nil {
+}
+
+// readField gives the text of a property as an answer has it.
+func readField(field string) (operand, *failure) {
+	fields := itemProperties()
+	i := slices.IndexFunc(fields, func(p itemProperty) bool { return p.field == field && field != "" && p.listed })
+	if i < 0 {
 		return nil, fail("ErrorUnsupportedPathForQuery")
 	}
-	return get, nil
+	p := fields[i]
+	return func(it found, m *mapi.Message) (string, bool) {
+		if !p.belongs(itemElement(it.rev.class)) {
+			return "", false
+		}
+		e := written(func(x *xmlWriter) {
+			p.write(x, &itemData{itemView: itemView{rev: it.rev, associated: it.it.associated}, m: m})
+		})
+		if len(e.ChildElements()) == 0 {
+			return "", false
+		}
+		e = e.ChildElements()[0]
+		return e.Text(), e.Text() != ""
+	}, nil
 }
 
 // first is the first value of an extended property.

@@ -173,7 +173,7 @@ func (c *call) check() *failure {
 	if f := c.turnToPublic(); f != nil {
 		return f
 	}
-	if c.mailbox == nil {
+	if c.mailbox == nil && !op.anybody {
 		if c.body.FindElement(".//DistinguishedFolderId/Mailbox") == nil {
 			return fail("ErrorNonExistentMailbox")
 		}

@@ -47,7 +47,7 @@ func taskProperties() []itemProperty {
 		joint(plain("task:PercentComplete", "Default", task(lidTaskPercent), percentOf, nil)),
 		joint(itemProperty{"task:Recurrence", "AllProperties", !listed, !cheap, func(x *xmlWriter, d *itemData) error {
 			if p, _, err := calendar.ParseRecurrencePattern(task(lidTaskRecurrence).binary(d.m)); err == nil {
-				writePattern(x, &p)
+				writePattern(x, &p, "UTC")
 			}
 			return nil
 		}, nil, false}),

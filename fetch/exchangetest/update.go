@@ -28,6 +28,22 @@ func setSubject(m *mapi.Message, e *etree.Element) {
 	setSubjectText(m, subject)
 }
 
+// setMime makes an item of its MIME content anew; what that cannot say stays.
+func setMime(m *mapi.Message, e *etree.Element) {
+	element := strings.TrimPrefix(itemElement(m.Class()), "t:")
+	read, _, f := readMime(element, e.Text())
+	if f != nil {
+		return // refused before
+	}
+	if element == "Message" {
+		setBody(m, nil)
+		m.Recipients, m.Attachments = read.Recipients, read.Attachments
+	}
+	for _, p := range read.Properties {
+		m.Properties.Set(p)
+	}
+}
+
 func setText(id uint16) setter {
 	return func(m *mapi.Message, e *etree.Element) {
 		if e != nil {
@@ -204,6 +220,10 @@ func (u *updates) add(e *etree.Element) *failure {
 		return fail("ErrorUpdatePropertyMismatch")
 	}
 	switch p.field {
+	case "item:MimeContent":
+		if _, _, f := readMime(strings.TrimPrefix(u.element, "t:"), value.Text()); f != nil {
+			return f
+		}
 	case "message:IsRead":
 		read := isTrue(value.Text())
 		u.read = &read
@@ -264,7 +284,7 @@ func (u *updates) erase(path *etree.Element) *failure {
 		return nil
 	}
 	p := u.settable(path)
-	if p == nil || slices.Contains([]string{"message:IsRead", "item:ItemClass", "calendar:Start", "calendar:End"}, p.field) {
+	if p == nil || slices.Contains([]string{"message:IsRead", "item:ItemClass", "item:MimeContent", "calendar:Start", "calendar:End"}, p.field) {
 		return fail("ErrorInvalidPropertyDelete")
 	}
 	u.change(p, emptied(path), etree.NewElement(elementOf(p.field)))
