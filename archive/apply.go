@@ -69,7 +69,7 @@ func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSo
 		}
 	}
 	for i := range rec.Body.Releases {
-		if err := a.release(&rec.Body.Releases[i]); err != nil {
+		if err := a.release(ctx, &rec.Body.Releases[i]); err != nil {
 			return err
 		}
 	}

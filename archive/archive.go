@@ -92,6 +92,7 @@ type Options struct {
 	groupMax int64          // bytes of a group; 0 is the default
 	groupAge time.Duration  // 0 is the default
 	proveMax int            // items that Check gathers; 0 is the default
+	heldMax  int            // items of a hold in one record; 0 is the default
 	inline   int            // bytes of a pack that lies in a record; 0 is the default, less than 0 none
 	folds    [2]uint64      // records in a segment, by level; 0 is the format's
 }
@@ -123,6 +124,9 @@ func (o *Options) defaults() {
 	}
 	if o.proveMax == 0 {
 		o.proveMax = provedAtOnce
+	}
+	if o.heldMax == 0 {
+		o.heldMax = heldAtOnce
 	}
 }
 

@@ -178,10 +178,15 @@ func (a *application) inlinePack(n uint32) (bool, error) {
 // sweepBatch is how many rows go at once.
 const sweepBatch = 1 << 16
 
-// sweep takes away the rows of chunks that lie in packs that are gone. It does so before the record's own batch, and in pieces:
-// nothing needs these rows any more, and after a crash the record is applied again.
+// sweep takes away the rows of chunks that lie in packs that are gone.
 func (a *application) sweep(ctx context.Context, gone graves) error {
-	it, err := a.batch.NewIter(&pebble.IterOptions{LowerBound: []byte{keyChunk}, UpperBound: []byte{keyChunk + 1}})
+	return a.sweepRows(ctx, []byte{keyChunk}, func(_, value []byte) bool { return gone.holds(value) })
+}
+
+// sweepRows takes away rows with a prefix. It does so before the record's own batch, and in pieces: nothing needs these rows any more,
+// and after a crash the record is applied again.
+func (a *application) sweepRows(ctx context.Context, prefix []byte, goes func(key, value []byte) bool) error {
+	it, err := a.batch.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
@@ -189,7 +194,7 @@ func (a *application) sweep(ctx context.Context, gone graves) error {
 	rows := a.db.NewBatch()
 	defer func() { rows.Close() }()
 	for ok := it.First(); ok; ok = it.Next() {
-		if !gone.holds(it.Value()) {
+		if !goes(it.Key(), it.Value()) {
 			continue
 		}
 		if err := errors.Join(ctx.Err(), rows.Delete(it.Key(), nil)); err != nil {

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	maxHoldText  = 64 << 10 // bytes of a hold's reason and query
-	maxHoldName  = 200
-	maxHoldItems = 4 << 20 // of one record; who holds more holds mailboxes
+	maxHoldText = 64 << 10 // bytes of a hold's reason and query
+	maxHoldName = 200
+	heldAtOnce  = 1 << 15 // items that one record adds to a hold
 )
 
 var (
@@ -102,50 +102,97 @@ func (a *Archive) Lags(h Hold) bool {
 	return h.Query != "" && slices.ContainsFunc(a.Mailboxes(), func(s Snapshot) bool { return h.scope(s.Mailbox) && s.Position > h.Position })
 }
 
-// AddHold sets a hold. Every item must be in the archive when the hold lands: one that was forgotten meanwhile is told.
-func (a *Archive) AddHold(ctx context.Context, h Hold, items []HeldItem) error {
-	e, err := holdEntry(h, items)
-	if err != nil {
-		return err
-	}
-	return a.appendHold(ctx, func() (*journal.Body, error) {
-		if a.cat.hold(h.Name) != nil {
+// AddHold sets a hold. Every item must be in the archive when it lands: one that was forgotten meanwhile is told. Many items take many
+// records. Until the last of these the hold covers more than it is to: the whole of what its query is about, or of all mailboxes. So what
+// is broken off keeps too much, never too little.
+func (a *Archive) AddHold(ctx context.Context, h Hold, items iter.Seq2[HeldItem, error]) error {
+	var own uint64 // the record that set it
+	err := a.appendItems(ctx, h.Name, items, func(batch []HeldItem, last bool) (*Hold, error) {
+		next := h
+		switch there := a.cat.hold(h.Name); {
+		case own == 0 && there != nil:
 			return nil, ErrHoldExists
+		case own > 0 && (there == nil || there.Record != own):
+			return nil, ErrNoHold
+		case !last && h.Query != "":
+			next.Position = 0
+		case !last:
+			next.Mailboxes = a.mailboxNames()
 		}
-		for _, group := range e.Items {
-			for _, id := range group.IDs {
-				if err := a.present(ctx, group.Mailbox, id); err != nil {
-					return nil, err
-				}
+		for _, it := range batch {
+			if err := a.present(ctx, it.Mailbox, it.ID); err != nil {
+				return nil, err
 			}
 		}
-		return &journal.Body{Holds: []journal.Hold{*e}}, nil
-	}, h.Name)
+		return &next, nil
+	}, func() { own = cmp.Or(own, a.Head()) })
+	if err != nil && own > 0 {
+		err = fmt.Errorf("it was set in part, and covers whole mailboxes until it is released: %w", err)
+	}
+	return err
+}
+
+func (a *Archive) mailboxNames() []string {
+	var names []string
+	for _, s := range a.Mailboxes() {
+		names = append(names, s.Mailbox)
+	}
+	return names
 }
 
 // RefreshHold says that a hold's query was evaluated through a record of the journal, and what it found. What the hold has
 // already it keeps.
-func (a *Archive) RefreshHold(ctx context.Context, name string, position uint64, items []HeldItem) error {
-	var fresh []HeldItem
-	for _, it := range items {
-		row, err := a.cat.get(heldKey(it.ID, name))
-		if err != nil {
-			return err
-		}
-		if row == nil {
-			fresh = append(fresh, it)
+func (a *Archive) RefreshHold(ctx context.Context, name string, position uint64, items iter.Seq2[HeldItem, error]) error {
+	fresh := func(yield func(HeldItem, error) bool) {
+		for it, err := range items {
+			var known bool
+			if err == nil {
+				known, err = a.cat.has(heldKey(it.ID, name))
+			}
+			if !known && !yield(it, err) {
+				return
+			}
 		}
 	}
-	return a.appendHold(ctx, func() (*journal.Body, error) {
+	return a.appendItems(ctx, name, fresh, func(_ []HeldItem, last bool) (*Hold, error) {
 		h := a.cat.hold(name)
 		if h == nil {
 			return nil, ErrNoHold
 		}
 		next := *h
-		next.Position = max(h.Position, position)
-		e, err := holdEntry(next, fresh)
-		return &journal.Body{Holds: []journal.Hold{*e}}, err
-	}, name)
+		if last {
+			next.Position = max(h.Position, position)
+		}
+		return &next, nil
+	}, func() {})
+}
+
+// appendItems lets items of a hold land, some in each record, with the hold as it is then.
+func (a *Archive) appendItems(ctx context.Context, name string, items iter.Seq2[HeldItem, error], hold func(batch []HeldItem, last bool) (*Hold, error), landed func()) error {
+	var batch []HeldItem
+	land := func(last bool) error {
+		err := a.appendHold(ctx, func() (*journal.Body, error) {
+			h, err := hold(batch, last)
+			if err != nil {
+				return nil, err
+			}
+			e, err := holdEntry(*h, batch)
+			return &journal.Body{Holds: []journal.Hold{*e}}, err
+		}, name, landed)
+		batch = batch[:0]
+		return err
+	}
+	for it, err := range items {
+		if err == nil && len(batch) == a.opts.heldMax {
+			err = land(false)
+		}
+		if err != nil {
+			return err
+		}
+		it.Mailbox = strings.ToLower(it.Mailbox)
+		batch = append(batch, it)
+	}
+	return land(true)
 }
 
 // ReleaseHold ends a hold.
@@ -158,11 +205,12 @@ func (a *Archive) ReleaseHold(ctx context.Context, name, reason string) error {
 			return nil, ErrNoHold
 		}
 		return &journal.Body{Releases: []journal.Release{{Name: name, Reason: reason}}}, nil
-	}, name)
+	}, name, func() {})
 }
 
-// appendHold lets a record land that is made before every attempt: another process may have set or released the hold.
-func (a *Archive) appendHold(ctx context.Context, made func() (*journal.Body, error), name string) error {
+// appendHold lets a record land that is made before every attempt: another process may have set or released the hold. Then it calls
+// landed, before another record can.
+func (a *Archive) appendHold(ctx context.Context, made func() (*journal.Body, error), name string, landed func()) error {
 	g := a.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -176,6 +224,7 @@ func (a *Archive) appendHold(ctx context.Context, made func() (*journal.Body, er
 	if err != nil {
 		return fmt.Errorf("hold %s: %w", name, err)
 	}
+	landed()
 	return nil
 }
 
@@ -194,21 +243,14 @@ func (a *Archive) present(ctx context.Context, mailbox string, id ID) error {
 	return fmt.Errorf("item %s: %w", id, ErrNotFound)
 }
 
-// holdEntry is the journal's form of a hold.
+// holdEntry is the journal's form of a hold. It sorts the items.
 func holdEntry(h Hold, items []HeldItem) (*journal.Hold, error) {
 	e := &journal.Hold{Name: h.Name, Reason: h.Reason, Query: h.Query, Position: h.Position}
 	if err := checkHoldText(h.Name, h.Reason, h.Query); err != nil {
 		return e, err
 	}
-	if len(items) > maxHoldItems {
-		return e, fmt.Errorf("%w: %d items at once, at most %d: hold their mailboxes", ErrHoldText, len(items), maxHoldItems)
-	}
 	for _, m := range h.Mailboxes {
 		e.Mailboxes = append(e.Mailboxes, strings.ToLower(m))
-	}
-	items = slices.Clone(items)
-	for i := range items {
-		items[i].Mailbox = strings.ToLower(items[i].Mailbox)
 	}
 	slices.SortFunc(items, func(x, y HeldItem) int {
 		return cmp.Or(strings.Compare(x.Mailbox, y.Mailbox), bytes.Compare(x.ID[:], y.ID[:]))
@@ -386,17 +428,21 @@ func (a *application) hold(e *journal.Hold) error {
 }
 
 // release ends a hold. One that is not there another record ended.
-func (a *application) release(e *journal.Release) error {
-	a.holdsNew[e.Name] = nil
-	if err := a.remove(holdKey(e.Name)); err != nil {
-		return err
-	}
-	return scanIn(context.Background(), a.batch, []byte{keyHeld}, func(key, _ []byte) error {
-		if string(key[heldName:]) != e.Name {
-			return nil
+func (a *application) release(ctx context.Context, e *journal.Release) error {
+	ofHold := func(key, _ []byte) bool { return string(key[heldName:]) == e.Name }
+	if a.holdsNew[e.Name] != nil { // this very record set it
+		err := scanIn(ctx, a.batch, []byte{keyHeld}, func(key, value []byte) error {
+			if !ofHold(key, value) {
+				return nil
+			}
+			return a.remove(key)
+		})
+		if err != nil {
+			return err
 		}
-		return a.remove(key)
-	})
+	}
+	a.holdsNew[e.Name] = nil
+	return errors.Join(a.remove(holdKey(e.Name)), a.sweepRows(ctx, []byte{keyHeld}, ofHold))
 }
 
 func (a *application) remove(key []byte) error {

@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -13,6 +14,16 @@ import (
 
 	"mailbrick/archive/blob/blobtest"
 )
+
+func each(items ...HeldItem) iter.Seq2[HeldItem, error] {
+	return func(yield func(HeldItem, error) bool) {
+		for _, it := range items {
+			if !yield(it, nil) {
+				return
+			}
+		}
+	}
+}
 
 // state puts a mailbox into a snapshot with just these items, each by its id on the server and its state.
 func (w *world) state(t *testing.T, mailbox string, items ...string) Snapshot {
@@ -95,7 +106,7 @@ func TestHolds(t *testing.T) {
 				mailbox, item, _ := strings.Cut(it, " ")
 				items = append(items, HeldItem{mailbox, w.ids.item(strings.ToLower(mailbox), item)})
 			}
-			wantErr(t, "add", w.AddHold(t.Context(), row.hold, items), nil)
+			wantErr(t, "add", w.AddHold(t.Context(), row.hold, each(items...)), nil)
 			check := func() {
 				t.Helper()
 				if got := fmt.Sprint(w.heldOf(t, refs)); got != row.want {
@@ -113,7 +124,7 @@ func TestHolds(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(before, after) {
 				t.Errorf("holds after a rebuild %+v, before %+v, %v", after, before, err)
 			}
-			wantErr(t, "the same name again", w.AddHold(t.Context(), row.hold, items), ErrHoldExists)
+			wantErr(t, "the same name again", w.AddHold(t.Context(), row.hold, each(items...)), ErrHoldExists)
 			wantErr(t, "release", w.ReleaseHold(t.Context(), "h", "over"), nil)
 			wantErr(t, "release again", w.ReleaseHold(t.Context(), "h", "over"), ErrNoHold)
 			w.rebuild(t)
@@ -147,11 +158,11 @@ func TestHoldMistakes(t *testing.T) {
 		{"an item of another mailbox", Hold{Name: "h", Reason: "r"}, []HeldItem{{"bob", refs[0].ID}}, ErrNotFound},
 	} {
 		head := w.Head()
-		if err := w.AddHold(t.Context(), row.hold, row.its); !errors.Is(err, row.want) || w.Head() != head {
+		if err := w.AddHold(t.Context(), row.hold, each(row.its...)); !errors.Is(err, row.want) || w.Head() != head {
 			t.Errorf("%s: %v, want %v", row.name, err, row.want)
 		}
 	}
-	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", 3, nil), ErrNoHold)
+	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", 3, each()), ErrNoHold)
 	wantErr(t, "release", w.ReleaseHold(t.Context(), "h", "r"), ErrNoHold)
 	_, err := w.Hold(t.Context(), "h")
 	wantErr(t, "hold", err, ErrNoHold)
@@ -169,7 +180,7 @@ func TestHoldLags(t *testing.T) {
 			t.Errorf("lags %v, want %v: %+v, %v", !want, want, h, err)
 		}
 	}
-	wantErr(t, "add", w.AddHold(t.Context(), Hold{Name: "h", Reason: "r", Query: "q", Position: w.Head()}, []HeldItem{{"ann", refs[1].ID}}), nil)
+	wantErr(t, "add", w.AddHold(t.Context(), Hold{Name: "h", Reason: "r", Query: "q", Position: w.Head()}, each(HeldItem{"ann", refs[1].ID})), nil)
 	lags(false)
 	record := w.Head()
 	for n := 3; n < 9; n++ {
@@ -185,18 +196,18 @@ func TestHoldLags(t *testing.T) {
 	}
 	_, err := w.Forget(t.Context(), Forget{Reason: "test", Snapshots: []SnapshotRef{{"ann", 1}, {"ann", 2}, {"ann", 4}}})
 	wantErr(t, "forget snapshots", err, nil)
-	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", w.snapshots(t, "ann")[2].Position, []HeldItem{{"bob", refs[2].ID}, {"ann", refs[1].ID}}), nil)
+	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", w.snapshots(t, "ann")[2].Position, each(HeldItem{"bob", refs[2].ID}, HeldItem{"ann", refs[1].ID})), nil)
 	if got := fmt.Sprint(w.heldOf(t, append(refs, late...))); got != "[ h h      h]" { // evaluated through the third that is left, snapshot 6
 		t.Errorf("held are %s", got)
 	}
 	lags(true)
 	list := w.snapshots(t, "ann")
-	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", list[len(list)-1].Position, nil), nil)
+	wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", list[len(list)-1].Position, each()), nil)
 	lags(false)
 	if got := fmt.Sprint(w.heldOf(t, append(refs, late...))); got != "[ h h      ]" {
 		t.Errorf("held are %s", got)
 	}
-	wantErr(t, "an older position", w.RefreshHold(t.Context(), "h", 1, nil), nil)
+	wantErr(t, "an older position", w.RefreshHold(t.Context(), "h", 1, each()), nil)
 	lags(false)
 	w.rebuild(t)
 	lags(false)
@@ -220,21 +231,21 @@ func TestHoldOfAnother(t *testing.T) {
 	w, refs := heldWorld(t)
 	o := w.other(t)
 	items := []HeldItem{{"ann", refs[0].ID}}
-	wantErr(t, "add", o.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, items), nil)
+	wantErr(t, "add", o.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, each(items...)), nil)
 	_, err := w.Forget(t.Context(), Forget{Reason: "test", Versions: refs})
 	wantErr(t, "forget what another holds", err, ErrHeld)
 	wantErr(t, "release", o.ReleaseHold(t.Context(), "h", "r"), nil)
 	wantErr(t, "release what another released", w.ReleaseHold(t.Context(), "h", "r"), ErrNoHold)
-	wantErr(t, "add", o.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, items), nil)
-	wantErr(t, "add what another added", w.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, items), ErrHoldExists)
+	wantErr(t, "add", o.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, each(items...)), nil)
+	wantErr(t, "add what another added", w.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, each(items...)), ErrHoldExists)
 	wantErr(t, "release", o.ReleaseHold(t.Context(), "h", "r"), nil)
-	wantErr(t, "refresh what another released", w.RefreshHold(t.Context(), "h", 1, items), ErrNoHold)
+	wantErr(t, "refresh what another released", w.RefreshHold(t.Context(), "h", 1, each(items...)), ErrNoHold)
 	_, err = w.Forget(t.Context(), Forget{Reason: "test", Versions: refs[:1]})
 	wantErr(t, "forget", err, nil)
-	wantErr(t, "hold another's other version", o.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, items), nil)
+	wantErr(t, "hold another's other version", o.AddHold(t.Context(), Hold{Name: "h", Reason: "r"}, each(items...)), nil)
 	_, err = w.Forget(t.Context(), Forget{Reason: "test", Versions: refs[2:]})
 	wantErr(t, "forget", err, nil)
-	wantErr(t, "hold what another forgot", o.AddHold(t.Context(), Hold{Name: "i", Reason: "r"}, []HeldItem{{"bob", refs[2].ID}}), ErrNotFound)
+	wantErr(t, "hold what another forgot", o.AddHold(t.Context(), Hold{Name: "i", Reason: "r"}, each(HeldItem{"bob", refs[2].ID})), ErrNotFound)
 }
 
 // TestHoldCrash cuts the power after each call of a run that holds, forgets and releases: a hold is whole or absent, and what
@@ -274,7 +285,7 @@ func TestHoldCrash(t *testing.T) {
 
 func holdForgetRelease(t *testing.T, w *world, refs []VersionRef) error {
 	ctx := t.Context()
-	if err := w.AddHold(ctx, Hold{Name: "h", Reason: "r"}, []HeldItem{{"ann", refs[1].ID}, {"bob", refs[2].ID}}); err != nil {
+	if err := w.AddHold(ctx, Hold{Name: "h", Reason: "r"}, each(HeldItem{"ann", refs[1].ID}, HeldItem{"bob", refs[2].ID})); err != nil {
 		return err
 	}
 	if _, err := w.Forget(ctx, Forget{Reason: "r", Versions: refs[1:2]}); !errors.Is(err, ErrHeld) {
@@ -294,6 +305,9 @@ func TestHoldModel(t *testing.T) {
 	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 13))
 		w := newWorld(t)
+		w.close(t)
+		w.opts.heldMax = int(seed) // 0 is the default
+		w.open(t)
 		worlds := []*world{w, w.other(t)}
 		boxes := []string{"ann", "bob"}
 		holds := map[string]*modelHold{}
@@ -369,15 +383,15 @@ func addRandomHold(t *testing.T, r *rand.Rand, w *world, holds map[string]*model
 		h.Query, h.Mailboxes = "q", []string{box}
 	}
 	if was := holds[name]; was != nil {
-		wantErr(t, "add", w.AddHold(t.Context(), h.Hold, items), ErrHoldExists)
-		wantErr(t, "refresh", w.RefreshHold(t.Context(), name, h.Position, items), nil)
+		wantErr(t, "add", w.AddHold(t.Context(), h.Hold, each(items...)), ErrHoldExists)
+		wantErr(t, "refresh", w.RefreshHold(t.Context(), name, h.Position, each(items...)), nil)
 		was.Position = max(was.Position, h.Position)
 		for id := range h.ids {
 			was.ids[id] = true
 		}
 		return
 	}
-	wantErr(t, "add", w.AddHold(t.Context(), h.Hold, items), nil)
+	wantErr(t, "add", w.AddHold(t.Context(), h.Hold, each(items...)), nil)
 	holds[name] = h
 }
 
@@ -435,4 +449,81 @@ func wantHolds(t *testing.T, w *world, holds map[string]*modelHold, boxes []stri
 			}
 		}
 	}
+}
+
+// TestHoldOfManyItems: no record, and nothing in memory, has more of them than go together; until the last has landed the hold covers
+// whole mailboxes.
+func TestHoldOfManyItems(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string]string{"named": "", "found": "q"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, refs := heldWorld(t)
+			w.run(t, "eve", func(s *Session) {
+				for n := range 10 {
+					w.add(t, s, fmt.Sprint(n), n)
+				}
+			})
+			w.close(t)
+			w.opts.heldMax = 3
+			w.open(t)
+			var items []HeldItem
+			for n := range 10 {
+				items = append(items, HeldItem{"EVE", w.ids.item("eve", fmt.Sprint(n))})
+			}
+			position := w.Head()
+			h := Hold{Name: "h", Reason: "r", Query: query, Position: position}
+			broken := errors.New("no more")
+			err := w.AddHold(t.Context(), h, func(yield func(HeldItem, error) bool) {
+				for _, it := range items[:7] {
+					yield(it, nil)
+				}
+				yield(HeldItem{}, broken)
+			})
+			if !errors.Is(err, broken) || !strings.Contains(err.Error(), "covers whole mailboxes until it is released") {
+				t.Fatal(err)
+			}
+			if got := w.heldOf(t, refs); fmt.Sprint(got) != "[h h h]" {
+				t.Errorf("held after a part: %q", got)
+			}
+			if query != "" {
+				if h, err := w.Hold(t.Context(), "h"); err != nil || !w.Lags(h) {
+					t.Errorf("it says that it was evaluated: %+v, %v", h, err)
+				}
+				wantErr(t, "refresh", w.RefreshHold(t.Context(), "h", position, each(items...)), nil)
+			} else {
+				wantErr(t, "release", w.ReleaseHold(t.Context(), "h", "r"), nil)
+				wantErr(t, "add", w.AddHold(t.Context(), h, each(append(items, items...)...)), nil)
+			}
+			w.rebuild(t)
+			got, err := w.Hold(t.Context(), "h")
+			if err != nil || got.Items != len(items) || got.Query != query || len(got.Mailboxes) > 0 || query != "" && got.Position != position {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if got := w.heldOf(t, refs); fmt.Sprint(got) != "[  ]" {
+				t.Errorf("held: %q", got)
+			}
+			for n := position + 1; n <= w.Head(); n++ {
+				for _, h := range w.record(t, n).Body.Holds {
+					if itemsHeld(&h) > 3 {
+						t.Errorf("record %d: %d items", n, itemsHeld(&h))
+					}
+				}
+			}
+			wantErr(t, "release", w.ReleaseHold(t.Context(), "h", "r"), nil)
+			for key := range w.heldRows(t) {
+				t.Errorf("%x is still held", key)
+			}
+		})
+	}
+}
+
+// held are the rows that say which items are held.
+func (w *world) heldRows(t *testing.T) map[string]bool {
+	rows := map[string]bool{}
+	wantErr(t, "scan", w.cat.scan(t.Context(), []byte{keyHeld}, func(key, _ []byte) error {
+		rows[string(key)] = true
+		return nil
+	}), nil)
+	return rows
 }

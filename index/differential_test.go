@@ -326,7 +326,34 @@ func (w *world) check(t *testing.T, x *Index, queries int) {
 			if want := w.expect(q); !slices.Equal(got, want) {
 				t.Fatalf("%s in %v %v %v %v\n got %v\nwant %v", q.Text, q.View, q.Mailboxes, q.AllVersions, q.Folders, got, want)
 			}
+			w.checkItems(t, x, q)
 		}
+	}
+}
+
+// checkItems does so with each item once, of which some versions do not count.
+func (w *world) checkItems(t *testing.T, x *Index, q Query) {
+	t.Helper()
+	q.Sort, q.Items = Unsorted, true
+	q.Filter = func(h Hit) (bool, error) { return (int(h.From)+int(h.ID[0]))%3 > 0, nil }
+	want := map[string]uint32{}
+	versions := w.expect(q)
+	for _, o := range w.truth {
+		item := fmt.Sprintf("%s/%d", o.mailbox, o.id)
+		first, ok := want[item]
+		if counts, _ := q.Filter(Hit{ID: archive.ID{o.id}, From: o.from}); counts && (!ok || o.from < first) && slices.Contains(versions, o.String()) {
+			want[item] = o.from
+		}
+	}
+	got := found(t, x, q)
+	for _, hit := range got {
+		at := strings.LastIndexByte(hit, '@')
+		if first, ok := want[hit[:at]]; !ok || fmt.Sprint(first) != hit[at+1:] {
+			t.Fatalf("%s: %s found, the first is %d", q.Text, hit, first)
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%s: items %v, want %v", q.Text, got, want)
 	}
 }
 

@@ -220,6 +220,15 @@ func (x *Index) Exceptions() iter.Seq2[[32]byte, string] {
 	}
 }
 
+// Excepts tells whether a blob is one that Exceptions gives.
+func (x *Index) Excepts(blob [32]byte) (found bool, err error) {
+	err = x.rows.db.View(func(tx *bbolt.Tx) error {
+		found = tx.Bucket([]byte(bucketExceptions)).Get(blob[:]) != nil
+		return nil
+	})
+	return found, err
+}
+
 // Files of the folder.
 const (
 	fileFormat  = "FORMAT"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -29,6 +30,9 @@ const (
 	OldestSent
 	Largest
 	Smallest
+
+	// Unsorted gives hits as they are found: none is kept in memory. Limit does not matter then.
+	Unsorted
 )
 
 // Query is a search.
@@ -47,8 +51,12 @@ type Query struct {
 	Folders map[string]map[string]string
 
 	Distinct bool // one hit for each distinct message, the first in the order
-	Sort     Sort
-	Limit    int // 0 for none
+	Items    bool // one hit for each item, the first of its versions; not with Distinct
+
+	// Filter says whether what would be a hit is one; nil: it is. What it says no to is as if it were not there.
+	Filter func(Hit) (bool, error)
+	Sort   Sort
+	Limit  int // 0 for none
 }
 
 // Hit is a version of an item.
@@ -63,27 +71,58 @@ type Hit struct {
 // is a *kql.Error.
 func (x *Index) Search(ctx context.Context, q Query) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
+		if q.Sort == Unsorted {
+			x.stream(ctx, q, yield)
+			return
+		}
 		hits, err := x.search(ctx, q)
 		if err != nil {
 			yield(Hit{}, err)
 			return
 		}
-		for _, h := range hits {
-			hit := Hit{Mailbox: x.rows.names.name(h.mailbox), ID: h.id, From: h.from}
-			if h.received != never {
-				hit.Received = time.UnixMicro(h.received).UTC()
-			}
-			if !yield(hit, nil) {
+		for i := range hits {
+			if !yield(x.named(&hits[i]), nil) {
 				return
 			}
 		}
 	}
 }
 
+func (x *Index) named(h *hit) Hit {
+	out := Hit{Mailbox: x.rows.names.name(h.mailbox), ID: h.id, From: h.from}
+	if h.received != never {
+		out.Received = time.UnixMicro(h.received).UTC()
+	}
+	return out
+}
+
+var errStop = errors.New("no more is wanted")
+
+// stream yields hits as they are found.
+func (x *Index) stream(ctx context.Context, q Query, yield func(Hit, error) bool) {
+	err := func() (err error) {
+		defer guarded(func(e error) { err = e })()
+		return x.each(ctx, q, func(list []hit) error {
+			for i := range list {
+				if !yield(x.named(&list[i]), nil) {
+					return errStop
+				}
+			}
+			return nil
+		})
+	}()
+	if err != nil && !errors.Is(err, errStop) {
+		yield(Hit{}, err)
+	}
+}
+
 // Count is how many hits Search gives, Limit aside.
 func (x *Index) Count(ctx context.Context, q Query) (n int, err error) {
 	defer guarded(func(e error) { n, err = 0, e })()
-	err = x.each(ctx, q, func(list []hit) { n += len(list) })
+	err = x.each(ctx, q, func(list []hit) error {
+		n += len(list)
+		return nil
+	})
 	return n, err
 }
 
@@ -103,16 +142,27 @@ type hit struct {
 
 func (x *Index) search(ctx context.Context, q Query) (hits []hit, err error) {
 	defer guarded(func(e error) { hits, err = nil, e })()
-	err = x.each(ctx, q, func(list []hit) { hits = append(hits, list...) })
+	first := func() { // of them as many as are wanted
+		slices.SortFunc(hits, compareHits)
+		if q.Limit > 0 && len(hits) > q.Limit {
+			hits = hits[:q.Limit]
+		}
+	}
+	err = x.each(ctx, q, func(list []hit) error {
+		if hits = append(hits, list...); q.Limit > 0 && len(hits) >= 2*q.Limit+hitsSpare {
+			first()
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(hits, compareHits)
-	if q.Limit > 0 && len(hits) > q.Limit {
-		hits = hits[:q.Limit]
-	}
+	first()
 	return hits, nil
 }
+
+// hitsSpare is how many hits beyond twice the limit are kept before the last ones are dropped.
+const hitsSpare = 1 << 12
 
 func compareHits(a, b hit) int {
 	if c := cmp.Compare(a.key, b.key); c != 0 {
@@ -155,7 +205,7 @@ func lastIfNever(t int64) int64 {
 }
 
 // each calls found with the hits of each document.
-func (x *Index) each(ctx context.Context, q Query, found func([]hit)) error {
+func (x *Index) each(ctx context.Context, q Query, found func([]hit) error) error {
 	if q.Node == nil && strings.TrimSpace(q.Text) != "" {
 		parsed, err := x.Parse(q.Text)
 		if err != nil {
@@ -170,7 +220,7 @@ func (x *Index) each(ctx context.Context, q Query, found func([]hit)) error {
 			return err
 		}
 		defer reader.Close()
-		s := &searcher{ctx: ctx, query: q, rows: tx.Bucket([]byte(bucketRows)).Cursor(), visible: x.visible(q), found: found}
+		s := &searcher{index: x, ctx: ctx, query: q, tx: tx, reader: reader, rows: tx.Bucket([]byte(bucketRows)).Cursor(), visible: x.visible(q), found: found}
 		return s.run(x, &lookup{ctx: ctx, reader: reader})
 	})
 }
@@ -194,11 +244,14 @@ func (x *Index) visible(q Query) map[uint32]uint32 {
 
 // searcher is one search.
 type searcher struct {
+	index   *Index
 	ctx     context.Context
 	query   Query
+	tx      *bbolt.Tx
+	reader  bleve.IndexReader
 	rows    *bbolt.Cursor
 	visible map[uint32]uint32
-	found   func([]hit)
+	found   func([]hit) error
 
 	condition condition // nil: everything
 	hits      []hit     // of one document
@@ -224,7 +277,7 @@ func (s *searcher) run(x *Index, l *lookup) (err error) {
 			return err
 		}
 	}
-	return s.documents(l.reader, docs)
+	return s.documents(docs)
 }
 
 // asksContent tells whether a document's number matters to a tree.
@@ -248,19 +301,32 @@ type candidate struct {
 	number uint64
 }
 
-// documents looks at the occurrences of a set of documents, in the order of their rows.
-func (s *searcher) documents(reader bleve.IndexReader, docs *bitset) error {
-	list := make([]candidate, 0, docs.count())
+// documentsAtOnce is how many documents are looked at in the order of their rows.
+const documentsAtOnce = 1 << 16
+
+// documents looks at the occurrences of a set of documents, some at a time in the order of their rows.
+func (s *searcher) documents(docs *bitset) error {
+	list := make([]candidate, 0, min(docs.count(), documentsAtOnce))
 	for number := range docs.all() {
-		id, err := reader.ExternalID(bleve.NewIndexInternalID(nil, number))
+		id, err := s.reader.ExternalID(bleve.NewIndexInternalID(nil, number))
 		if err != nil {
 			return err
 		}
 		if len(id) != len(docID{}) {
 			return fmt.Errorf("%w: a document named by %d bytes", ErrDamaged, len(id))
 		}
-		list = append(list, candidate{docID([]byte(id)), number})
+		if list = append(list, candidate{docID([]byte(id)), number}); len(list) < documentsAtOnce {
+			continue
+		}
+		if err := s.candidates(list); err != nil {
+			return err
+		}
+		list = list[:0]
 	}
+	return s.candidates(list)
+}
+
+func (s *searcher) candidates(list []candidate) error {
 	slices.SortFunc(list, func(a, b candidate) int { return bytes.Compare(a.id[:], b.id[:]) })
 	for i := range list {
 		if err := s.document(&list[i]); err != nil {
@@ -280,10 +346,11 @@ func (s *searcher) document(d *candidate) error {
 		if err := r.decode(k, v); err != nil {
 			return err
 		}
-		s.consider(d.number, &r)
+		if err := s.consider(d.number, &r); err != nil {
+			return err
+		}
 	}
-	s.finish()
-	return nil
+	return s.finish(d.id)
 }
 
 // scan looks at all occurrences.
@@ -296,42 +363,117 @@ func (s *searcher) scan() error {
 			return err
 		}
 		if r.doc != last {
-			s.finish()
+			if err := s.finish(last); err != nil {
+				return err
+			}
 			last = r.doc
 		}
-		s.consider(0, &r)
+		if err := s.consider(0, &r); err != nil {
+			return err
+		}
 		if n++; n%4096 == 0 && s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
 	}
-	s.finish()
-	return nil
+	return s.finish(last)
 }
 
-// consider keeps an occurrence that can be seen and holds.
-func (s *searcher) consider(doc uint64, r *row) {
+// consider keeps an occurrence that is wanted.
+func (s *searcher) consider(doc uint64, r *row) error {
+	wanted, err := s.wants(doc, r)
+	if wanted {
+		s.hits = append(s.hits, newHit(r, s.query.Sort))
+	}
+	return err
+}
+
+// wants tells whether an occurrence can be seen and holds.
+func (s *searcher) wants(doc uint64, r *row) (bool, error) {
 	at, ok := s.visible[r.mailbox]
 	if !ok || at < r.from || at >= r.to && !s.query.AllVersions {
-		return
+		return false, nil
 	}
 	if r.flags&flagAssociated != 0 && !s.query.Associated || r.to <= r.from {
-		return
+		return false, nil
 	}
 	if s.condition != nil && !s.condition.holds(doc, r) {
-		return
+		return false, nil
 	}
-	s.hits = append(s.hits, newHit(r, s.query.Sort))
+	if s.query.Filter == nil {
+		return true, nil
+	}
+	h := newHit(r, s.query.Sort)
+	return s.query.Filter(s.index.named(&h))
 }
 
 // finish hands out what a document has.
-func (s *searcher) finish() {
-	if len(s.hits) == 0 {
-		return
+func (s *searcher) finish(doc docID) (err error) {
+	if s.query.Items {
+		err = s.firsts(doc)
+	}
+	if err != nil || len(s.hits) == 0 {
+		return err
 	}
 	if s.query.Distinct {
 		s.hits[0] = slices.MinFunc(s.hits, compareHits)
 		s.hits = s.hits[:1]
 	}
-	s.found(s.hits)
+	err = s.found(s.hits)
 	s.hits = s.hits[:0]
+	return err
+}
+
+// firsts keeps of a document's hits those that are the first of their item.
+func (s *searcher) firsts(doc docID) error {
+	kept := s.hits[:0]
+	for _, h := range s.hits { // in order of mailbox, item, version
+		if n := len(kept); n > 0 && kept[n-1].mailbox == h.mailbox && kept[n-1].id == h.id {
+			continue
+		}
+		kept = append(kept, h)
+	}
+	list := kept
+	kept = kept[:0]
+	for _, h := range list {
+		earlier, err := s.earlier(doc, &h)
+		if err != nil {
+			return err
+		}
+		if !earlier {
+			kept = append(kept, h)
+		}
+	}
+	s.hits = kept
+	return nil
+}
+
+// earlier tells whether a version of the hit's item before it, of another document, is wanted too.
+func (s *searcher) earlier(doc docID, h *hit) (bool, error) {
+	for _, old := range versions(s.tx, h.mailbox, h.id) {
+		if old.from >= h.from {
+			break
+		}
+		if old.doc == doc {
+			continue // it was no hit
+		}
+		key := old.key()
+		value := s.tx.Bucket([]byte(bucketRows)).Get(key)
+		if value == nil {
+			return false, fmt.Errorf("%w: an item without its row", ErrDamaged)
+		}
+		if err := old.decode(key, value); err != nil {
+			return false, err
+		}
+		number, err := s.reader.InternalID(string(old.doc[:]))
+		if err != nil {
+			return false, err
+		}
+		if number == nil {
+			continue
+		}
+		if wanted, err := s.wants(number.Value(), &old); wanted || err != nil {
+			return wanted, err
+		}
+	}
+	return false, nil
 }

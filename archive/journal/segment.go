@@ -230,7 +230,8 @@ func (j *Journal) stretch(ctx context.Context, s Span) iter.Seq2[*Record, error]
 				}
 			}
 		}
-		for _, r := range ahead {
+		for i, r := range ahead {
+			ahead[i] = nil // what was yielded may go
 			if !yield(r, nil) {
 				return
 			}
@@ -241,10 +242,10 @@ func (j *Journal) stretch(ctx context.Context, s Span) iter.Seq2[*Record, error]
 	}
 }
 
-// How much is read before a segment is looked for.
+// How much is read before a segment is looked for. Bytes are as stored: in memory a record is some ten times that.
 const (
 	aheadRecords = 16
-	aheadBytes   = 8 << 20
+	aheadBytes   = 1 << 20
 )
 
 // ahead reads the objects of records from n on.

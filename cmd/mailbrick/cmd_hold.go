@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -106,19 +107,18 @@ func runHoldAdd(ctx context.Context, o *common, a *archive.Archive, n newHold) e
 	if _, err := a.Hold(ctx, n.Name); !errors.Is(err, archive.ErrNoHold) {
 		return errors.Join(err, fmt.Errorf("hold %s: %w", n.Name, archive.ErrHoldExists))
 	}
-	items, err := o.toHold(ctx, a, &n)
+	err := o.toHold(ctx, a, &n, func(items heldItems) (err error) {
+		if n.apply {
+			return a.AddHold(ctx, n.Hold, items)
+		}
+		n.Items, err = countItems(items)
+		return err
+	})
+	if err == nil && n.apply {
+		n.Hold, err = a.Hold(ctx, n.Name)
+	}
 	if err != nil {
 		return err
-	}
-	if n.apply {
-		if err := a.AddHold(ctx, n.Hold, items); err != nil {
-			return err
-		}
-		if n.Hold, err = a.Hold(ctx, n.Name); err != nil {
-			return err
-		}
-	} else {
-		n.Items = countItems(items)
 	}
 	if err := o.printHold(a, n.Hold, &n.apply); err != nil {
 		return err
@@ -130,40 +130,104 @@ func runHoldAdd(ctx context.Context, o *common, a *archive.Archive, n newHold) e
 	return nil
 }
 
-// countItems counts those that are named twice once.
-func countItems(items []archive.HeldItem) int {
-	seen := map[archive.HeldItem]struct{}{}
-	for _, it := range items {
-		seen[it] = struct{}{}
+// heldItems are items on their way into a hold, each once.
+type heldItems = iter.Seq2[archive.HeldItem, error]
+
+func countItems(items heldItems) (n int, err error) {
+	for _, err := range items {
+		if err != nil {
+			return 0, err
+		}
+		n++
 	}
-	return len(seen)
+	return n, nil
 }
 
 // toHold finds the items of a hold that is to be, and through which record its query was asked. What is named must be there.
-func (o *common) toHold(ctx context.Context, a *archive.Archive, n *newHold) (items []archive.HeldItem, err error) {
+func (o *common) toHold(ctx context.Context, a *archive.Archive, n *newHold, work func(heldItems) error) error {
 	for _, m := range n.Mailboxes {
 		if _, err := a.Latest(m); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	for _, w := range n.words {
+	if n.Query == "" {
+		named, err := namedItems(ctx, a, n.words)
+		if err != nil {
+			return err
+		}
+		return work(named.items())
+	}
+	return o.evaluate(ctx, a, n.Hold, func(position uint64, items heldItems) error {
+		n.Position = position
+		return work(items)
+	})
+}
+
+// itemSet are items in order of their ids, each once. Mailboxes are by their place in a list.
+type itemSet struct {
+	mailboxes []string
+	list      []setItem
+}
+
+type setItem struct {
+	id      archive.ID
+	mailbox uint32
+	found   bool
+}
+
+func (s *itemSet) add(mailbox string, id archive.ID) {
+	n := slices.Index(s.mailboxes, mailbox)
+	if n < 0 {
+		n = len(s.mailboxes)
+		s.mailboxes = append(s.mailboxes, mailbox)
+	}
+	s.list = append(s.list, setItem{id: id, mailbox: uint32(n)})
+}
+
+func (s *itemSet) sort() {
+	slices.SortFunc(s.list, func(x, y setItem) int { return compareIDs(x.id, y.id) })
+	s.list = slices.Compact(s.list)
+}
+
+func compareIDs(x, y archive.ID) int { return slices.Compare(x[:], y[:]) }
+
+// take notes that an item was found, if it is one of them.
+func (s *itemSet) take(id archive.ID) {
+	if i, ok := slices.BinarySearchFunc(s.list, id, func(it setItem, id archive.ID) int { return compareIDs(it.id, id) }); ok {
+		s.list[i].found = true
+	}
+}
+
+// items yields those that were not found.
+func (s *itemSet) items() heldItems {
+	return func(yield func(archive.HeldItem, error) bool) {
+		for _, it := range s.list {
+			if !it.found && !yield(archive.HeldItem{Mailbox: s.mailboxes[it.mailbox], ID: it.id}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func namedItems(ctx context.Context, a *archive.Archive, words []string) (*itemSet, error) {
+	s := &itemSet{}
+	for _, w := range words {
 		v, err := itemOf(ctx, a, w)
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, archive.HeldItem{Mailbox: v.Mailbox, ID: v.ID})
+		s.add(v.Mailbox, v.ID)
 	}
-	if n.Query != "" {
-		n.Position, items, err = o.evaluate(ctx, a, n.Hold)
-	}
-	return items, err
+	s.sort()
+	return s, nil
 }
 
-// evaluate asks a hold's query: the items of which any version is found, those that cannot be searched, and through which
-// record of the journal that is so.
-func (o *common) evaluate(ctx context.Context, a *archive.Archive, h archive.Hold) (position uint64, items []archive.HeldItem, err error) {
-	err = o.withIndex(ctx, a, func(x *index.Index) error {
-		if position, err = x.Position(); err != nil {
+// evaluate asks a hold's query: through which record of the journal, the items of which any version is found, and those that cannot be
+// searched.
+func (o *common) evaluate(ctx context.Context, a *archive.Archive, h archive.Hold, work func(position uint64, items heldItems) error) error {
+	return o.withIndex(ctx, a, func(x *index.Index) error {
+		position, err := x.Position()
+		if err != nil {
 			return err
 		}
 		so := &searchOptions{common: o, query: h.Query, mailboxes: h.Mailboxes, all: true}
@@ -171,53 +235,73 @@ func (o *common) evaluate(ctx context.Context, a *archive.Archive, h archive.Hol
 		if err != nil {
 			return err
 		}
-		for hit, err := range x.Search(ctx, q) {
-			if err == nil {
-				_, err = a.Version(ctx, hit.Mailbox, hit.ID, hit.From)
-			}
-			if isNotFound(err) {
-				continue // the index has it still, the archive forgot it
-			}
-			if err != nil {
-				return err
-			}
-			items = append(items, archive.HeldItem{Mailbox: hit.Mailbox, ID: hit.ID})
-		}
-		found := countItems(items)
+		q.Sort, q.Items, q.Filter = index.Unsorted, true, stillThere(ctx, a)
 		blind, err := unsearchable(ctx, a, x, h)
-		if len(blind) > 0 {
-			items = append(items, blind...)
-			o.warn("hold %s: the query finds %d items; %d more are held because not all of their text can be searched",
-				h.Name, found, countItems(items)-found)
+		if err != nil {
+			return err
 		}
-		return err
+		return work(position, func(yield func(archive.HeldItem, error) bool) {
+			found := 0
+			for hit, err := range x.Search(ctx, q) {
+				blind.take(hit.ID)
+				if found++; !yield(archive.HeldItem{Mailbox: hit.Mailbox, ID: hit.ID}, err) || err != nil {
+					return
+				}
+			}
+			more := 0
+			for it, err := range blind.items() {
+				if more++; !yield(it, err) {
+					return
+				}
+			}
+			if len(blind.list) > 0 {
+				o.warn("hold %s: the query finds %d items; %d more are held because not all of their text can be searched", h.Name, found, more)
+			}
+		})
 	})
-	return position, items, err
+}
+
+// stillThere tells of what the index has whether the archive has it: it may have been forgotten.
+func stillThere(ctx context.Context, a *archive.Archive) func(index.Hit) (bool, error) {
+	return func(h index.Hit) (bool, error) {
+		_, err := a.Version(ctx, h.Mailbox, h.ID, h.From)
+		if isNotFound(err) {
+			return false, nil
+		}
+		return err == nil, err
+	}
 }
 
 // unsearchable are the items in a hold's mailboxes of which a version is not wholly in the index.
-func unsearchable(ctx context.Context, a *archive.Archive, x *index.Index, h archive.Hold) (items []archive.HeldItem, err error) {
-	blobs := map[[32]byte]struct{}{}
-	for sum := range x.Exceptions() {
-		blobs[sum] = struct{}{}
+func unsearchable(ctx context.Context, a *archive.Archive, x *index.Index, h archive.Hold) (*itemSet, error) {
+	blind := &itemSet{}
+	some := false
+	for range x.Exceptions() {
+		some = true
+		break
 	}
-	if len(blobs) == 0 {
-		return nil, nil
+	if !some {
+		return blind, nil
 	}
 	for _, m := range a.Mailboxes() {
 		if len(h.Mailboxes) > 0 && !slices.ContainsFunc(h.Mailboxes, func(name string) bool { return strings.EqualFold(name, m.Mailbox) }) {
 			continue
 		}
 		for v, err := range a.Histories(ctx, m.Mailbox) {
+			excepted := false
+			if err == nil {
+				excepted, err = x.Excepts(v.SHA256)
+			}
 			if err != nil {
 				return nil, err
 			}
-			if _, blind := blobs[v.SHA256]; blind {
-				items = append(items, archive.HeldItem{Mailbox: v.Mailbox, ID: v.ID})
+			if excepted {
+				blind.add(v.Mailbox, v.ID)
 			}
 		}
 	}
-	return items, nil
+	blind.sort()
+	return blind, nil
 }
 
 // printHold writes a hold as a line. applied says whether it is so already, where that is the question.
@@ -389,10 +473,9 @@ func (o *common) refreshHolds(ctx context.Context, a *archive.Archive, names []s
 		if !a.Lags(h) || len(names) > 0 && !slices.Contains(names, h.Name) {
 			continue
 		}
-		position, items, err := o.evaluate(ctx, a, h)
-		if err == nil {
-			err = a.RefreshHold(ctx, h.Name, position, items)
-		}
+		err := o.evaluate(ctx, a, h, func(position uint64, items heldItems) error {
+			return a.RefreshHold(ctx, h.Name, position, items)
+		})
 		if err != nil {
 			return fmt.Errorf("evaluate hold %s: %w", h.Name, err)
 		}
