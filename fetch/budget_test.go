@@ -28,6 +28,8 @@ type campaign struct {
 	batch            int // items; 0: as a run has it
 	policy           exchangetest.Policy
 	faults           []exchangetest.Fault
+	between          func(http.RoundTripper) http.RoundTripper // who stands before the server; nobody if nil
+	failed           int                                       // items of each mailbox that cannot be had
 }
 
 // outcome is what became of a campaign.
@@ -61,7 +63,10 @@ func (c campaign) run(t *testing.T) (out outcome) {
 		via := &http.Transport{DialContext: pipe.DialContext, MaxIdleConnsPerHost: 100}
 		a := openBubble(t, catalog)
 		begin := time.Now()
-		out.stats = c.all(t, a, names, via)
+		if c.between == nil {
+			c.between = func(via http.RoundTripper) http.RoundTripper { return via }
+		}
+		out.stats = c.all(t, a, names, c.between(via))
 		out.took = time.Since(begin)
 		out.report = s.Throttling()
 		via.CloseIdleConnections()
@@ -146,7 +151,7 @@ func (c campaign) one(ctx context.Context, a *archive.Archive, name string, acco
 	if cerr := s.Close(ctx); err == nil {
 		err = cerr
 	}
-	if err == nil && (!r.Complete || r.Snapshot.Items != c.items) {
+	if err == nil && (r.Complete != (c.failed == 0) || len(r.Failures) != c.failed || r.Snapshot.Items != c.items-c.failed) {
 		err = fmt.Errorf("%d of %d items, complete %v, failures %v", r.Snapshot.Items, c.items, r.Complete, r.Failures)
 	}
 	return client.Stats(), err

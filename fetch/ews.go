@@ -76,10 +76,12 @@ func exportError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ews.ErrTruncated), errors.As(err, &e) && (e.Class() == ews.Shrink || e.Class() == ews.Item):
+	case errors.Is(err, ews.ErrTruncated):
 		return fmt.Errorf("%w: %w", ErrAgain, err)
-	case e != nil && e.Unanswered():
+	case errors.As(err, &e) && e.Unanswered():
 		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	case e != nil && (e.Class() == ews.Shrink || e.Class() == ews.Item):
+		return fmt.Errorf("%w: %w", ErrAgain, err)
 	}
 	return err
 }

@@ -148,6 +148,7 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 			}
 			if err == nil {
 				came = append(came, in)
+				r.heard()
 				return nil
 			}
 		}
@@ -157,6 +158,8 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 	})
 	silent := errors.Is(err, ErrNoAnswer)
 	if silent && len(items) == 1 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		return nil, r.unanswered(folderID, items[0], err)
 	}
 	if silent || errors.Is(err, ErrAgain) {
@@ -199,14 +202,19 @@ func (r *run) garbled(in *incoming) error {
 // mostUnanswered is how many items in a row may have had no answer before the server is taken to be down.
 const mostUnanswered = 3
 
-// unanswered leaves an item to the next run over which the server falls silent, so that it does not keep the others out.
+// unanswered leaves an item to the next run over which the server falls silent, so that it does not keep the others out. Under mu.
 func (r *run) unanswered(folderID string, ref Ref, cause error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.silent++; r.silent > mostUnanswered {
 		return cause
 	}
 	return r.fail(folderID, ref, cause)
+}
+
+// heard notes that the server is there.
+func (r *run) heard() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silent = 0
 }
 
 // sort decides what an item's error means: ask again, doubt it, record it, or stop.
@@ -216,6 +224,8 @@ func (r *run) sort(folderID string, ref Ref, err error) ([]unsettled, error) {
 	switch {
 	case errors.Is(err, ErrAgain):
 		return []unsettled{{ref, err}}, nil
+	case errors.Is(err, ErrNoAnswer):
+		return nil, r.unanswered(folderID, ref, err)
 	case errors.Is(err, ErrGone):
 		return nil, r.doubt(folderID, ref, err)
 	case errors.Is(err, ErrItem), errors.Is(err, archive.ErrParts):
@@ -236,7 +246,6 @@ func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
 	case err != nil:
 		return err
 	}
-	r.silent = 0
 	r.result.Exported++
 	r.result.ExportedBytes += in.content.Size()
 	if in.item.Unparsed != "" {

@@ -148,12 +148,12 @@ func graphExportError(err error) error {
 		return fmt.Errorf("%w: %w", ErrAgain, err)
 	}
 	if errors.As(err, &e) {
+		if e.Unanswered() {
+			return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		}
 		switch e.Class() {
 		case graph.Shrink, graph.Item, graph.Gone, graph.Bug, graph.Moved:
 			return fmt.Errorf("%w: %w", ErrAgain, err)
-		}
-		if e.Unanswered() {
-			return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 		}
 	}
 	return err
@@ -163,6 +163,9 @@ func graphExportError(err error) error {
 func graphItemError(err error) error {
 	var e *graph.Error
 	if !errors.As(err, &e) {
+		return graphExportError(err)
+	}
+	if e.Unanswered() {
 		return graphExportError(err)
 	}
 	switch e.Class() {

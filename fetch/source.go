@@ -13,9 +13,9 @@ var (
 	ErrGone = errors.New("no longer in the mailbox")
 	// ErrAgain says that an item may come through when asked for again, by itself.
 	ErrAgain = errors.New("did not come through")
-	// ErrNoAnswer says that the server took the request for this one item, as often as it was sent, and answered nothing. That
-	// may be the item's fault or the server's: of a few in a row it is the server's.
-	ErrNoAnswer = errors.New("no answer, however often it was asked for")
+	// ErrNoAnswer says that the server took the request for this one item, as often as it was sent, and the item did not come.
+	// That may be the item's fault or the server's: of a few in a row it is the server's.
+	ErrNoAnswer = errors.New("it did not come, however often it was asked for")
 	// ErrItem says that this item cannot be had now; the rest of the mailbox can.
 	ErrItem = errors.New("this item cannot be exported")
 	// ErrOtherSource says that the mailbox came from elsewhere so far: all that is not in this source would count as deleted.

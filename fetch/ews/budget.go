@@ -70,7 +70,7 @@ func (c *Client) signal(err error) throttle.Signal {
 	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable:
 		s.At = c.budget.account
 	}
-	if s.After == 0 {
+	if s.After == 0 && !lostBetween(e) { // a server may be well behind who lost its answer: begin with little
 		s.Floor = floorOf(BackOff, e.deciding())
 	}
 	return s

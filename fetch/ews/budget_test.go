@@ -174,7 +174,7 @@ func TestSignals(t *testing.T) {
 		{"busy without a time", &Error{Code: "ErrorServerBusy"}, throttle.Signal{Kind: throttle.Busy, Floor: 10 * time.Second, At: mailbox}},
 		{"429", &Error{Status: 429, BackOff: time.Minute}, throttle.Signal{Kind: throttle.Busy, After: time.Minute, At: account}},
 		{"503", &Error{Status: 503}, throttle.Signal{Kind: throttle.Busy, Floor: 10 * time.Second, At: account}},
-		{"502", &Error{Status: 502}, throttle.Signal{Kind: throttle.Busy, Floor: 10 * time.Second, At: mailbox}},
+		{"502", &Error{Status: 502}, throttle.Signal{Kind: throttle.Busy, At: mailbox}},
 		{"syncs", &Error{Code: "ErrorServerBusy", Policy: policySyncs}, throttle.Signal{Kind: throttle.Crowded, Floor: 10 * time.Second, At: syncs}},
 		{"timeout", &Error{Code: "ErrorTimeoutExpired"}, throttle.Signal{Kind: throttle.Slow, Floor: 10 * time.Second, At: mailbox}},
 		{"401", &Error{Status: 401}, throttle.Signal{Kind: throttle.Slow, Floor: 10 * time.Second, At: mailbox}},

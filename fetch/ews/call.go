@@ -20,6 +20,7 @@ type operation struct {
 	read    func(a *answer) error // called anew for each try
 	uploads []Upload
 	splits  bool // the caller can ask for less at a time
+	items   bool // one of what is asked for may be what the server cannot do
 	once    bool // sending it twice would do it twice
 
 	affinity *affinity // keeps it with others on one server; nil: none
@@ -150,10 +151,13 @@ func (t *tries) after(err error, v schema) (wait time.Duration, again bool) {
 		return 0, false
 	}
 	class, known := e.rule()
-	if class == Shrink && e.Code == "ErrorTimeoutExpired" && !t.op.splits {
+	if class == Shrink && e.deciding() == codeTimeout && !t.op.splits {
 		class = Transient
 	}
 	again = !t.op.delivered && !(t.op.once && t.op.unsure)
+	if class == BackOff && t.op.items && lostBetween(e) {
+		return t.lost(e, again)
+	}
 	switch class {
 	case BackOff:
 		return 0, again && t.c.budget.of(t.op.name).Rest() <= t.left()
@@ -164,6 +168,22 @@ func (t *tries) after(err error, v schema) (wait time.Duration, again bool) {
 	case Auth:
 		return t.refused(e, again)
 	}
+	return 0, false
+}
+
+// lostBetween says whether somebody between here and the server gave up waiting for its answer, or had none.
+func lostBetween(e *Error) bool {
+	return e.Code == "" && e.BackOff == 0 && (e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout)
+}
+
+// lost decides what follows where an answer was lost on the way: one heavy item may be why. Of more than one less is asked for,
+// of one a few times. The governor waits.
+func (t *tries) lost(e *Error, again bool) (time.Duration, bool) {
+	t.passed++
+	if again && !t.op.splits && t.passed < fewTries && t.c.budget.of(t.op.name).Rest() <= t.left() {
+		return 0, true
+	}
+	e.class, e.final = Transient, again
 	return 0, false
 }
 

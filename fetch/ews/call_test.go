@@ -283,8 +283,8 @@ func TestBackOffWaitsAsLongAsAsked(t *testing.T) {
 		{"connection count", message("ErrorExceededConnectionCount"), time.Second, 2 * time.Second},
 		{"429 with seconds", reply{status: 429, header: map[string]string{"Retry-After": "120"}}, 2 * time.Minute, 2 * time.Minute},
 		{"503 with a date", reply{status: 503, header: map[string]string{"Retry-After": "Wed, 01 May 2024 12:03:00 GMT"}}, 3 * time.Minute, 3 * time.Minute},
-		{"502", reply{status: 502}, 10 * time.Second, 15 * time.Second},
-		{"504 with nonsense", reply{status: 504, header: map[string]string{"Retry-After": "soon"}}, 10 * time.Second, 15 * time.Second},
+		{"502", reply{status: 502}, time.Second, 1500 * time.Millisecond},
+		{"504 with nonsense", reply{status: 504, header: map[string]string{"Retry-After": "soon"}}, time.Second, 1500 * time.Millisecond},
 		{"503 with a fault and a header", reply{status: 503, body: busy("1000").body, header: map[string]string{"Retry-After": "90"}}, 90 * time.Second, 90 * time.Second},
 	}
 	for _, tt := range tests {

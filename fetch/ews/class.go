@@ -45,10 +45,10 @@ func classOfCode(code string) (Class, bool) {
 	case "ErrorInternalServerTransientError", "ErrorADUnavailable", "ErrorADOperation", "ErrorInsufficientResources",
 		"ErrorNotEnoughMemory", "ErrorConnectionFailed", "ErrorServiceUnavailable", "ErrorRequestAborted",
 		"ErrorClientDisconnected", "ErrorDataSourceOperation", "ErrorMailboxStoreUnavailable", "ErrorMailboxFailover",
-		"ErrorInternalServerError", "ErrorBatchProcessingStopped":
+		"ErrorMailboxMoveInProgress", "ErrorInternalServerError", "ErrorBatchProcessingStopped":
 		return Transient, true
 
-	case "ErrorMailboxMoveInProgress", "ErrorNoRespondingCASInDestinationSite", "ErrorProxyRequestNotAllowed",
+	case "ErrorNoRespondingCASInDestinationSite", "ErrorProxyRequestNotAllowed",
 		"ErrorProxyServiceDiscoveryFailed", "ErrorCrossSiteRequest", "ErrorWrongServerVersion",
 		"ErrorFolderNotFound", "ErrorSyncFolderNotFound", "ErrorParentFolderNotFound", "ErrorToFolderNotFound",
 		"ErrorInvalidSyncStateData",
@@ -129,6 +129,9 @@ func classOfStatus(status int) Class {
 // statusLocked is what Exchange Online says of an account that is locked or must change its password.
 const statusLocked = 456
 
+// codeTimeout asks for less at a time; where that is not possible it is a passing error.
+const codeTimeout = "ErrorTimeoutExpired"
+
 // Parts of the throttling policy, as servers name them, that bound requests at once.
 const (
 	policyCalls = "MaxConcurrency"
@@ -162,7 +165,7 @@ func loadOf(e *Error) throttle.Kind {
 // floorOf is the shortest first wait after an error of this class and code.
 func floorOf(class Class, code string) time.Duration {
 	switch {
-	case code == "ErrorMailboxStoreUnavailable":
+	case code == "ErrorMailboxStoreUnavailable", code == "ErrorMailboxMoveInProgress":
 		return time.Minute
 	case code == "ErrorMailboxFailover":
 		return 30 * time.Second

@@ -76,8 +76,8 @@ func (e *Error) Hint() string {
 	return hintOf(e.deciding())
 }
 
-// Class says what a caller does. What was asked again often enough without an answer is Item if it may be the item's
-// fault, and Shrink if the connection was cut and the request holds more than one thing.
+// Class says what a caller does. What was asked again often enough is Item if it may be the item's fault, and Shrink if the
+// request holds more than one thing, of which one may be why.
 func (e *Error) Class() Class {
 	class, known := e.rule()
 	if !e.final || class != Transient {
@@ -86,15 +86,26 @@ func (e *Error) Class() Class {
 	switch {
 	case e.Code != "" && (!known || e.Code == "ErrorInternalServerError"):
 		return Item
-	case e.Code == "" && e.split:
+	case e.split && !e.ofMailbox():
 		return Shrink
 	}
 	return class
 }
 
-// Unanswered says that the server took the request, as often as it was sent, and said nothing about it.
+// Unanswered says that the server took the request, as often as it was sent, and did not do it: it said nothing, or that
+// something passing was in the way, and nothing of the mailbox as a whole.
 func (e *Error) Unanswered() bool {
-	return e.final && !e.unmet && !e.unsent && e.Code == "" && (e.Status == 0 || e.Status == 500) && e.Class() == Transient
+	passing := e.Class() == Transient || e.deciding() == codeTimeout && !e.split
+	return e.final && !e.unmet && !e.unsent && passing && !e.ofMailbox()
+}
+
+// ofMailbox says whether the mailbox as a whole is away for a while.
+func (e *Error) ofMailbox() bool {
+	switch e.deciding() {
+	case "ErrorMailboxStoreUnavailable", "ErrorMailboxFailover", "ErrorMailboxMoveInProgress":
+		return true
+	}
+	return false
 }
 
 // rule gives the class of the table, and whether the table knows it.

@@ -30,6 +30,7 @@ func (c *Client) ExportItems(ctx context.Context, items []ItemRef, each func(i i
 	x.op = &operation{
 		name:   "ExportItems",
 		splits: len(items) > 1,
+		items:  true,
 		build: func(e *etree.Element, _ schema, _ func(int) string) {
 			ids := e.CreateElement("m:ItemIds")
 			for _, item := range items {

@@ -22,6 +22,7 @@ type operation struct {
 	read   func(s *scanner) error // the document of a good answer, called anew for each try; nil: there is none
 	limit  int64                  // of the answer's length; 0: maxAnswer
 	splits bool                   // the caller can ask for less at a time
+	items  bool                   // one of what is asked for may be what the server cannot do
 	once   bool                   // sending it twice would do it twice
 
 	permit    *throttle.Permit // of the try at hand
@@ -36,9 +37,8 @@ const (
 	maxExportAnswer = 4 << 30
 	maxErrorBody    = 64 << 10
 
-	maxBackOff = 24 * time.Hour  // of what a server may ask for
-	maxWait    = 5 * time.Minute // of waits of our own making
-	firstWait  = time.Second
+	maxBackOff = 24 * time.Hour   // of what a server may ask for
+	maxWait    = 5 * time.Minute  // of waits of our own making
 	busyWait   = 10 * time.Second // first wait where a server asks for one and does not say how long
 	fewTries   = 3                // for what may be the item's fault
 )
@@ -119,6 +119,8 @@ func signalOf(err error) throttle.Signal {
 		return throttle.Signal{Kind: throttle.Served}
 	case !errors.As(err, &e):
 		return throttle.Signal{Kind: throttle.Lost}
+	case lostBetween(e) && e.Status != http.StatusServiceUnavailable: // the server may be well behind who lost its answer: begin with little
+		return throttle.Signal{Kind: throttle.Busy}
 	case e.Status == http.StatusTooManyRequests || e.rule() == BackOff:
 		return throttle.Signal{Kind: throttle.Busy, After: e.BackOff, Floor: busyWait}
 	case e.Status == 0 || errors.Is(err, ErrTruncated):
@@ -165,9 +167,11 @@ func (t *tries) after(err error) (wait time.Duration, again bool) {
 	case t.op.splits && again && tooMuch(e, class):
 		e.class = Shrink
 		return 0, false
+	case class == BackOff && t.op.items && lostBetween(e):
+		return t.lost(e, again)
 	case class == BackOff:
 		return 0, again && t.c.opts.Clock().Add(e.BackOff).Before(t.until) // the governor waits
-	case class == Transient:
+	case class == Transient, class == Shrink && e.timedOut():
 		return t.passing(e, again)
 	case class == Auth && !t.denied && e.Status == http.StatusUnauthorized && t.op.item == nil:
 		t.denied = true // one more, with another token: the old one may have run out
@@ -181,6 +185,23 @@ func tooMuch(e *Error, class Class) bool {
 	return class == Shrink || (class == Transient || class == BackOff) && (e.Status >= 500 && e.BackOff == 0 || e.Status == 0 && !e.unmet && !e.unsent)
 }
 
+// lostBetween says whether somebody between here and the server, or within it, gave up waiting for its answer: a 503 of that
+// kind says nothing at all.
+func lostBetween(e *Error) bool {
+	return e.Code == "" && e.BackOff == 0 &&
+		(e.Status == http.StatusBadGateway || e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout)
+}
+
+// lost decides what follows where an answer was lost on the way: it may be the one item that is why. The governor waits.
+func (t *tries) lost(e *Error, again bool) (time.Duration, bool) {
+	t.passed++
+	if again && t.passed < fewTries && t.c.opts.Clock().Add(t.c.governor.Rest()).Before(t.until) {
+		return 0, true
+	}
+	e.class, e.final = Transient, again
+	return 0, false
+}
+
 func (t *tries) passing(e *Error, again bool) (time.Duration, bool) {
 	t.passed++
 	limit := t.c.opts.MaxAttempts
@@ -190,7 +211,7 @@ func (t *tries) passing(e *Error, again bool) (time.Duration, bool) {
 	if e.unmet {
 		limit = min(limit, 2) // a wrong address more often than a server that is starting
 	}
-	wait := max(t.c.growing(t.passed-1), e.BackOff)
+	wait := max(t.c.growing(floorOf(e.Code), t.passed-1), e.BackOff)
 	if again && t.passed < limit && t.c.opts.Clock().Add(wait).Before(t.until) {
 		return wait, true
 	}
@@ -199,8 +220,8 @@ func (t *tries) passing(e *Error, again bool) (time.Duration, bool) {
 }
 
 // growing doubles a wait with each failure and spreads it.
-func (c *Client) growing(before int) time.Duration {
-	d := min(firstWait<<min(before, 20), maxWait)
+func (c *Client) growing(floor time.Duration, before int) time.Duration {
+	d := min(floor<<min(before, 20), maxWait)
 	return d + c.dice.Jitter(d/2)
 }
 

@@ -3,6 +3,7 @@ package graph
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Class is what to do about an error.
@@ -112,6 +113,23 @@ func classOfStatus(status int) Class {
 		return Transient
 	}
 	return Permanent
+}
+
+// ofMailbox says whether the mailbox as a whole is away for a while.
+func ofMailbox(code string) bool {
+	switch strings.ToLower(code) {
+	case "errormailboxstoreunavailable", "errormailboxmoveinprogress", "errormailboxfailover":
+		return true
+	}
+	return false
+}
+
+// floorOf is the shortest first wait after a passing error.
+func floorOf(code string) time.Duration {
+	if ofMailbox(code) {
+		return 30 * time.Second
+	}
+	return time.Second
 }
 
 // hintOf says what to do about a code that a person can do something about.

@@ -95,10 +95,15 @@ func (e *Error) internal() bool {
 	return strings.EqualFold(e.Code, "ErrorInternalServerError") || e.Status == http.StatusInternalServerError && e.Code == ""
 }
 
-// Unanswered says that the server took the request, as often as it was sent, and said nothing about it.
+// Unanswered says that the server took the request, as often as it was sent, and did not do it: it said nothing, or that
+// something passing was in the way, and nothing of the mailbox as a whole.
 func (e *Error) Unanswered() bool {
-	return e.final && !e.unmet && !e.unsent && e.Code == "" && e.Status == 0 && e.Class() == Transient
+	passing := e.Class() == Transient || e.timedOut()
+	return e.final && !e.unmet && !e.unsent && passing && !ofMailbox(e.Code)
 }
+
+// timedOut asks for less at a time; where that is not possible it is a passing error.
+func (e *Error) timedOut() bool { return strings.EqualFold(e.Code, "ErrorTimeoutExpired") }
 
 func (e *Error) rule() Class {
 	if e.class != 0 {

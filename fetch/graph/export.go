@@ -23,7 +23,8 @@ const (
 // and thrown away. item is the one asked for, with the change key of the version that was exported; where an answer tells
 // the key only behind the data, it is the one that was asked with, which is older or the same.
 //
-// It asks for 20 items at a time, and for 10, 5 or 1 where the server breaks down over so many. Nothing may be kept for
+// It asks for 20 items at a time, and for 10, 5 or 1 where the server breaks down over so many. One over which it breaks down
+// alone has its error, and the others come. Nothing may be kept for
 // good before ExportItems has returned nil: that an answer was whole is only known at its end. A body that fails with
 // ErrTruncated is lost alone; if ExportItems itself returns ErrTruncated all is to be asked for again. An error of each
 // ends the call and is returned as it is.
@@ -44,6 +45,9 @@ func (c *Client) ExportItems(ctx context.Context, items []ItemRef, each func(i i
 		if n > 1 && errors.As(err, &e) && e.Class() == Shrink && !x.op.delivered {
 			c.exported(n, false)
 			continue
+		}
+		if errors.As(err, &e) && e.Unanswered() && !errors.Is(err, ErrTruncated) && len(items) > 1 && !x.op.delivered {
+			err = each(start, items[start], nil, err) // those that came and those that follow need not suffer
 		}
 		if err != nil {
 			return err
@@ -102,7 +106,7 @@ func (x *export) run(ctx context.Context, url string) error {
 		return err
 	}
 	x.op = &operation{name: "exportItems", method: http.MethodPost, url: url, json: body, read: x.read,
-		limit: maxExportAnswer, splits: len(x.items) > 1}
+		limit: maxExportAnswer, splits: len(x.items) > 1, items: true}
 	err = x.c.call(ctx, x.op)
 	if err == nil && len(x.moved) > 0 {
 		err = x.follow(ctx)
