@@ -44,8 +44,9 @@
 // of 64 KiB; the text of Data goes through the base64 reader to the caller as it
 // comes from the wire, and a call takes the same memory whatever the size. The
 // scanner knows XML 1.0 with namespaces, in UTF-8, without a DTD, which it
-// refuses. Names, attributes, texts that are held, depth and the answer as a
-// whole have limits, checked before memory is taken.
+// refuses. Names, attributes, texts that are held, depth, the entries of a page
+// (5,000), folders in all (1,000,000) and the answer as a whole (32 MiB, of an
+// export 4 GiB) have limits, checked before memory is taken.
 //
 // # Truncation
 //

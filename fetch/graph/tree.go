@@ -30,32 +30,31 @@ func (b *branch) whole() bool { return b.Children == len(b.below) }
 // Folders gives all folders below one, at any depth; "" is the top of what people see. A request tells of four levels; what it
 // left out costs one for every folder that has others below it.
 func (c *Client) Folders(ctx context.Context, under string) ([]Folder, error) {
-	w := treeWalk{c: c, ctx: ctx, seen: map[string]bool{}}
-	err := w.list(under, 0)
+	w := treeWalk{c: c, seen: map[string]bool{}}
+	err := w.list(ctx, under, 0)
 	return w.all, err
 }
 
 // treeWalk gathers the folders of one tree.
 type treeWalk struct {
 	c    *Client
-	ctx  context.Context
 	seen map[string]bool
 	all  []Folder
 }
 
 // list asks for what lies below a folder.
-func (w *treeWalk) list(under string, depth int) error {
+func (w *treeWalk) list(ctx context.Context, under string, depth int) error {
 	if depth > maxFolderDepth {
 		return &Error{Operation: listFolders, class: Permanent, Text: "the folders lie within one another without end"}
 	}
-	list, err := w.c.branches(w.ctx, under)
+	list, err := w.c.branches(ctx, under)
 	if err != nil {
 		return err
 	}
-	return w.add(list, under, depth)
+	return w.add(ctx, list, under, depth)
 }
 
-func (w *treeWalk) add(list []branch, under string, depth int) error {
+func (w *treeWalk) add(ctx context.Context, list []branch, under string, depth int) error {
 	for _, b := range list {
 		if w.seen[b.ID] {
 			continue // a page may tell again what one before told
@@ -72,9 +71,9 @@ func (w *treeWalk) add(list []branch, under string, depth int) error {
 		switch {
 		case b.Search || b.Children == 0 && len(b.below) == 0:
 		case b.whole():
-			err = w.add(b.below, b.ID, depth+1)
+			err = w.add(ctx, b.below, b.ID, depth+1)
 		default:
-			err = w.list(b.ID, depth+1)
+			err = w.list(ctx, b.ID, depth+1)
 		}
 		if err != nil {
 			return err
