@@ -43,7 +43,7 @@
 // An export may hold an item of 250 MB in one string, which encoding/json would hold whole. The scanner of this package
 // reads JSON (RFC 8259) in pieces of a buffer of 64 KiB; the string goes through a base64 decoder to the caller as it
 // comes from the wire, and a call takes the same memory whatever the size. Names, texts that are held, numbers, depth,
-// links, the entries of a page (5,000 items), folders in all (250,000) and the answer as a whole (32 MiB, of an export 4 GiB) have
+// links, the entries of a page (5,000 items, 25,000 folders), folders in all (250,000) and the answer as a whole (32 MiB, of an export 4 GiB) have
 // limits, checked before memory is taken. Members may come in any order, codes and the member "error" in any case.
 //
 // # Truncation

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"mailbrick/fetch/wire"
@@ -16,6 +17,7 @@ const (
 	maxFolderDepth = 300     // deeper is a loop
 	maxFolders     = 250_000 // of a mailbox; more is a server that has gone mad
 	maxFolderPages = maxFolders / 10
+	maxPageFolders = 25_000 // of all levels in an answer
 )
 
 // branch is a folder with those right below it, as far as the server told of them unasked.
@@ -149,7 +151,7 @@ func (c *Client) level(ctx context.Context, under string, more int) (list []bran
 		var page []branch
 		op.read = func(s *scanner) (err error) {
 			page = page[:0]
-			left := maxFolders - len(list)
+			left := maxPageFolders
 			link, err = c.page(s, asked, func() error {
 				b, err := s.branch(op.date, &left)
 				page = append(page, b)
@@ -160,7 +162,9 @@ func (c *Client) level(ctx context.Context, under string, more int) (list []bran
 		if err := c.call(ctx, op); err != nil {
 			return nil, err
 		}
-		list = append(list, page...)
+		if list = append(list, page...); len(list) > maxFolders {
+			return nil, tooManyFolders()
+		}
 	}
 	return list, nil
 }
@@ -176,7 +180,7 @@ func expanded(more int) string {
 // branch reads a folder with those that are told below it. left is how many more an answer may hold.
 func (s *scanner) branch(seen time.Time, left *int) (b branch, err error) {
 	if *left--; *left < 0 {
-		return b, tooManyFolders()
+		return b, &Error{class: Shrink, Text: "a page of more than " + strconv.Itoa(maxPageFolders) + " folders"}
 	}
 	b.Children = -1
 	err = s.object(func(name string) error {
