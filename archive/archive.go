@@ -146,6 +146,7 @@ type Archive struct {
 	frames  *lru[frameKey, []byte]
 	inline  *lru[pack.Name, []byte] // packs that lie in records, as they are stored
 	pieces  sync.Pool               // of *buffers
+	ranges  sync.Pool               // of *[]byte, for what a fetcher reads
 	group   *group
 	signer  func() (ed25519.PrivateKey, error) // this machine's key, read when first needed
 }

@@ -62,6 +62,14 @@
 // a base is this machine's choice by what its catalog knows: another choice is waste, never damage. Before a delta is taken it
 // is applied and compared.
 //
+// # Reading
+//
+// Where the frames of an item lie, the catalog tells: those of its recipe and of the recipe's base before anything is read, all
+// others once the recipe is known. So they are read in at most two goes, what lies near one another in a pack by one read, the
+// bytes between with it: over gaps that cost less than another read, and over longer ones while an item would take more than four
+// reads. A recipe of which others are deltas was written next to its bodies, so a process that has read little reads what
+// lies around it as well. What cannot be read so is read frame by frame, and by parity where there is parity.
+//
 // # Visible and durable
 //
 // A session adds versions at the snapshot ordinal that follows its mailbox's last. Groups of what all sessions of a process

@@ -11,6 +11,7 @@ type lru[K comparable, V any] struct {
 	limit int
 	size  int
 	turn  uint64     // how often something was taken out because it holds no more
+	spilt bool       // something had to go for want of room
 	order *list.List // of *cached, newest first
 	index map[K]*list.Element
 }
@@ -34,6 +35,13 @@ func (c *lru[K, V]) get(key K) (value V, ok bool) {
 	}
 	c.order.MoveToFront(e)
 	return e.Value.(*cached[K, V]).value, true
+}
+
+// roomy tells that nothing had to go so far.
+func (c *lru[K, V]) roomy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.spilt
 }
 
 // clear forgets everything.
@@ -91,5 +99,6 @@ func (c *lru[K, V]) keep(key K, value V, size int) {
 		old := c.order.Remove(c.order.Back()).(*cached[K, V])
 		delete(c.index, old.key)
 		c.size -= old.size
+		c.spilt = true
 	}
 }

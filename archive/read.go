@@ -8,59 +8,24 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"mailbrick/archive/blob"
-	"mailbrick/archive/delta"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/wire"
 )
 
-// chunkBytes reads a chunk. The slice is shared: it must not be changed. That the bytes are those that were stored, their seal
-// says; that they are those that an item had, its digest.
-func (a *Archive) chunkBytes(ctx context.Context, id chunkID) ([]byte, error) {
-	c, err := a.cat.known(id)
-	if err != nil {
-		return nil, err
-	}
-	data, err := a.stored(ctx, id, c)
-	if err != nil || c.base == (chunkID{}) {
-		return data, err
-	}
-	base, err := a.whole(ctx, c.base)
-	if err != nil {
-		return nil, fmt.Errorf("base of chunk %x: %w", id, err)
-	}
-	if data, err = delta.Apply(base, data, maxRef); err != nil {
-		return nil, fmt.Errorf("%w: chunk %x: %w", ErrDamaged, id, err)
-	}
-	return data, nil
-}
-
 // whole reads a chunk that is no delta.
 func (a *Archive) whole(ctx context.Context, id chunkID) ([]byte, error) {
-	c, err := a.cat.known(id)
-	if err != nil {
-		return nil, err
-	}
-	if c.base != (chunkID{}) {
-		return nil, fmt.Errorf("%w: chunk %x is a base and a delta", ErrDamaged, id)
-	}
-	return a.stored(ctx, id, c)
+	return (&fetcher{a: a}).whole(ctx, id)
 }
 
 // stored reads what a pack holds of a chunk.
 func (a *Archive) stored(ctx context.Context, id chunkID, c chunkRow) ([]byte, error) {
-	plain, err := a.frame(ctx, frameKey{c.pack, c.at.Frame})
-	if err != nil {
-		return nil, err
-	}
-	if uint64(c.at.Offset)+uint64(c.at.Length) > uint64(len(plain)) {
-		return nil, fmt.Errorf("%w: chunk %x lies outside of its frame", ErrDamaged, id)
-	}
-	return plain[c.at.Offset : c.at.Offset+c.at.Length], nil
+	return (&fetcher{a: a}).stored(ctx, id, c)
 }
 
 // frameKey names a frame by the number of its pack in the catalog.
@@ -93,11 +58,9 @@ func (a *Archive) frame(ctx context.Context, key frameKey) ([]byte, error) {
 
 // recipeOf reads a recipe.
 func (a *Archive) recipeOf(ctx context.Context, id chunkID) (*recipe, error) {
-	data, err := a.chunkBytes(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return readRecipe(data)
+	from := &fetcher{a: a}
+	defer from.reset()
+	return from.recipe(ctx, id)
 }
 
 // readRecipe reads a recipe that was stored: what is wrong with it is damage.
@@ -131,14 +94,16 @@ func (a *Archive) references(ctx context.Context, v *journal.Version, g *group) 
 // OpenBlob reads an item's blob, byte for byte as it was put. The reader fails at the end if the bytes are not those: a
 // caller that must not hand out wrong bytes reads to the end first. Memory does not grow with the blob.
 func (a *Archive) OpenBlob(ctx context.Context, v *Version) (io.ReadCloser, error) {
-	r, err := a.recipeOf(ctx, v.recipe)
+	from := a.itemFetcher()
+	r, err := from.recipe(ctx, v.recipe)
 	if a.moved(ctx, err) {
-		r, err = a.recipeOf(ctx, v.recipe)
+		from.reset()
+		r, err = from.recipe(ctx, v.recipe)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("item %s: %w", v.ID, err)
 	}
-	b := &blobReader{a: a, ctx: ctx, v: v, recipe: r, digest: sha256.New(), streams: make([]streamReader, len(r.streams))}
+	b := &blobReader{a: a, from: from, ctx: ctx, v: v, recipe: r, digest: sha256.New(), streams: make([]streamReader, len(r.streams))}
 	for i := range b.streams {
 		b.streams[i] = streamReader{chunks: r.streams[i].chunks, data: r.streams[i].literal}
 	}
@@ -153,6 +118,7 @@ type streamReader struct {
 
 type blobReader struct {
 	a       *Archive
+	from    *fetcher
 	ctx     context.Context // of OpenBlob: an io.Reader has no other way to be cancelled
 	v       *Version
 	recipe  *recipe
@@ -199,6 +165,7 @@ func (p *position) advance(r *recipe, n uint64) {
 
 // Close lets the blob go, and the chunks that were read of it.
 func (b *blobReader) Close() error {
+	b.from.reset()
 	b.err, b.streams, b.recipe = errBlobClosed, nil, nil
 	return nil
 }
@@ -262,9 +229,10 @@ func (b *blobReader) next() ([]byte, error) {
 	st := &b.streams[t.stream]
 	if len(st.data) == 0 {
 		c := st.chunks[0] // the recipe was checked: there is one
-		data, err := b.a.chunkBytes(b.ctx, c.id)
+		data, err := b.chunk(t.stream)
 		if b.a.moved(b.ctx, err) {
-			data, err = b.a.chunkBytes(b.ctx, c.id)
+			b.from.reset()
+			data, err = b.chunk(t.stream)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("item %s: %w", b.v.ID, err)
@@ -275,6 +243,28 @@ func (b *blobReader) next() ([]byte, error) {
 		st.data, st.chunks = data, st.chunks[1:]
 	}
 	return st.data[:min(uint64(len(st.data)), left)], nil
+}
+
+// chunk reads the next one of a stream.
+func (b *blobReader) chunk(stream uint64) ([]byte, error) {
+	if err := b.from.ahead(b.ctx, b.upcoming(stream)); err != nil {
+		return nil, err
+	}
+	return b.from.chunk(b.ctx, b.streams[stream].chunks[0].id)
+}
+
+// upcoming are the chunks that will be read, beginning with the next one of a stream. Streams are numbered in order of their first
+// bytes, and most end before the next one begins.
+func (b *blobReader) upcoming(stream uint64) iter.Seq[chunkID] {
+	return func(yield func(chunkID) bool) {
+		for n := range b.streams {
+			for _, c := range b.streams[(int(stream)+n)%len(b.streams)].chunks {
+				if !yield(c.id) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // took goes on behind what was handed out.

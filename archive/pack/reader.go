@@ -79,26 +79,63 @@ type FrameRef struct {
 
 // Frame reads, opens and decompresses a frame.
 func (r *Reader) Frame(ctx context.Context, ref FrameRef) ([]byte, error) {
-	if ref.Plain > maxFrame || ref.Sealed > maxSealed || ref.Offset < int64(headerSize) {
-		return nil, fmt.Errorf("pack %x: %w: frame of %d bytes", ref.Pack, ErrDamaged, ref.Plain)
+	if err := ref.check(); err != nil {
+		return nil, err
 	}
 	sealed, err := r.read(ctx, ref.Pack, ref.Offset, int64(ref.Sealed))
 	if err != nil {
 		return nil, err
 	}
+	plain, _, err := r.open(ref, sealed)
+	return plain, err
+}
+
+func (ref *FrameRef) check() error {
+	if ref.Plain > maxFrame || ref.Sealed > maxSealed || ref.Offset < int64(headerSize) {
+		return fmt.Errorf("pack %x: %w: frame of %d bytes", ref.Pack, ErrDamaged, ref.Plain)
+	}
+	return nil
+}
+
+// Range fills p with bytes of a pack in which frames lie; Unseal opens these. Nothing of it is checked.
+func (r *Reader) Range(ctx context.Context, name Name, off int64, p []byte) error {
+	in, err := r.bucket.Open(ctx, name.Object(), off, int64(len(p)))
+	if err != nil {
+		return fmt.Errorf("pack %x: %w", name, err)
+	}
+	defer in.Close()
+	if _, err := io.ReadFull(in, p); err != nil {
+		return fmt.Errorf("pack %x: %w", name, cutShort(err))
+	}
+	return nil
+}
+
+// Unseal opens and decompresses a frame that was read as a part of a range. It overwrites the sealed bytes and gives none of them.
+func (r *Reader) Unseal(ref FrameRef, sealed []byte) ([]byte, error) {
+	if err := ref.check(); err != nil {
+		return nil, err
+	}
+	plain, within, err := r.open(ref, sealed)
+	if within {
+		plain = bytes.Clone(plain)
+	}
+	return plain, err
+}
+
+// open gives what is sealed in a frame; within tells that it is a part of the sealed bytes, which it overwrites.
+func (r *Reader) open(ref FrameRef, sealed []byte) (plain []byte, within bool, err error) {
 	sealer, err := r.sealer(ref.Generation, ref.Salt)
 	if err != nil {
-		return nil, fmt.Errorf("pack %x: %w", ref.Pack, err)
+		return nil, false, fmt.Errorf("pack %x: %w", ref.Pack, err)
 	}
 	data, err := sealer.Open(sealed[:0], sealed, append(ref.Pack[:len(ref.Pack):len(ref.Pack)], "frame"...), uint64(ref.Ordinal))
 	if err != nil {
-		return nil, fmt.Errorf("pack %x: frame %d: %w: %w", ref.Pack, ref.Ordinal, ErrDamaged, err)
+		return nil, false, fmt.Errorf("pack %x: frame %d: %w: %w", ref.Pack, ref.Ordinal, ErrDamaged, err)
 	}
-	plain, err := r.decode(data, int(ref.Plain))
-	if err != nil {
-		return nil, fmt.Errorf("pack %x: frame %d: %w", ref.Pack, ref.Ordinal, err)
+	if plain, err = r.decode(data, int(ref.Plain)); err != nil {
+		return nil, false, fmt.Errorf("pack %x: frame %d: %w", ref.Pack, ref.Ordinal, err)
 	}
-	return plain, nil
+	return plain, data[0] == codecStored, nil
 }
 
 func (r *Reader) decode(data []byte, size int) ([]byte, error) {
@@ -114,16 +151,8 @@ func (r *Reader) decode(data []byte, size int) ([]byte, error) {
 }
 
 func (r *Reader) read(ctx context.Context, name Name, off, n int64) ([]byte, error) {
-	in, err := r.bucket.Open(ctx, name.Object(), off, n)
-	if err != nil {
-		return nil, fmt.Errorf("pack %x: %w", name, err)
-	}
-	defer in.Close()
 	p := make([]byte, n)
-	if _, err := io.ReadFull(in, p); err != nil {
-		return nil, fmt.Errorf("pack %x: %w", name, cutShort(err))
-	}
-	return p, nil
+	return p, r.Range(ctx, name, off, p)
 }
 
 // cutShort tells an object that ends too early from one that could not be read: only the first is damage.
