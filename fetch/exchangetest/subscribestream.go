@@ -193,7 +193,8 @@ func (s *stream) envelope(body func(*xmlWriter)) {
 	})
 }
 
-// write sends one envelope in pieces that end anywhere.
+// write sends one envelope in pieces that end anywhere but beside a blank: the
+// EWS Managed API in JavaScript trims what it reads.
 func (s *stream) write(class string, body func(*xmlWriter)) {
 	var b bytes.Buffer
 	x := newXMLWriter(&b)
@@ -214,7 +215,11 @@ func (s *stream) write(class string, body func(*xmlWriter)) {
 	out := chunked{w: s.c.w}
 	for n := uint64(1); b.Len() > 0; n++ {
 		s.sent++
-		piece := b.Next(int(1 + (s.sent*2654435761+n*40503)%509))
+		size := min(int(1+(s.sent*2654435761+n*40503)%509), b.Len())
+		for left := b.Bytes(); size < len(left) && (left[size] == ' ' || left[size-1] == ' '); {
+			size++
+		}
+		piece := b.Next(size)
 		if _, err := out.Write(piece); err != nil {
 			panic(http.ErrAbortHandler) // nobody reads
 		}
