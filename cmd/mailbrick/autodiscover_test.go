@@ -93,6 +93,7 @@ func TestAutodiscover(t *testing.T) {
 	}
 	const host = "autodiscover.contoso.example"
 	r := newTrial(t, exchangetest.Options{})
+	r.exchange.AddMailbox("bob@contoso.example")
 	certificate, roots := r.certificateFor(host)
 	exchange := httptest.NewUnstartedServer(nil)
 	exchange.Config = r.exchange.HTTPServer()
@@ -116,11 +117,22 @@ func TestAutodiscover(t *testing.T) {
 			t.Errorf("%s: %s", how, text)
 		}
 	}
+	// A mailbox that moves while it is read is looked for by its own name.
+	r.exchange.AddFaults(exchangetest.Fault{Operation: "FindFolder", Mailbox: "ann@contoso.example", Action: exchangetest.ActionMove})
+	text := backup(roots, "--auth", "ntlm", "-m", "ann@contoso.example", "-m", "bob@contoso.example")
+	if !strings.Contains(text, "ann@contoso.example: the server is at https://"+host+"/moved1"+exchangetest.Path) || !strings.Contains(text, "6 items, 0 added") ||
+		strings.Contains(text, "failed: ") || !strings.Contains(text, "bob@contoso.example: snapshot 1") || strings.Contains(text, "bob@contoso.example: the server is at") {
+		t.Errorf("moved: %s", text)
+	}
 	if n := r.exchange.Throttling().SignIns; n["ntlm.authenticate"] == 0 || n["ntlm.refused"] > 0 {
 		t.Error(n)
 	}
 	if asked := p.all(); len(asked) == 0 || slices.ContainsFunc(asked, func(place string) bool { return place != "CONNECT "+host+":443" }) {
 		t.Error("asked for", asked)
+	}
+	text = backup(roots, "--auth", "basic", "-m", "nobody@contoso.example", "-m", "bob@contoso.example") // one that is not there says nothing of others
+	if !strings.Contains(text, "nobody@contoso.example: failed: ") || !strings.Contains(text, "bob@contoso.example: snapshot") {
+		t.Errorf("one that is not there: %s", text)
 	}
 	before := r.exchange.Requests("ann@contoso.example")
 	if text := backup(r.file("nobody.pem", ""), "--auth", "basic", "-m", "ann@contoso.example"); !strings.Contains(text, "certificate") ||

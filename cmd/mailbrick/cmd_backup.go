@@ -274,15 +274,27 @@ func (b *backup) one(ctx context.Context, name string, seats *seats) (err error)
 	leave := func() { seats.leave(name) }
 	defer leave()
 	start := time.Now()
-	mailbox, err := b.from.open(ctx, name)
-	if err == nil {
-		defer mailbox.close()
-		err = b.fetch(ctx, s, mailbox, &line, leave)
-		cost := mailbox.cost()
-		line.Requests, line.ThrottledMS, line.Concurrency = cost.requests, cost.throttled.Milliseconds(), cost.concurrency
+	again, err := b.read(ctx, s, &line, leave)
+	if again {
+		_, err = b.read(ctx, s, &line, leave)
 	}
 	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
 	return b.settle(ctx, line, err)
+}
+
+// read opens the mailbox of a line and fetches what is new there. again says that it is elsewhere by now, where it can be opened.
+func (b *backup) read(ctx context.Context, s *archive.Session, line *backupLine, leave func()) (again bool, err error) {
+	mailbox, err := b.from.open(ctx, line.Mailbox)
+	if err != nil {
+		return false, err
+	}
+	defer mailbox.close()
+	err = b.fetch(ctx, s, mailbox, line, leave)
+	cost := mailbox.cost()
+	line.Requests += cost.requests
+	line.ThrottledMS += cost.throttled.Milliseconds()
+	line.Concurrency = cost.concurrency
+	return err != nil && mailbox.moved != nil && mailbox.moved(err), err
 }
 
 // settle tells what came of a mailbox; an error that is not the mailbox's is handed on.
@@ -316,7 +328,7 @@ func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened,
 	line.Snapshot, line.Complete = r.Snapshot.Ordinal, r.Complete
 	line.Items, line.Added, line.Changed, line.Removed = r.Snapshot.Items, r.Snapshot.Added, r.Snapshot.Changed, r.Snapshot.Removed
 	line.Failed, line.Unparsed, line.ExportedBytes = len(r.Failures), r.Unparsed, r.ExportedBytes
-	line.Coverage = r.Coverage
+	line.Coverage, line.Failures = r.Coverage, nil
 	for _, f := range r.Failures {
 		line.Failures = append(line.Failures, failureLine(name, f))
 		what := "item " + f.ItemID

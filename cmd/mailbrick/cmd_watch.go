@@ -168,6 +168,9 @@ func (w *watcher) run(ctx context.Context, name string, full bool, leave func())
 		r, err = w.fetch(ctx, name, mailbox, fetch.Options{Include: slices.Concat(gen.include, mailbox.include), Exclude: slices.Concat(gen.exclude, mailbox.exclude),
 			Exports: mailbox.exports, BatchItems: mailbox.batch, Full: full, Log: log, Fetched: leave})
 		spent = mailbox.cost()
+		if err != nil && mailbox.moved != nil {
+			mailbox.moved(err) // the next run looks for it
+		}
 	}
 	if ctx.Err() != nil {
 		return out, ctx.Err()

@@ -26,7 +26,7 @@ type endpoints struct {
 
 	mu     sync.Mutex // guards what follows
 	byURL  map[string]*endpoint
-	search map[string]*lookup // by domain
+	search map[string]*lookup // by domain, and by address for mailboxes that are not where their domain is
 }
 
 // lookup is what Autodiscover said for a domain.
@@ -73,19 +73,48 @@ func (e *endpoints) of(ctx context.Context, url, mailbox string) (*endpoint, err
 // asksAgain is after how long Autodiscover is asked again that found nothing.
 const asksAgain = 5 * time.Minute
 
-// find asks Autodiscover, unless the domain of the mailbox was asked for before.
-func (e *endpoints) find(ctx context.Context, mailbox string) (string, error) {
-	domain := strings.ToLower(mailbox[strings.LastIndexByte(mailbox, '@')+1:])
+// lookup gives what is known of where a mailbox is, and its domain or, where it is not with that, itself.
+func (e *endpoints) lookup(mailbox string) (*lookup, string) {
+	mailbox = strings.ToLower(mailbox)
+	domain := mailbox[strings.LastIndexByte(mailbox, '@')+1:]
 	e.mu.Lock()
-	l := e.search[domain]
-	if l == nil {
-		if e.search == nil {
-			e.search = map[string]*lookup{}
-		}
-		l = new(lookup)
-		e.search[domain] = l
+	defer e.mu.Unlock()
+	if l := e.search[mailbox]; l != nil {
+		return l, mailbox
 	}
-	e.mu.Unlock()
+	if e.search[domain] == nil {
+		e.keep(domain, new(lookup))
+	}
+	return e.search[domain], domain
+}
+
+// keep keeps a look-up. Under mu.
+func (e *endpoints) keep(name string, l *lookup) {
+	if e.search == nil {
+		e.search = map[string]*lookup{}
+	}
+	e.search[name] = l
+}
+
+// left notes that a mailbox is not where it was found, and says whether it can be looked for anew: a look-up that is young is not
+// made again.
+func (e *endpoints) left(mailbox string) bool {
+	l, name := e.lookup(mailbox)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	mailbox = strings.ToLower(mailbox)
+	if !l.done || name == mailbox && time.Since(l.said) < asksAgain {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.keep(mailbox, new(lookup))
+	return true
+}
+
+// find asks Autodiscover, unless the mailbox or its domain was asked for before.
+func (e *endpoints) find(ctx context.Context, mailbox string) (string, error) {
+	l, name := e.lookup(mailbox)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.done && (l.err == nil || time.Since(l.said) < asksAgain) {
@@ -95,9 +124,16 @@ func (e *endpoints) find(ctx context.Context, mailbox string) (string, error) {
 	if errors.Is(err, context.Canceled) {
 		return "", err
 	}
+	var no *ews.Error
+	if errors.As(err, &no) && no.Code == "UserNotFound" {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.keep(strings.ToLower(mailbox), &lookup{done: true, err: err, said: time.Now()}) // which says nothing of its domain
+		return "", err
+	}
 	l.done, l.url, l.err, l.said = true, url, err, time.Now()
 	if err == nil && e.talk != nil {
-		e.talk.say("%s: the server is at %s", domain, url)
+		e.talk.say("%s: the server is at %s", name, url)
 	}
 	return url, err
 }

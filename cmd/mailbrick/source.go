@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"strings"
@@ -28,6 +29,7 @@ type opened struct {
 	batch   int // items in one export at most; 0: the usual number
 	cost    func() cost
 	close   func()
+	moved   func(err error) bool // whether opening it anew may help after that error; nil: never
 
 	include, exclude []string // folders, beside those of the run
 }
@@ -129,10 +131,23 @@ func (s *server) open(ctx context.Context, mailbox string) (*opened, error) {
 		_, domain, _ := strings.Cut(mailbox, "@")
 		source = fetch.EWSPublicFolders(client, domain, s.scope.Associated)
 	}
-	return &opened{source: source, exports: exportsAtOnce, close: client.Close, cost: func() cost {
+	moved := func(err error) bool { return s.moved(mailbox, err) }
+	return &opened{source: source, exports: exportsAtOnce, close: client.Close, moved: moved, cost: func() cost {
 		stats := client.Stats()
 		return cost{stats.Requests - before.Requests, stats.Throttled - before.Throttled, stats.Concurrency}
 	}}, nil
+}
+
+// moved forgets the client of a mailbox that is elsewhere by now, where Autodiscover can say where.
+func (s *server) moved(mailbox string, err error) bool {
+	var e *ews.Error
+	if s.url != autodiscover || !errors.As(err, &e) || !e.Elsewhere() || !s.left(mailbox) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, mailbox)
+	return true
 }
 
 func (s *server) target(ctx context.Context, mailbox string) (restore.Target, func(), error) {

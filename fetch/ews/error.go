@@ -99,6 +99,16 @@ func (e *Error) Unanswered() bool {
 	return e.final && !e.unmet && !e.unsent && passing && !e.ofMailbox()
 }
 
+// Elsewhere says that this address may not be that of the mailbox any more: Autodiscover tells where it is now.
+func (e *Error) Elsewhere() bool {
+	switch e.deciding() {
+	case "ErrorMailboxMoveInProgress", "ErrorNoRespondingCASInDestinationSite", "ErrorProxyRequestNotAllowed", "ErrorProxyServiceDiscoveryFailed",
+		"ErrorCrossSiteRequest", "ErrorWrongServerVersion":
+		return true
+	}
+	return e.Code == "" && e.Status/100 == 3 && e.Class() == Resync
+}
+
 // ofMailbox says whether the mailbox as a whole is away for a while.
 func (e *Error) ofMailbox() bool {
 	switch e.deciding() {
