@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/parity"
@@ -61,7 +62,7 @@ type checker struct {
 	broken  bool              // the chain does not read to its end
 	proof
 
-	toProve []*Version // items to read
+	toProve []unproved // items to read
 }
 
 func (c *checker) damage(err error) {
@@ -336,14 +337,22 @@ func (c *checker) items(ctx context.Context) error {
 // provedAtOnce is how many items are read in the order that costs least.
 const provedAtOnce = 1 << 16
 
+// unproved is what is kept of a version until it is read.
+type unproved struct {
+	at      spot
+	recipe  chunkID
+	sha256  [32]byte
+	id      ID
+	mailbox uint32
+}
+
 func (c *checker) item(ctx context.Context, mailbox string, number uint32, r *row) error {
 	jv, err := r.bare()
 	if err != nil {
 		return err
 	}
-	v := versionOf(mailbox, jv)
 	if c.o.ReadAll {
-		c.toProve = append(c.toProve, v)
+		c.toProve = append(c.toProve, unproved{c.a.cat.spotOf(jv.Recipe), jv.Recipe, jv.SHA256, jv.ID, number})
 		if len(c.toProve) < c.a.opts.proveMax {
 			return nil
 		}
@@ -352,19 +361,22 @@ func (c *checker) item(ctx context.Context, mailbox string, number uint32, r *ro
 		}
 		return c.doneItem(number, r)
 	}
-	return c.checked(ctx, v, c.chunksThere(ctx, jv))
+	return c.checked(ctx, versionOf(mailbox, jv), c.chunksThere(ctx, jv))
 }
 
 // prove reads the items that were gathered, each to its digest.
 func (c *checker) prove(ctx context.Context) error {
-	if err := c.a.Arrange(ctx, c.toProve); err != nil {
-		return err
-	}
-	var last *Version
+	c.a.cat.mu.RLock()
+	names := c.a.cat.names
+	c.a.cat.mu.RUnlock()
+	slices.SortStableFunc(c.toProve, func(x, y unproved) int { return x.at.compare(y.at) })
+	var last *unproved
 	var lastErr error
-	for _, v := range c.toProve {
-		if last == nil || last.recipe != v.recipe || last.SHA256 != v.SHA256 { // versions that differ in a flag share a blob
-			last, lastErr = v, c.readBack(ctx, v)
+	for i := range c.toProve {
+		u := &c.toProve[i]
+		v := &Version{Mailbox: names[u.mailbox], ID: u.id, SHA256: u.sha256, recipe: u.recipe}
+		if last == nil || last.recipe != u.recipe || last.sha256 != u.sha256 { // versions that differ in a flag share a blob
+			last, lastErr = u, c.readBack(ctx, v)
 		}
 		if err := c.checked(ctx, v, lastErr); err != nil {
 			return err

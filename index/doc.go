@@ -35,7 +35,7 @@
 //	words/       Bleve's scorch: fields subject body attachmentnames from to cc bcc sent marks; nothing stored,
 //	             no doc values. Internal key "position": u64
 //	rows.bolt    bbolt, buckets:
-//	  meta       "position" -> u64
+//	  meta       "position" -> u64; "reach" -> u64, when rows of later positions may be there
 //	  rows       document[16] mailbox:u32 item[16] from:u32
 //	             -> to:u32 flags:u8 received:i64 sent:i64 size:i64 folder:u32 class:u32 folder key:u64
 //	  items      mailbox:u32 item[16] from:u32 -> document[16]
@@ -57,10 +57,10 @@
 //
 // Documents may be written at any time, for they are named by their content. Rows are written for whole positions of
 // the journal only. Order of a batch: the word index, with the position in the same batch, synced; then rows.bolt, rows
-// and position in one transaction, synced. After a crash the two positions differ; Position is the lower one, and
-// Follow goes on from there and writes again what is there already, which changes nothing. Should the word index be the
-// one behind (its last segments could not be opened and it fell back), rows are not believed about documents until it
-// has caught up.
+// in transactions of at most 2,000, the last one with the position, each synced. After a crash the two positions differ;
+// Position is the lower one, and Follow goes on from there and writes again what is there already, which changes nothing.
+// Should the word index be behind the rows that may be there (its last segments could not be opened and it fell back),
+// rows are not believed about documents until it has caught up.
 //
 // An item that is damaged in the archive is indexed by its summary, an exception says so, and its blob is read again
 // should another version have it. Mending the archive leaves no trace in the journal, so Follow cannot know of it: the

@@ -72,6 +72,10 @@ func (x *Index) newFollower(log Log, progress func(uint64)) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
+	reach, err := x.rows.reach()
+	if err != nil {
+		return nil, err
+	}
 	words, err := x.words.position()
 	if err != nil {
 		return nil, err
@@ -81,8 +85,8 @@ func (x *Index) newFollower(log Log, progress func(uint64)) (*follower, error) {
 	}
 	f := &follower{index: x, log: log, progress: progress, complete: min(rows, words), places: newPlaces(),
 		docs: map[docID]*document{}, blobs: map[[32]byte]docID{}, seen: map[docID]bool{}}
-	if words < rows { // the word index was set back: what rows say about documents does not hold
-		f.redo = rows
+	if words < reach { // the word index was set back: what rows say about documents does not hold
+		f.redo = reach
 	}
 	f.at, f.written = f.complete, f.complete
 	return f, nil

@@ -43,6 +43,7 @@ func TestCrash(t *testing.T) {
 					}
 					return nil
 				}
+				x.rows.atOnce, x.rows.fault = 1+int(seed), x.fault
 				err = x.Follow(context.Background(), w.log, nil)
 				if e := x.Close(); e != nil {
 					t.Fatal(e)
@@ -76,8 +77,18 @@ func sameAsNew(t *testing.T, w *world, x *Index) {
 	}
 }
 
+// TestFollowAfterWordIndexIsSetBack: rows are ahead of it, whole or, when it was in the midst of a commit, in part.
 func TestFollowAfterWordIndexIsSetBack(t *testing.T) {
 	t.Parallel()
+	for _, pieces := range []int{0, 1, 3, 5} {
+		t.Run(fmt.Sprint("in pieces ", pieces), func(t *testing.T) {
+			t.Parallel()
+			setBack(t, pieces)
+		})
+	}
+}
+
+func setBack(t *testing.T, pieces int) {
 	w, dir, old := newWorld(t, 3), folder(t), t.TempDir()
 	half := &memoryLog{changes: w.log.changes[:slices.IndexFunc(w.log.changes, func(c archive.Change) bool { return c.Position > w.at/2 })], blobs: w.log.blobs}
 	x := openTest(t, dir, Options{})
@@ -87,7 +98,21 @@ func TestFollowAfterWordIndexIsSetBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	x = openTest(t, dir, Options{})
-	follow(t, x, w.log)
+	if pieces == 0 {
+		follow(t, x, w.log)
+	} else {
+		x.rows.atOnce = 1
+		left := pieces
+		x.rows.fault = func() error {
+			if left--; left < 0 {
+				return errFault
+			}
+			return nil
+		}
+		if err := x.Follow(context.Background(), w.log, nil); !errors.Is(err, errFault) {
+			t.Fatal(err)
+		}
+	}
 	mustClose(t, x)
 	if err := os.RemoveAll(filepath.Join(dir, folderWords)); err != nil {
 		t.Fatal(err)

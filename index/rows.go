@@ -2,10 +2,13 @@ package index
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -104,9 +107,17 @@ func (r *row) decode(k, v []byte) error {
 
 // rows is the file of occurrences.
 type rows struct {
-	db    *bbolt.DB
-	names names
+	db     *bbolt.DB
+	names  names
+	atOnce int // operations of a transaction
+
+	// fault stands between the transactions of a commit; tests fail there.
+	fault func() error
 }
+
+// commitAtOnce is how many operations are one transaction. Names are random, so each changes pages of its own in three trees, which are
+// in memory until its end: some 25 KB.
+const commitAtOnce = 2000
 
 func openRows(path string, wait time.Duration) (*rows, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType})
@@ -116,7 +127,7 @@ func openRows(path string, wait time.Duration) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rows{db: db}
+	r := &rows{db: db, atOnce: commitAtOnce}
 	if err := db.View(r.load); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -175,6 +186,20 @@ func (r *rows) position() (p uint64, err error) {
 	return p, err
 }
 
+// keyReach is the position up to which there may be rows: a commit in pieces is ahead of the position until its end.
+const keyReach = "reach"
+
+func (r *rows) reach() (p uint64, err error) {
+	err = r.db.View(func(tx *bbolt.Tx) error {
+		p, err = position(tx)
+		if b := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyReach)); len(b) == 8 {
+			p = max(p, binary.BigEndian.Uint64(b))
+		}
+		return err
+	})
+	return p, err
+}
+
 // operation is one thing to write: a version that begins or one that ends. Names are strings until they are written.
 type operation struct {
 	mailbox   string
@@ -190,15 +215,35 @@ type operation struct {
 // isLasting tells whether the document is what the blob reads as, now and later.
 func (op *operation) isLasting() bool { return !op.damaged && op.blob != ([32]byte{}) }
 
-// commit writes operations in order, and the position they lead to, in one transaction.
+// commit writes operations, those of an item in order, and the position they lead to. That comes with the last of several
+// transactions: what is written before is written again after a crash, which changes nothing.
 func (r *rows) commit(ops []operation, to uint64) error {
+	slices.SortStableFunc(ops, func(x, y operation) int { // so that a page of items is changed by one transaction only
+		return cmp.Or(strings.Compare(x.mailbox, y.mailbox), bytes.Compare(x.row.id[:], y.row.id[:]))
+	})
+	for len(ops) > r.atOnce {
+		err := r.write(ops[:r.atOnce], func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyReach), binary.BigEndian.AppendUint64(nil, to))
+		})
+		if err == nil && r.fault != nil {
+			err = r.fault()
+		}
+		if err != nil {
+			return err
+		}
+		ops = ops[r.atOnce:]
+	}
+	return r.write(ops, func(tx *bbolt.Tx) error { return putPosition(tx, to) })
+}
+
+func (r *rows) write(ops []operation, end func(*bbolt.Tx) error) error {
 	err := r.db.Update(func(tx *bbolt.Tx) error {
 		for i := range ops {
 			if err := r.apply(tx, &ops[i]); err != nil {
 				return err
 			}
 		}
-		return putPosition(tx, to)
+		return end(tx)
 	})
 	if err != nil {
 		// Names given in the transaction are void with it.

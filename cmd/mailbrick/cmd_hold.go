@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -48,7 +50,7 @@ func newHoldAddCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			o := commonOf(c)
 			h := archive.Hold{Name: c.String("name"), Reason: c.String("reason"), Query: c.String("query"), Mailboxes: c.StringSlice("mailbox")}
-			words, err := heldWords(c, o, &h)
+			named, err := heldWords(c, o, &h)
 			if err != nil {
 				return err
 			}
@@ -57,7 +59,7 @@ func newHoldAddCommand() *cli.Command {
 				return err
 			}
 			return o.withArchive(c.Context, func(a *archive.Archive) error {
-				return runHoldAdd(c.Context, o, a, newHold{h, words, c.Bool("apply"), lock})
+				return runHoldAdd(c.Context, o, a, newHold{h, named, c.Bool("apply"), lock})
 			})
 		},
 	}
@@ -65,40 +67,73 @@ func newHoldAddCommand() *cli.Command {
 
 func applyFlag(what string) cli.Flag { return &cli.BoolFlag{Name: "apply", Usage: what} }
 
-// heldWords checks what is to be held and gives the ids of items.
-func heldWords(c *cli.Context, o *common, h *archive.Hold) (words []string, err error) {
-	words = c.Args().Slice()
+// heldWords checks what is to be held and gives the items that are named.
+func heldWords(c *cli.Context, o *common, h *archive.Hold) (named []itemName, err error) {
+	words := c.Args().Slice()
 	fromInput := len(words) == 1 && words[0] == "-"
+	each := slices.Values(words)
 	if fromInput {
-		if words, err = readLines(o.in); err != nil {
-			return nil, err
+		var scanErr error
+		each = inputLines(o.in, &scanErr)
+		defer func() { err = cmp.Or(err, scanErr) }()
+	}
+	for w := range each {
+		name, err := parseItemName(w)
+		if err != nil {
+			return nil, usagef("%s", err)
 		}
+		named = append(named, name)
 	}
 	switch {
 	case h.Name == "":
 		return nil, usagef("no name: give --name N, by which the hold is released")
 	case h.Reason == "":
 		return nil, usagef("no reason: give --reason R, so that others know later why")
-	case len(words) > 0 && (h.Query != "" || len(h.Mailboxes) > 0):
+	case len(named) > 0 && (h.Query != "" || len(h.Mailboxes) > 0):
 		return nil, usagef("give item ids, or --query and --mailbox, not both")
-	case len(words) == 0 && h.Query == "" && len(h.Mailboxes) == 0 && fromInput:
+	case len(named) == 0 && h.Query == "" && len(h.Mailboxes) == 0 && fromInput:
 		return nil, usagef("no ids on standard input: there is nothing to hold")
-	case len(words) == 0 && h.Query == "" && len(h.Mailboxes) == 0:
+	case len(named) == 0 && h.Query == "" && len(h.Mailboxes) == 0:
 		return nil, usagef("nothing to hold: give ids, --query Q, --mailbox ADDRESS, or - for ids on standard input")
 	}
-	for _, w := range words {
-		name, _, _ := strings.Cut(w, "@")
-		if _, err := archive.ParseID(name); err != nil {
-			return nil, usagef("%s", err)
-		}
+	return named, nil
+}
+
+// itemName is what a person typed for an item: its id, perhaps with a version, of which there is none then that is 0. It is short: there
+// may be a million on standard input.
+type itemName struct {
+	id      archive.ID
+	pinned  bool
+	version uint32
+}
+
+func parseItemName(word string) (n itemName, err error) {
+	name, version, pinned := strings.Cut(word, "@")
+	n.pinned = pinned
+	if n.id, err = archive.ParseID(name); err != nil || !pinned {
+		return n, err
 	}
-	return words, nil
+	v, err := strconv.ParseUint(version, 10, 32)
+	if err != nil {
+		return n, fmt.Errorf("item %s: %q is no number of a version", name, version)
+	}
+	n.version = uint32(v)
+	return n, nil
+}
+
+// find finds the item.
+func (n *itemName) find(ctx context.Context, a *archive.Archive) (*archive.Version, error) {
+	word := n.id.String()
+	if n.pinned {
+		word += "@" + strconv.FormatUint(uint64(n.version), 10)
+	}
+	return itemOf(ctx, a, word)
 }
 
 // newHold is a hold that is to be.
 type newHold struct {
 	archive.Hold
-	words []string
+	named []itemName
 	apply bool
 	lock  *locking
 }
@@ -151,7 +186,7 @@ func (o *common) toHold(ctx context.Context, a *archive.Archive, n *newHold, wor
 		}
 	}
 	if n.Query == "" {
-		named, err := namedItems(ctx, a, n.words)
+		named, err := namedItems(ctx, a, n.named)
 		if err != nil {
 			return err
 		}
@@ -209,10 +244,10 @@ func (s *itemSet) items() heldItems {
 	}
 }
 
-func namedItems(ctx context.Context, a *archive.Archive, words []string) (*itemSet, error) {
-	s := &itemSet{}
-	for _, w := range words {
-		v, err := itemOf(ctx, a, w)
+func namedItems(ctx context.Context, a *archive.Archive, names []itemName) (*itemSet, error) {
+	s := &itemSet{list: make([]setItem, 0, len(names))}
+	for i := range names {
+		v, err := names[i].find(ctx, a)
 		if err != nil {
 			return nil, err
 		}

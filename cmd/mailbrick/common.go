@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -295,13 +296,22 @@ func parseTime(s string) (time.Time, error) {
 }
 
 // readLines reads words from standard input, one a line.
-func readLines(in io.Reader) ([]string, error) {
-	var out []string
-	s := bufio.NewScanner(in)
-	for s.Scan() {
-		if line := strings.TrimSpace(strings.TrimPrefix(s.Text(), "\ufeff")); line != "" {
-			out = append(out, line)
-		}
+func readLines(in io.Reader) (out []string, err error) {
+	for line := range inputLines(in, &err) {
+		out = append(out, line)
 	}
-	return out, s.Err()
+	return out, err
+}
+
+// inputLines yields words, one a line. Why it ended goes to err, when that is not the end.
+func inputLines(in io.Reader, err *error) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		s := bufio.NewScanner(in)
+		for s.Scan() {
+			if line := strings.TrimSpace(strings.TrimPrefix(s.Text(), "\ufeff")); line != "" && !yield(line) {
+				return
+			}
+		}
+		*err = s.Err()
+	}
 }
