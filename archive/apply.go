@@ -21,7 +21,8 @@ type tableSource func(ctx context.Context, p *journal.Pack) (*pack.Table, error)
 // apply makes the catalog say what a record says. It is the only way in, for this process's own records and for those
 // found in the bucket alike, so that a rebuilt catalog is the one that was lost. The record is durable already.
 func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSource) error {
-	a := &application{catalog: c, batch: c.db.NewIndexedBatch(), rec: rec, states: map[string]*mailboxState{}, packs: c.packs, holdsNew: map[string]*Hold{}}
+	a := &application{catalog: c, batch: c.db.NewIndexedBatch(), rec: rec, states: map[string]*mailboxState{}, packs: c.packs,
+		placed: map[chunkID]chunkRow{}, firsts: map[chunkID][]byte{}, holdsNew: map[string]*Hold{}}
 	defer a.batch.Close()
 	for i := range rec.Body.Packs {
 		p := &rec.Body.Packs[i]
@@ -83,7 +84,8 @@ type application struct {
 	rec    *journal.Record
 	states map[string]*mailboxState
 	packs  uint32
-	placed []chunkID // whose rows are new
+	placed map[chunkID]chunkRow // rows of this record's packs
+	firsts map[chunkID][]byte   // what summaries of this record are stored against
 
 	holdsNew map[string]*Hold // nil of one that ended
 }
@@ -108,9 +110,10 @@ func (a *application) commit() error {
 	}
 	if a.rec.Body.Condemn != nil {
 		a.rows.clear()
-	}
-	for _, id := range a.placed {
-		a.rows.remove(id)
+	} else {
+		for id, row := range a.placed {
+			a.rows.replace(id, row, 1)
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -158,10 +161,9 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 		row := wire.AppendUvarint(wire.AppendUvarint(nil, uint64(n)), uint64(at.Frame))
 		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(at.Offset)), uint64(at.Length))
 		row = wire.AppendUvarint(row, index)
-		index++
 		if ch.Base != (chunkID{}) {
 			// Others may be stored against it: what two machines stored at the same time stays whole.
-			if old, err := chunkIn(a.batch, ch.ID); err == nil && old.base == (chunkID{}) || err != nil && !errors.Is(err, errNowhere) {
+			if old, err := a.place(ch.ID); err == nil && old.base == (chunkID{}) || err != nil && !errors.Is(err, errNowhere) {
 				return err
 			}
 			row = append(row, ch.Base[:]...)
@@ -171,9 +173,18 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 				return err
 			}
 		}
-		a.placed = append(a.placed, ch.ID)
+		a.placed[ch.ID] = chunkRow{pack: n, at: at, index: uint32(index), base: ch.Base}
+		index++
 		return a.set(append([]byte{keyChunk}, ch.ID[:]...), row)
 	})
+}
+
+// place tells where a chunk lies as this record leaves it.
+func (a *application) place(id chunkID) (chunkRow, error) {
+	if row, ok := a.placed[id]; ok {
+		return row, nil
+	}
+	return a.known(id)
 }
 
 // state is the mailbox's state as this record leaves it.
@@ -299,29 +310,39 @@ const (
 
 func (a *application) summary(v *journal.Version) ([]byte, error) {
 	whole := append([]byte{summaryWhole}, v.Summary...)
-	c, err := chunkIn(a.batch, v.Recipe)
+	c, err := a.place(v.Recipe)
 	if errors.Is(err, errNowhere) || err == nil && c.base == (chunkID{}) {
 		return whole, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	key := summaryKey(c.base)
-	first, err := getFrom(a.batch, key)
+	first, err := a.firstSummary(c.base, v.Summary)
 	if err != nil {
 		return nil, err
-	}
-	if first == nil {
-		first = v.Summary
-		if err := a.set(key, first); err != nil {
-			return nil, err
-		}
 	}
 	d := a.deltas.Encode([]byte{summaryDelta}, first, v.Summary)
 	if len(d) >= len(whole) {
 		return whole, nil
 	}
 	return append(append(make([]byte, 0, 17+len(d)), d[0]), append(c.base[:], d[1:]...)...), nil
+}
+
+// firstSummary is what summaries of copies are stored against: that of the first, and mine where it has none.
+func (a *application) firstSummary(base chunkID, mine []byte) ([]byte, error) {
+	if first, ok := a.firsts[base]; ok {
+		return first, nil
+	}
+	first, err := a.get(summaryKey(base))
+	if err != nil {
+		return nil, err
+	}
+	if first == nil {
+		first = mine
+		err = a.set(summaryKey(base), first)
+	}
+	a.firsts[base] = first
+	return first, err
 }
 
 // summaryOf reads what a row has of a summary.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -212,6 +213,23 @@ func (c *catalog) flush() error {
 
 // get reads a value; nil when there is none.
 func (c *catalog) get(key []byte) ([]byte, error) { return getFrom(c.db, key) }
+
+// seldom is get for keys that are mostly not there: Pebble's Get passes over the filters of the last level, where nearly all lies,
+// and reads a block to learn that there is nothing.
+func (c *catalog) seldom(key []byte) ([]byte, error) {
+	it, err := c.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	var row []byte
+	if it.SeekPrefixGE(key) && bytes.Equal(it.Key(), key) {
+		row = bytes.Clone(it.Value())
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	return row, nil
+}
 
 func getFrom(r pebble.Reader, key []byte) ([]byte, error) {
 	v, closer, err := r.Get(key)

@@ -571,10 +571,12 @@ func (g *group) dependOn(ref reference) error {
 }
 
 func (g *group) depend(id chunkID) error {
-	if _, ok := g.fresh[id]; ok {
+	_, own := g.fresh[id]
+	_, noted := g.needs[id]
+	if own || noted {
 		return nil
 	}
-	row, err := g.a.cat.chunk(id)
+	row, err := g.a.cat.known(id)
 	if err != nil {
 		return err
 	}

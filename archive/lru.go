@@ -54,8 +54,8 @@ func (c *lru[K, V]) clear() {
 	c.turn++
 }
 
-// remove forgets one value.
-func (c *lru[K, V]) remove(key K) {
+// replace keeps a value in place of what was there.
+func (c *lru[K, V]) replace(key K, value V, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn++
@@ -63,6 +63,7 @@ func (c *lru[K, V]) remove(key K) {
 		delete(c.index, key)
 		c.size -= c.order.Remove(e).(*cached[K, V]).size
 	}
+	c.keep(key, value, size)
 }
 
 // now is for putSince: it is asked before the value is looked up.
@@ -79,7 +80,7 @@ func (c *lru[K, V]) put(key K, value V, size int) {
 	c.keep(key, value, size)
 }
 
-// putSince is put, unless clear or remove was called since: the value may be of before.
+// putSince is put, unless clear or replace was called since: the value may be of before.
 func (c *lru[K, V]) putSince(turn uint64, key K, value V, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,8 +10,6 @@ import (
 	"io"
 	"iter"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
@@ -292,9 +290,6 @@ type chunkRow struct {
 
 var errNowhere = fmt.Errorf("%w: the chunk is nowhere", ErrDamaged)
 
-// chunk tells where a chunk lies; errNowhere when no pack has it.
-func (c *catalog) chunk(id chunkID) (chunkRow, error) { return chunkIn(c.db, id) }
-
 // known is chunk for those who read the same chunks again and again.
 func (c *catalog) known(id chunkID) (chunkRow, error) {
 	if row, ok := c.rows.get(id); ok {
@@ -308,9 +303,10 @@ func (c *catalog) known(id chunkID) (chunkRow, error) {
 	return row, err
 }
 
-func chunkIn(db pebble.Reader, id chunkID) (chunkRow, error) {
+// chunk tells where a chunk lies; errNowhere when no pack has it.
+func (c *catalog) chunk(id chunkID) (chunkRow, error) {
 	var out chunkRow
-	row, err := getFrom(db, append([]byte{keyChunk}, id[:]...))
+	row, err := c.seldom(append([]byte{keyChunk}, id[:]...))
 	if err != nil {
 		return out, err
 	}
