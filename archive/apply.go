@@ -356,7 +356,7 @@ func (c *catalog) summaryOf(b []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return delta.Apply(first, r.Rest(), maxSummary)
+		return delta.Apply(nil, first, r.Rest(), maxSummary)
 	}
 	return nil, errors.New("summary of an unknown form")
 }

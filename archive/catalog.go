@@ -92,22 +92,30 @@ type catalogOptions struct {
 	fatal  func(error)
 }
 
+// What the catalog holds in memory: blocks and, counted with them, tables that are not written yet. Small blocks serve what is
+// looked up here and there, as chunks are; a listing reads many anyway.
+const (
+	cacheBytes    = 24 << 20
+	memTableBytes = 8 << 20
+	blockBytes    = 16 << 10
+)
+
 func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key), rows: newLRU[chunkID, chunkRow](rowsHeld)}
 	fs, err := newSecretFS(o.fs, o.key, o.random)
 	if err != nil {
 		return nil, err
 	}
-	cache := pebble.NewCache(16 << 20)
+	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
 	c.failed = make(chan error, 1)
 	talk := pebbleTalk{o.fatal, c.failed}
 	opts := &pebble.Options{FS: fs, EventListener: &pebble.EventListener{BackgroundError: talk.background, DataCorruption: talk.damaged},
-		Cache: cache, MemTableSize: 8 << 20, MaxOpenFiles: 500, DisableWAL: true,
-		FormatMajorVersion: pebble.FormatVirtualSSTables, Logger: talk, L0CompactionThreshold: 4}
+		Cache: cache, MemTableSize: memTableBytes, MaxOpenFiles: 500, DisableWAL: true,
+		FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: talk, L0CompactionThreshold: 4}
 	for i := range opts.Levels {
 		l := &opts.Levels[i]
-		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), 32<<10
+		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), blockBytes
 		l.Compression = func() *block.CompressionProfile { return block.GoodCompression }
 	}
 	db, err := pebble.Open(o.dir, opts)

@@ -111,7 +111,7 @@ func (f *fetcher) chunk(ctx context.Context, id chunkID) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base of chunk %x: %w", id, err)
 	}
-	if data, err = delta.Apply(base, data, maxRef); err != nil {
+	if data, err = delta.Apply(nil, base, data, maxRef); err != nil {
 		return nil, fmt.Errorf("%w: chunk %x: %w", ErrDamaged, id, err)
 	}
 	return data, nil

@@ -57,7 +57,7 @@ type group struct {
 	landed   chan struct{}       // closed at the next landing or failure
 	err      error
 
-	difference []byte // scratch
+	difference, proof []byte // scratch
 }
 
 // section is a mailbox's part of the group.
@@ -138,7 +138,8 @@ func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encod
 		if lost || len(g.difference) > len(data)-len(data)/4 { // one that is lost may be a base
 			return g.add(ctx, c, data)
 		}
-		if back, err := delta.Apply(base.data, g.difference, len(data)); err != nil || !bytes.Equal(back, data) {
+		g.proof, err = delta.Apply(g.proof[:0], base.data, g.difference, len(data))
+		if err != nil || !bytes.Equal(g.proof, data) {
 			return fmt.Errorf("a delta does not give what it was made from: %w", errors.Join(err, ErrDamaged))
 		}
 		if err := g.depend(base.id); err != nil {

@@ -253,7 +253,7 @@ func (m *marker) applied(ctx context.Context, held []waiting) error {
 		if err != nil {
 			return err
 		}
-		data, err := delta.Apply(base, w.data, maxRef)
+		data, err := delta.Apply(nil, base, w.data, maxRef)
 		if err != nil {
 			return fmt.Errorf("%w: recipe: %w", ErrDamaged, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"mailbrick/archive/wire"
 )
@@ -119,15 +120,16 @@ func alike(a, b []byte) int {
 	return i
 }
 
-// Apply gives the target of at most limit bytes. Everything wrong is ErrDamaged.
-func Apply(base, delta []byte, limit int) ([]byte, error) {
+// Apply appends the target, of at most limit bytes, to dst. Everything wrong is ErrDamaged.
+func Apply(dst, base, delta []byte, limit int) ([]byte, error) {
 	r := wire.NewReader(delta)
 	size, moves := r.Uvarint(), wire.NewReader(r.Bytes())
 	if r.Err() != nil || size > uint64(limit) {
 		return nil, fmt.Errorf("%w: a target of %d bytes, %d at most", ErrDamaged, size, limit)
 	}
 	literals := r.Rest()
-	target := make([]byte, 0, size)
+	dst = slices.Grow(dst, int(size))
+	target := dst[len(dst):]
 	onwards := int64(0)
 	for moves.More() {
 		inserted, copied, by := moves.Uvarint(), moves.Uvarint(), moves.Varint()
@@ -146,5 +148,6 @@ func Apply(base, delta []byte, limit int) ([]byte, error) {
 	if uint64(len(literals)) != size-uint64(len(target)) {
 		return nil, fmt.Errorf("%w: a tail of %d bytes, %d are wanted", ErrDamaged, len(literals), size-uint64(len(target)))
 	}
-	return append(target, literals...), nil
+	target = append(target, literals...)
+	return dst[:len(dst)+len(target)], nil
 }

@@ -45,12 +45,12 @@ func TestEncodeApply(t *testing.T) {
 		base := random(r, r.IntN(3000))
 		target := altered(r, base)
 		d := e.Encode(nil, base, target)
-		got, err := Apply(base, d, len(target))
+		got, err := Apply(nil, base, d, len(target))
 		if err != nil || !bytes.Equal(got, target) {
 			t.Fatalf("base of %d bytes, target of %d: %v", len(base), len(target), err)
 		}
 		if len(target) > 0 {
-			if _, err := Apply(base, d, len(target)-1); !errors.Is(err, ErrDamaged) {
+			if _, err := Apply(nil, base, d, len(target)-1); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("a target over the limit: %v", err)
 			}
 		}
@@ -83,7 +83,7 @@ func TestAlikeIsSmall(t *testing.T) {
 			if len(d) > tt.most {
 				t.Errorf("delta of %d bytes, at most %d are wanted", len(d), tt.most)
 			}
-			if got, err := Apply(base, d, 1<<20); err != nil || !bytes.Equal(got, tt.target) {
+			if got, err := Apply(nil, base, d, 1<<20); err != nil || !bytes.Equal(got, tt.target) {
 				t.Error("it does not give the target back:", err)
 			}
 		})
@@ -111,7 +111,7 @@ func TestApplyDamaged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := Apply(base, tt.delta, 100); !errors.Is(err, ErrDamaged) {
+			if got, err := Apply(nil, base, tt.delta, 100); !errors.Is(err, ErrDamaged) {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
@@ -123,11 +123,11 @@ func FuzzApply(f *testing.F) {
 	f.Add((&Encoder{}).Encode(nil, base, []byte("the quick red fox jumps over the lazy cat")))
 	f.Add([]byte{4, 3, 0, 4, 26})
 	f.Fuzz(func(t *testing.T, d []byte) {
-		got, err := Apply(base, d, 1<<16)
+		got, err := Apply(nil, base, d, 1<<16)
 		if err != nil {
 			return
 		}
-		again, err := Apply(base, (&Encoder{}).Encode(nil, base, got), len(got))
+		again, err := Apply(nil, base, (&Encoder{}).Encode(nil, base, got), len(got))
 		if err != nil || !bytes.Equal(again, got) {
 			t.Fatal("what a delta gives is not given back by a delta of it:", err)
 		}
@@ -155,7 +155,7 @@ func BenchmarkApply(b *testing.B) {
 	b.SetBytes(int64(len(target)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Apply(base, d, len(target)); err != nil {
+		if _, err := Apply(nil, base, d, len(target)); err != nil {
 			b.Fatal(err)
 		}
 	}
