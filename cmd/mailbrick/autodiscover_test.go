@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log"
@@ -14,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -68,14 +71,14 @@ func (p *proxy) all() []string {
 	return slices.Clone(p.asked)
 }
 
-// certificateFor makes a certificate for a name, and the file of the roots that vouch for it.
-func (r *trial) certificateFor(name string) (tls.Certificate, string) {
+// certificateFor makes a certificate for names, and the file of the roots that vouch for it.
+func (r *trial) certificateFor(names ...string) (tls.Certificate, string) {
 	r.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: names, IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		r.t.Fatal(err)
@@ -141,5 +144,68 @@ func TestAutodiscover(t *testing.T) {
 	}
 	if text := backup(roots, "--auth", "ntlm", "-m", "eve@fabrikam.example"); strings.Contains(text, "added") || !strings.Contains(text, "autodiscover") {
 		t.Error("a domain that is not there:", text)
+	}
+}
+
+// TestAutodiscoverXML finds a mailbox on an old server by way of redirects: to another address, which is at another host, where
+// EWS is. Credentials go to hosts of the domain alone, and a redirect to a stranger ends the search.
+func TestAutodiscoverXML(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("roots come from SSL_CERT_FILE on Linux alone")
+	}
+	r := newTrial(t, exchangetest.Options{})
+	certificate, roots := r.certificateFor("*.contoso.example")
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := r.file("pair.pem", string(slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))))
+	mail, err := filepath.Abs(filepath.Join(root, "testdata", "mail", "ann@contoso.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	simulate := exec.CommandContext(ctx, "mailbrick", "simulate", "--tls", pair, "--autodiscover", "xml", "--user", "backup:secret",
+		"--mailbox", "ann@contoso.example="+mail, "--mailbox", "a.nn@contoso.example="+mail, "--redirect", "ann@contoso.example=a.nn@contoso.example",
+		"--redirect", "a.nn@contoso.example=https://mail.contoso.example/autodiscover/autodiscover.xml",
+		"--redirect", "eve@contoso.example=https://mail.fabrikam.example/autodiscover/autodiscover.xml")
+	out, err := simulate.StdoutPipe()
+	if err == nil {
+		err = simulate.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(); simulate.Wait() })
+	var ready struct{ EWS string }
+	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(ready.EWS)
+	if err != nil || at.Scheme != "https" {
+		t.Fatal(ready, err)
+	}
+	p := &proxy{places: map[string]string{"autodiscover.contoso.example:443": at.Host, "mail.contoso.example:443": at.Host, "mail.fabrikam.example:443": at.Host}}
+	via := r.serve(p)
+	backup := func(how, mailbox string) string {
+		c := exec.CommandContext(t.Context(), "mailbrick", "backup", "--archive", r.archive, "--password-file", r.password, "--ews", "autodiscover",
+			"--user", "backup", "--user-password-file", r.file("pw", "secret"), "--impersonate", "--auth", how, "-m", mailbox)
+		c.Env = []string{"HTTPS_PROXY=" + via, "HTTP_PROXY=" + via, "SSL_CERT_FILE=" + roots, "SSL_CERT_DIR=" + filepath.Dir(roots) + "/none", "HOME=" + r.work}
+		text, _ := c.CombinedOutput() // the text tells
+		return string(text)
+	}
+	for i, how := range []string{"basic", "ntlm"} {
+		text := backup(how, "ann@contoso.example")
+		if !strings.Contains(text, "the server is at https://mail.contoso.example"+exchangetest.Path) || !strings.Contains(text, "6 items, "+[]string{"6", "0"}[i]+" added") {
+			t.Errorf("%s: %s", how, text)
+		}
+	}
+	if text := backup("basic", "eve@contoso.example"); !strings.Contains(text, "mail.fabrikam.example, which is not of contoso.example") {
+		t.Error("a stranger:", text)
+	}
+	if asked := p.all(); slices.Contains(asked, "CONNECT mail.fabrikam.example:443") || !slices.Contains(asked, "CONNECT mail.contoso.example:443") {
+		t.Error("asked for", asked)
 	}
 }

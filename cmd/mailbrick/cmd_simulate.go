@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -30,6 +31,9 @@ type simulateOptions struct {
 	made      []string
 	apps      []string
 	tokenLife time.Duration
+	tls       string
+	discover  string
+	redirects []string
 }
 
 func newSimulateCommand() *cli.Command {
@@ -49,13 +53,17 @@ func newSimulateCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "make", Usage: "items that are made when they are asked for, `ADDRESS=FOLDERS,ITEMS[,BYTES]`: so many folders of so many items"},
 			&cli.StringSliceFlag{Name: "app", Usage: "an application that may have tokens, `ID:SECRET` or ID:CERTIFICATE.pem; again for more"},
 			&cli.DurationFlag{Name: "token-life", Usage: "`TIME` after which tokens expire; an hour unless said"},
+			&cli.StringFlag{Name: "tls", Usage: "serve https with the certificate and key in the PEM `FILE`"},
+			&cli.StringFlag{Name: "autodiscover", Value: "json", Usage: "which `FORM` of Autodiscover there is: json (and xml) or xml alone, as on old servers"},
+			&cli.StringSliceFlag{Name: "redirect", Usage: "where the xml form of Autodiscover sends who asks for an address, `ADDRESS=ADDRESS` or ADDRESS=URL; again for more"},
 			&cli.StringFlag{Name: "faults", Usage: "faults to order, a JSON `FILE`"},
 			&cli.StringFlag{Name: "throttle", Value: "off", Usage: "budgets: off, standard (those of Exchange) or a JSON `FILE`; GET /stats tells what they did"}),
 		Action: func(c *cli.Context) error {
 			return runSimulate(c.Context, &simulateOptions{common: commonOf(c), listen: c.String("listen"),
 				users: c.StringSlice("user"), mailboxes: c.StringSlice("mailbox"), faults: c.String("faults"),
 				archives: c.StringSlice("archive-mailbox"), public: c.String("public-folders"), throttle: c.String("throttle"), made: c.StringSlice("make"),
-				apps: c.StringSlice("app"), tokenLife: c.Duration("token-life")})
+				apps: c.StringSlice("app"), tokenLife: c.Duration("token-life"),
+				tls: c.String("tls"), discover: c.String("autodiscover"), redirects: c.StringSlice("redirect")})
 		},
 	}
 }
@@ -66,7 +74,7 @@ func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	l, err := net.Listen("tcp", o.listen)
+	l, err := o.listener()
 	if err != nil {
 		return fmt.Errorf("simulate: %w", err)
 	}
@@ -74,15 +82,32 @@ func runSimulate(ctx context.Context, o *simulateOptions) (err error) {
 		EWS       string `json:"ews"`
 		Graph     string `json:"graph"`
 		Authority string `json:"authority"`
-	}{ewsURL(l), graphURL(l), "http://" + l.Addr().String() + exchangetest.AuthorityPath()}); err != nil {
+	}{o.url(l, exchangetest.Path), o.url(l, exchangetest.GraphPath), o.url(l, exchangetest.AuthorityPath())}); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return serve(ctx, l, s.HTTPServer())
 }
 
-func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.Path }
+// listener is that of the address, with TLS where there is a certificate.
+func (o *simulateOptions) listener() (net.Listener, error) {
+	if o.tls == "" {
+		return net.Listen("tcp", o.listen)
+	}
+	pair, err := tls.LoadX509KeyPair(o.tls, o.tls)
+	if err != nil {
+		return nil, err
+	}
+	return tls.Listen("tcp", o.listen, &tls.Config{Certificates: []tls.Certificate{pair}})
+}
 
-func graphURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.GraphPath }
+func (o *simulateOptions) url(l net.Listener, path string) string {
+	if o.tls != "" {
+		return "https://" + l.Addr().String() + path
+	}
+	return "http://" + l.Addr().String() + path
+}
+
+func ewsURL(l net.Listener) string { return "http://" + l.Addr().String() + exchangetest.Path }
 
 // serve answers until the context ends.
 func serve(ctx context.Context, l net.Listener, server *http.Server) error {
@@ -109,6 +134,13 @@ func (o *simulateOptions) server() (*exchangetest.Server, error) {
 		if opts.Faults, err = readFaults(o.faults); err != nil {
 			return nil, usagef("--faults %s: %s", o.faults, err)
 		}
+	}
+	switch o.discover {
+	case "xml":
+		opts.OldAutodiscover = true
+	case "json":
+	default:
+		return nil, usagef("--autodiscover %q: json or xml is wanted", o.discover)
 	}
 	var err error
 	if opts.Throttle, err = readThrottle(o.throttle); err != nil {
@@ -175,6 +207,13 @@ func (o *simulateOptions) fill(s *exchangetest.Server) error {
 		if err := makeItems(s, m); err != nil {
 			return err
 		}
+	}
+	for _, r := range o.redirects {
+		addr, where, _ := strings.Cut(r, "=")
+		if !strings.Contains(addr, "@") || !strings.Contains(where, "@") && !strings.HasPrefix(where, "https://") {
+			return usagef("--redirect %q: ADDRESS=ADDRESS or ADDRESS=URL with https is wanted", r)
+		}
+		s.Redirect(addr, where)
 	}
 	if o.public == "" {
 		return nil

@@ -235,17 +235,16 @@ func (c *call) getAttachment(unit *etree.Element) (content, *failure) {
 	}, nil
 }
 
-// attachmentShape is all of an item. EWS: the base shape of an AttachmentShape is AllProperties
+// attachmentShape is all of an item, with its MIME content where nothing is said. EWS: the base shape of an AttachmentShape is AllProperties
 func attachmentShape(given *etree.Element) (shape, *failure) {
-	e := etree.NewElement("Shape")
+	e := etree.NewElement("AttachmentShape")
 	if given != nil {
 		e = given.Copy()
+	} else {
+		e.CreateElement("IncludeMimeContent").SetText("true")
 	}
 	e.CreateElement("BaseShape").SetText("AllProperties")
-	s, f := readShape(e)
-	s.mime = s.mime || given == nil
-	s.fields["item:MimeContent"] = s.mime
-	return s, f
+	return readShape(e)
 }
 
 // inside is the item in an attachment. It has no id of its own: that of the attachment stands for it.

@@ -93,10 +93,15 @@ func (c *call) savedIn(element, disposition string) (*folder, *failure) {
 	return to, nil
 }
 
+// owner is whose mailbox it is.
+func (m *Mailbox) owner() mapi.Address {
+	local, _, _ := strings.Cut(m.address, "@")
+	return mapi.Address{Name: local, Email: m.address}
+}
+
 // maker makes items whole for this request.
 func (c *call) maker() maker {
-	local, _, _ := strings.Cut(c.mailbox.address, "@")
-	return maker{owner: mapi.Address{Name: local, Email: c.mailbox.address}, zone: c.zone, now: c.server.options.Clock()}
+	return maker{owner: c.mailbox.owner(), zone: c.zone, now: c.server.options.Clock()}
 }
 
 // newMessage makes an item of MimeContent and the properties given beside it.

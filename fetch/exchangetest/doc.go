@@ -23,6 +23,16 @@
 //	MoveItem                       a delete and a create under a new id
 //	UploadItems                    keeps the stream but for PidTagLastModificationTime
 //	UpdateItem                     changes the properties in the stream
+//	CreateItem                     takes MIME (of appointments iCalendar, of contacts vCard), or
+//	                               the fields of messages, appointments, contacts, tasks, posts
+//
+// What fields of an appointment or a task mean together (times, zones, series,
+// attendees) is set by way of iCalendar and the package calendar, all at once: an
+// update lays its fields over those that the item has. Attachments, files or
+// items, come inline or by CreateAttachment. Sent is nothing: there is nobody to
+// send to. Not modelled are instances of a series (their ids, and their places in
+// a CalendarView), zones without a name, tasks that begin anew when they are
+// done, distribution lists, replies, answers to meetings.
 //
 // A folder's PidTagLocalCommitTimeMax (0x670A) is later after every item
 // created or changed, by a millisecond at least; PidTagDeletedCountTotal
@@ -140,6 +150,12 @@
 // change keys, lines of the log and streams are computed when they are asked for;
 // one that is changed, moved or deleted is an item like others.
 //
+// # Autodiscover
+//
+// Both forms are there (JSON, which wants no credentials, and POX, which does) and
+// lead to Endpoint. Redirect sends who asks by POX elsewhere; Options.OldAutodiscover
+// leaves POX alone, as on servers before Exchange 2016 CU3.
+//
 // # Ids
 //
 // Ids are canonical base64 (case matters) of, integers little endian:
@@ -153,6 +169,9 @@
 //	              (16), type (2: 1 folder, 7 message), replica (16), folder (6, big
 //	              endian), 0 (2); for an item again replica, message (6), 0 (2)
 //	+       1     0
+//
+// The id of an attachment is that of its item, then for each attachment it is in
+// and itself the index:u16 big endian, then their number:u8.
 //
 // A change key is base64 of kind:u32 (1 folder, 9 message, 15 appointment, 17
 // contact, 18 list, 19 task), 22:u32, replica GUID (16), change number (6, big

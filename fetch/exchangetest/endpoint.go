@@ -1,15 +1,11 @@
 package exchangetest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 )
-
-const autodiscoverPath = "/autodiscover/autodiscover.json"
 
 // endpoints says which mailboxes have moved, and how often.
 type endpoints struct {
@@ -19,7 +15,7 @@ type endpoints struct {
 
 // Move moves a mailbox to another server: its ids and states stay, its endpoint
 // changes. Who impersonates it at the old one is refused with
-// ErrorProxyRequestNotAllowed; Autodiscover (/autodiscover/autodiscover.json) tells the new one.
+// ErrorProxyRequestNotAllowed; Autodiscover tells the new one.
 func (s *Server) Move(addr string) {
 	s.endpoints.mu.Lock()
 	defer s.endpoints.mu.Unlock()
@@ -60,28 +56,6 @@ func isEndpoint(path string) bool {
 	}
 	rest, moved := strings.CutPrefix(path, "/moved")
 	return moved && strings.EqualFold(strings.TrimLeft(rest, "0123456789"), Path)
-}
-
-// autodiscover answers the JSON form, in both its spellings. EWS 5
-func (s *Server) autodiscover(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	addr := q.Get("Email")
-	if rest, ok := strings.CutPrefix(r.URL.EscapedPath()[len(autodiscoverPath):], "/v1.0/"); ok {
-		addr, _ = url.PathUnescape(rest)
-	}
-	say := func(status int, o map[string]string) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(o)
-	}
-	switch {
-	case !strings.EqualFold(q.Get("Protocol"), "ews"):
-		say(http.StatusBadRequest, map[string]string{"ErrorCode": "ProtocolNotSupported", "ErrorMessage": "The protocol is not supported."})
-	case s.mailbox(addr) == nil:
-		say(http.StatusNotFound, map[string]string{"ErrorCode": "UserNotFound", "ErrorMessage": "The user was not found."})
-	default:
-		say(http.StatusOK, map[string]string{"Protocol": "EWS", "Url": baseURL(r) + s.Endpoint(addr)})
-	}
 }
 
 // baseURL is the server as the client knows it.

@@ -1,6 +1,7 @@
 package exchangetest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,25 +97,18 @@ type shape struct {
 	base     string // IdOnly, Default, AllProperties
 	fields   map[string]bool
 	extended []extendedField
-	body     string // Best, HTML, Text
-	mime     bool
-	items    []itemProperty // made once for all items of an answer
+	body     string         // Best, HTML, Text
+	items    []itemProperty // those wanted, made once for all items of an answer
 }
 
 // readShape reads FolderShape or ItemShape.
 func readShape(e *etree.Element) (shape, *failure) {
-	s := shape{base: child(e, "BaseShape").Text(), fields: map[string]bool{}, body: "Best", items: itemProperties()}
+	s := shape{base: child(e, "BaseShape").Text(), fields: map[string]bool{}, body: "Best"}
 	if b := child(e, "BodyType"); b != nil {
 		s.body = b.Text()
 	}
-	if m := child(e, "IncludeMimeContent"); m != nil {
-		s.mime = isTrue(m.Text())
-	}
-	more := child(e, "AdditionalProperties")
-	if more == nil {
-		return s, nil
-	}
-	for p := range more.ChildElementsSeq() {
+	s.fields["item:MimeContent"] = isTrue(childText(e, "IncludeMimeContent"))
+	for p := range childrenOf(child(e, "AdditionalProperties")) {
 		switch p.Tag {
 		case "FieldURI":
 			s.fields[attr(p, "FieldURI")] = true
@@ -128,6 +122,7 @@ func readShape(e *etree.Element) (shape, *failure) {
 			s.extended = append(s.extended, x)
 		}
 	}
+	s.items = slices.DeleteFunc(itemProperties(), func(p itemProperty) bool { return p.field != "" && !s.wants(p.field, p.from) })
 	return s, nil
 }
 

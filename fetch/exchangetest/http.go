@@ -31,8 +31,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveStats(w)
 		return
 	}
-	if strings.HasPrefix(strings.ToLower(r.URL.Path), autodiscoverPath) {
-		s.autodiscover(w, r)
+	if s.autodiscover(w, r) {
 		return
 	}
 	if !isEndpoint(r.URL.Path) && s.authority(w, r) {

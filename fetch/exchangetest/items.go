@@ -9,12 +9,6 @@ func (c *call) getItem(unit *etree.Element) (content, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	if s.fields["item:MimeContent"] {
-		s.mime = true
-	}
-	if s.mime {
-		s.fields["item:MimeContent"] = true
-	}
 	v, f := c.view(unit)
 	if f != nil {
 		return nil, f

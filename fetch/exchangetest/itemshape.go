@@ -109,11 +109,11 @@ func loadItem(v itemView, s shape, d detail) (itemData, *failure) {
 
 // needsMessage says whether an answer needs more than what the mailbox knows.
 func (s shape) needsMessage(d detail) bool {
-	if len(s.extended) > 0 || s.mime && d == all {
+	if len(s.extended) > 0 {
 		return true
 	}
 	for _, p := range s.items {
-		if !p.cheap && (d == all || p.listed) && s.wants(p.field, p.from) {
+		if p.field != "" && !p.cheap && (d == all || p.listed) {
 			return true
 		}
 	}
@@ -137,7 +137,7 @@ func (data itemData) write(x *xmlWriter, d detail) error {
 			}
 			continue
 		}
-		if d == listing && !p.listed || !p.cheap && data.m == nil || !data.shape.wants(p.field, p.from) || !p.belongs(element) {
+		if d == listing && !p.listed || !p.cheap && data.m == nil || !p.belongs(element) {
 			continue
 		}
 		if err := p.write(x, &data); err != nil {

@@ -249,10 +249,9 @@ func (c *call) resolveNames(unit *etree.Element) (content, *failure) {
 	return func(x *xmlWriter) error {
 		x.start("m:ResolutionSet", "TotalItemsInView", strconv.Itoa(len(found)), "IncludesLastItemInRange", boolText(last))
 		for _, address := range found {
-			name, _, _ := strings.Cut(address, "@")
 			x.start("t:Resolution")
 			x.start("t:Mailbox")
-			x.leaf("t:Name", name)
+			x.leaf("t:Name", c.server.mailbox(address).owner().Name)
 			x.leaf("t:EmailAddress", address)
 			x.leaf("t:RoutingType", "SMTP")
 			x.leaf("t:MailboxType", "Mailbox")

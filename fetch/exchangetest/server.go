@@ -28,6 +28,7 @@ type Options struct {
 	TempDir         string                  // for items above 1 MiB; "": the system's
 	Bearer          func(token string) bool // lets in clients of Graph; nil: a token is the password of any account
 	StreamMinute    time.Duration           // how long a minute of streamed notifications lasts; 0: a minute
+	OldAutodiscover bool                    // Autodiscover has no newer form, as before Exchange 2016 CU3
 	WrapData        int                     // columns after which exported data breaks into lines; 0: never
 }
 
@@ -87,6 +88,7 @@ type Server struct {
 	graph      graphState
 	throttle   *throttle
 	endpoints  endpoints
+	redirects  redirects
 	oauth      oauth
 
 	subscriptions subscriptions
