@@ -147,7 +147,7 @@ func (c campaign) one(ctx context.Context, a *archive.Archive, name string, acco
 	if err != nil {
 		return ews.Stats{}, err
 	}
-	r, err := fetch.Run(ctx, fetch.EWS(client, fetch.EWSScope{}), s, fetch.Options{Exports: c.exports, BatchItems: c.batch, Fetched: leave})
+	r, err := fetch.Run(ctx, fetch.EWS(client, fetch.EWSScope{}), s, fetch.Options{Exports: c.exports, BatchItems: c.batch, Fetched: leave, Slow: leave})
 	if cerr := s.Close(ctx); err == nil {
 		err = cerr
 	}
@@ -217,6 +217,31 @@ func TestOverdrawnBudgets(t *testing.T) {
 		}
 	}
 	o.wantObedience(t)
+}
+
+// TestServerThatOnlyDelays: it says nothing and takes its time over each item of a mailbox that is overdrawn. Such a mailbox
+// keeps no other from being served.
+func TestServerThatOnlyDelays(t *testing.T) {
+	if inItsOwn(t) {
+		return
+	}
+	took := map[int]time.Duration{}
+	for _, parallel := range []int{4, 12} {
+		c := campaign{mailboxes: 12, items: 90, parallel: parallel, exports: 4, policy: exchangetest.StandardPolicy()}
+		c.policy.EWS.MaxBurst, c.policy.EWS.Cutoff = 0, exchangetest.Duration(time.Hour)
+		c.policy.EWS.MaxDelay = exchangetest.Duration(30 * time.Second)
+		c.policy.Costs["ExportItems"] = exchangetest.Cost{Item: exchangetest.Duration(500 * time.Millisecond)}
+		o := c.run(t)
+		if o.report.Total.Delayed == 0 || o.report.Total.BackOffs != 0 {
+			t.Errorf("%+v", o.report.Total)
+		}
+		took[parallel] = o.took
+	}
+	if share := float64(took[12]) / float64(took[4]); share < 0.6 {
+		t.Errorf("%v with 4 places for 12 mailboxes, %v with as many: %.2f", took[4], took[12], share)
+	} else {
+		t.Logf("%v with 4 places for 12 mailboxes, %v with as many: %.2f", took[4], took[12], share)
+	}
 }
 
 // TestFrontEndRefuses: more than the front end takes is refused with 429 and 503, with Retry-After and without, and then

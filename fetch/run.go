@@ -46,6 +46,7 @@ type Options struct {
 	Clock            func() time.Time
 	Log              *slog.Logger
 	Progress         func(Progress) // called now and then
+	Slow             func()         // called when the server takes its time over little: others could be served meanwhile
 	Fetched          func()         // called when all that is asked of the source was asked, before the commit, which may wait for others
 }
 
@@ -67,6 +68,9 @@ func (o *Options) defaults() {
 	}
 	if o.Fetched == nil {
 		o.Fetched = func() {}
+	}
+	if o.Slow == nil {
+		o.Slow = func() {}
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}

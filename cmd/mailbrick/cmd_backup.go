@@ -320,6 +320,7 @@ func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened,
 	name := line.Mailbox
 	var seen fetch.Progress
 	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: slices.Concat(b.include, mailbox.include), Exclude: slices.Concat(b.exclude, mailbox.exclude), Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: leave,
+		Slow: func() { b.waited(name, longWait) },
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")
