@@ -122,7 +122,11 @@ func signalOf(err error) throttle.Signal {
 	case lostBetween(e) && e.Status != http.StatusServiceUnavailable: // the server may be well behind who lost its answer: begin with little
 		return throttle.Signal{Kind: throttle.Busy}
 	case e.Status == http.StatusTooManyRequests || e.rule() == BackOff:
-		return throttle.Signal{Kind: throttle.Busy, After: e.BackOff, Floor: busyWait}
+		s := throttle.Signal{Kind: throttle.Busy, After: e.BackOff}
+		if s.After == 0 {
+			s.Floor = busyWait
+		}
+		return s
 	case e.Status == 0 || errors.Is(err, ErrTruncated):
 		return throttle.Signal{Kind: throttle.Lost}
 	case e.Status >= 500:
