@@ -26,7 +26,7 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 	if r.anew.there == nil {
 		r.anew = relisted{map[[16]byte]struct{}{}, map[string]folderCursor{}}
 	}
-	state, trail := "", trail{}
+	state, trail := "", newTrail()
 	for {
 		page, err := trail.next(ctx, r.source, f.ID, state)
 		if err != nil {

@@ -3,7 +3,6 @@ package fetch
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -386,7 +385,7 @@ func (r *run) folderCursor(id string) (cur folderCursor, begun bool, err error) 
 // changes follows a folder from a cursor to its end. The mark was read before the changes are: what comes in between
 // changes it again.
 func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
-	trail := trail{}
+	trail := newTrail()
 	for {
 		page, err := trail.next(ctx, r.source, f.ID, cur.State)
 		if err != nil {
@@ -420,23 +419,6 @@ func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 			return nil
 		}
 	}
-}
-
-// trail knows which states the pages of a folder have led to.
-type trail map[[sha256.Size]byte]bool
-
-// next gives the page behind a state. One that leads to where it was before would lead round without end.
-func (t trail) next(ctx context.Context, source Source, folderID, state string) (Page, error) {
-	page, err := source.Changes(ctx, folderID, state)
-	if err != nil || page.Last {
-		return page, err
-	}
-	at := sha256.Sum256([]byte(page.State))
-	if t[at] {
-		return Page{}, fmt.Errorf("%w: its pages lead round in a circle", ErrStateLost)
-	}
-	t[at] = true
-	return page, nil
 }
 
 // told gives what stays unsure after a page.

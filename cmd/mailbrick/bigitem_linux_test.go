@@ -71,7 +71,7 @@ func carried(t *testing.T, by string, size int64) map[string]int64 {
 	step := func(name, said string, args ...string) {
 		t.Helper()
 		var text string
-		if text, peaks[name] = r.apart(args...); !strings.Contains(text, said) {
+		if text, peaks[name] = r.apart(nil, args...); !strings.Contains(text, said) {
 			t.Fatalf("%s: %s", name, text)
 		}
 	}
@@ -85,11 +85,11 @@ func carried(t *testing.T, by string, size int64) map[string]int64 {
 }
 
 // apart runs the program in a process of its own and gives its words and the most memory it held.
-func (r *trial) apart(words ...string) (text string, peak int64) {
+func (r *trial) apart(environment []string, words ...string) (text string, peak int64) {
 	r.t.Helper()
 	file := filepath.Join(r.work, "peak")
 	c := exec.CommandContext(r.t.Context(), "mailbrick-measured", words...)
-	c.Env = []string{"HOME=" + r.work, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + r.work, "PEAK=" + file}
+	c.Env = append([]string{"HOME=" + r.work, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + r.work, "PEAK=" + file}, environment...)
 	out, _ := c.CombinedOutput() // the text tells
 	status, err := os.ReadFile(file)
 	if err != nil {

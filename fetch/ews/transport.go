@@ -170,7 +170,9 @@ func (c *Client) judge(ctx context.Context, op *operation, status int, err error
 	case errors.Is(err, wire.ErrTooLong):
 		return &Error{Operation: op.name, Status: status, class: Shrink, cause: err, split: op.splits}
 	}
-	return &Error{Operation: op.name, Status: status, class: Transient, split: op.splits,
+	var syntax *syntaxError
+	wrong := errors.As(err, &syntax) && !syntax.Cut // not for its length: less at a time would be as wrong
+	return &Error{Operation: op.name, Status: status, class: Transient, split: op.splits && !wrong,
 		cause: fmt.Errorf("%w (%w)", ErrTruncated, err)}
 }
 
