@@ -12,6 +12,7 @@ import (
 	"github.com/beevik/etree"
 
 	"mailbrick/fetch/mapi"
+	"mailbrick/fetch/mapi/calendar"
 )
 
 func (s schema) defineAttachments() {
@@ -145,17 +146,18 @@ func attachmentIn(m *mapi.Message, at []int) *mapi.Attachment {
 	return a
 }
 
-// writeAttachments lists them; their content is for GetAttachment.
+// writeAttachments lists them; their content is for GetAttachment. Modified
+// instances of a series are attachments of the store alone.
 func writeAttachments(x *xmlWriter, d *itemData) error {
-	if len(d.m.Attachments) == 0 {
-		return nil
-	}
-	x.start("t:Attachments")
-	for i := range d.m.Attachments {
-		startAttachment(x, d, i)
-		x.end()
-	}
-	x.end()
+	x.around("t:Attachments", func(open func()) {
+		for i := range d.m.Attachments {
+			if !calendar.IsException(&d.m.Attachments[i]) {
+				open()
+				startAttachment(x, d, i)
+				x.end()
+			}
+		}
+	})
 	return nil
 }
 

@@ -139,30 +139,24 @@ func durationText(length time.Duration) string {
 
 // attendees are the recipients of a kind, without the organizer.
 func attendees(field string, kind int32) itemProperty {
-	name := elementOf(field)
 	return itemProperty{field, "AllProperties", !listed, !cheap, func(x *xmlWriter, d *itemData) error {
-		opened := false
-		for _, r := range d.m.Recipients {
-			flags, _ := r.Int32(mapi.PidTagRecipientFlags)
-			if mapi.RecipientKind(r) != kind || flags&recipientOrganizer != 0 {
-				continue
+		x.around(elementOf(field), func(open func()) {
+			for _, r := range d.m.Recipients {
+				flags, _ := r.Int32(mapi.PidTagRecipientFlags)
+				if mapi.RecipientKind(r) != kind || flags&recipientOrganizer != 0 {
+					continue
+				}
+				one := mapi.Message{Properties: d.m.Properties, Recipients: []mapi.Bag{r}}
+				open()
+				x.start("t:Attendee")
+				for _, a := range slices.Concat(one.To(), one.Cc(), one.Bcc()) {
+					writeAddress(x, a)
+				}
+				track, _ := r.Int32(tagTrackStatus)
+				x.leaf("t:ResponseType", word(track, responseWords()...))
+				x.end()
 			}
-			if !opened {
-				x.start(name)
-			}
-			opened = true
-			one := mapi.Message{Properties: d.m.Properties, Recipients: []mapi.Bag{r}}
-			x.start("t:Attendee")
-			for _, a := range slices.Concat(one.To(), one.Cc(), one.Bcc()) {
-				writeAddress(x, a)
-			}
-			track, _ := r.Int32(tagTrackStatus)
-			x.leaf("t:ResponseType", word(track, responseWords()...))
-			x.end()
-		}
-		if opened {
-			x.end()
-		}
+		})
 		return nil
 	}, nil, false}
 }
@@ -192,26 +186,18 @@ func writeDeleted(x *xmlWriter, d *itemData) error {
 	if r == nil {
 		return nil
 	}
-	opened := false
-	for _, day := range r.Deleted {
-		if slices.ContainsFunc(r.Exceptions, func(e calendar.Exception) bool { return e.OriginalStart/minutesInDay == day/minutesInDay }) {
-			continue
+	zone := zoneName(d.m, lidStartZone)
+	x.around("t:DeletedOccurrences", func(open func()) {
+		for _, day := range r.Deleted {
+			modified := slices.ContainsFunc(r.Exceptions, func(e calendar.Exception) bool { return e.OriginalStart/minutesInDay == day/minutesInDay })
+			if at, known := instant(wallTime(day+r.StartTimeOffset), zone); known && !modified {
+				open()
+				x.start("t:DeletedOccurrence")
+				x.leaf("t:Start", stampText(at))
+				x.end()
+			}
 		}
-		at, ok := instant(wallTime(day+r.StartTimeOffset), zoneName(d.m, lidStartZone))
-		if !ok {
-			continue
-		}
-		if !opened {
-			x.start("t:DeletedOccurrences")
-		}
-		opened = true
-		x.start("t:DeletedOccurrence")
-		x.leaf("t:Start", stampText(at))
-		x.end()
-	}
-	if opened {
-		x.end()
-	}
+	})
 	return nil
 }
 

@@ -185,26 +185,21 @@ func postalParts() []string {
 }
 
 func writePlaces(x *xmlWriter, d *itemData) error {
-	opened := false
-	for _, p := range postals() {
-		if address(p.whole).text(d.m) == "" && p.joined(d.m) == "" {
-			continue
-		}
-		if !opened {
-			x.start("t:PhysicalAddresses")
-		}
-		opened = true
-		x.start("t:Entry", "Key", p.key)
-		for i, name := range postalParts() {
-			if v := p.parts[i].text(d.m); v != "" {
-				x.leaf("t:"+name, v)
+	x.around("t:PhysicalAddresses", func(open func()) {
+		for _, p := range postals() {
+			if address(p.whole).text(d.m) == "" && p.joined(d.m) == "" {
+				continue
 			}
+			open()
+			x.start("t:Entry", "Key", p.key)
+			for i, name := range postalParts() {
+				if v := p.parts[i].text(d.m); v != "" {
+					x.leaf("t:"+name, v)
+				}
+			}
+			x.end()
 		}
-		x.end()
-	}
-	if opened {
-		x.end()
-	}
+	})
 	return nil
 }
 

@@ -237,12 +237,12 @@ func (k maker) wall(given *etree.Element, name, zone string, otherwise time.Time
 	if text == "" {
 		return otherwise, nil
 	}
-	if wall, err := time.Parse(wallLayout, text); err == nil {
-		return wall, nil
-	}
 	at, err := parseTime(text)
 	if err != nil || at.Year() < 1602 || at.Year() > lastYear {
 		return at, fail("ErrorCalendarOutOfRange")
+	}
+	if _, err := time.Parse(wallLayout, text); err == nil {
+		return at, nil // without a zone it is what clocks show
 	}
 	wall := at.UTC()
 	for range 2 { // once more where the clocks change in between

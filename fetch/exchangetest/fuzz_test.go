@@ -25,6 +25,7 @@ func FuzzRequest(f *testing.F) {
 		`<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:MimeContent>U3ViamVjdDogeAoKeQo=</t:MimeContent></t:Message></m:Items></m:CreateItem>`,
 		`<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape><m:Restriction><t:Not><t:Exists>` +
 			`<t:FieldURI FieldURI="item:Subject"/></t:Exists></t:Not></m:Restriction><m:ParentFolderIds>` + distinguished("inbox") + `</m:ParentFolderIds></m:FindItem>`,
+		createIn("", seminar), createIn("", ada), createIn("", pay), setIn(ref{"x", "y"}, "CalendarItem", "calendar:Start", "<t:Start>2026-01-01T00:00:00Z</t:Start>"),
 		getItem(`<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties><t:ExtendedFieldURI PropertyTag="0x300B" PropertyType="Binary"/></t:AdditionalProperties>`, `<t:ItemId Id="x"/>`),
 	} {
 		f.Add(c.envelope(body))

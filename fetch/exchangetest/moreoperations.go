@@ -14,9 +14,7 @@ import (
 
 // moreOperations are requests that mail programs send and a backup does not.
 func moreOperations() map[string]operation {
-	items := func(x *xmlWriter) error { x.empty("m:Items"); return nil }
-	folders := func(x *xmlWriter) error { x.empty("m:Folders"); return nil }
-	attachments := func(x *xmlWriter) error { x.empty("m:Attachments"); return nil }
+	folders, items, attachments := noneOf("m:Folders"), noneOf("m:Items"), noneOf("m:Attachments")
 	return map[string]operation{
 		"GetAttachment":    {units: partsOf("AttachmentIds"), do: (*call).getAttachment, tail: attachments},
 		"CreateAttachment": {units: partsOf("Attachments"), do: (*call).createAttachment, tail: attachments},
@@ -120,12 +118,12 @@ func (c *call) relocateFolder(unit *etree.Element) (content, *failure) {
 		return nil, f
 	}
 	switch {
-	case c.name == "CopyFolder" && !found.search:
-		found = m.copyFolder(found, to)
-	case found.special != "" || found.search:
-		return nil, fail("ErrorMoveDistinguishedFolder")
-	case to == found || to.below(found):
+	case to == found || to.below(found) || found.search:
 		return nil, fail("ErrorMoveCopyFailed")
+	case c.name == "CopyFolder":
+		found = m.copyFolder(found, to)
+	case found.special != "":
+		return nil, fail("ErrorMoveDistinguishedFolder")
 	default:
 		m.moveFolder(found, to)
 	}

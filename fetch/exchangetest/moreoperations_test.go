@@ -1,6 +1,7 @@
 package exchangetest_test
 
 import (
+	"strings"
 	"testing"
 
 	"mailbrick/fetch/exchangetest"
@@ -79,4 +80,43 @@ func TestGetAttachment(t *testing.T) {
 	equal(t, "name", got.FindElement("//Name").Text(), "a.txt")
 	equal(t, "garbage", c.one(c.do(getAttachment("AAAA"))), "ErrorInvalidAttachmentId")
 	equal(t, "no base64", c.one(c.do(getAttachment("!"))), "ErrorInvalidAttachmentId")
+}
+
+// TestFoldersElsewhere: a folder goes or is copied with all in it, but not into itself.
+func TestFoldersElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, exchangetest.Options{})
+	outer := refs(c.ok(c.do(create(topFolder, named("Outer")))), "FolderId")[0]
+	inner := refs(c.ok(c.do(create(outer.folder(), named("Inner")))), "FolderId")[0]
+	it := c.create("inbox", "one")
+	c.ok(c.do(strings.Replace(moveItem("drafts", it.bare()), distinguished("drafts"), inner.folder(), 1)))
+	to := func(operation, where, folder string) string {
+		return `<m:` + operation + `><m:ToFolderId>` + where + `</m:ToFolderId><m:FolderIds>` + folder + `</m:FolderIds></m:` + operation + `>`
+	}
+	equal(t, "into itself", c.one(c.do(to("CopyFolder", inner.folder(), outer.folder()))), "ErrorMoveCopyFailed")
+	equal(t, "moved into itself", c.one(c.do(to("MoveFolder", outer.folder(), outer.folder()))), "ErrorMoveCopyFailed")
+	equal(t, "the inbox", c.one(c.do(to("MoveFolder", outer.folder(), distinguished("inbox")))), "ErrorMoveDistinguishedFolder")
+	copied := refs(c.ok(c.do(to("CopyFolder", distinguished("drafts"), outer.folder()))), "FolderId")[0]
+	equal(t, "taken name", c.one(c.do(to("CopyFolder", distinguished("drafts"), outer.folder()))), "ErrorFolderExists")
+	below := refs(c.ok(c.do(strings.Replace(findFolders("Deep", "inbox", ""), distinguished("inbox"), copied.folder(), 1))), "FolderId")
+	if len(below) != 1 || len(c.find(below[0])) != 1 || len(c.find(inner)) != 1 {
+		t.Error("the copy is not whole", below)
+	}
+	equal(t, "moved", c.one(c.do(to("MoveFolder", distinguished("junkemail"), inner.folder()))), "NoError")
+}
+
+// TestSendItem: a draft that is sent is kept among those sent, or gone.
+func TestSendItem(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, exchangetest.Options{})
+	send := func(keep, more string) string {
+		return `<m:SendItem SaveItemToFolder="` + keep + `"><m:ItemIds>` + c.create("drafts", "s").item() + `</m:ItemIds>` + more + `</m:SendItem>`
+	}
+	c.ok(c.do(send("true", "")))
+	c.ok(c.do(send("true", `<m:SavedItemFolderId>`+distinguished("junkemail")+`</m:SavedItemFolderId>`)))
+	c.ok(c.do(send("false", "")))
+	for name, want := range map[string]int{"drafts": 0, "sentitems": 1, "junkemail": 1} {
+		equal(t, name, len(c.find(c.folder(name))), want)
+	}
+	equal(t, "draft no more", fields(c.item(c.find(c.folder("sentitems"))[0]), "IsDraft", "IsFromMe"), "false|true")
 }

@@ -23,15 +23,12 @@ func person(name string, of func(*mapi.Message) mapi.Address) func(*xmlWriter, *
 
 func people(name string, of func(*mapi.Message) []mapi.Address) func(*xmlWriter, *itemData) error {
 	return func(x *xmlWriter, d *itemData) error {
-		list := of(d.m)
-		if len(list) == 0 {
-			return nil
-		}
-		x.start(name)
-		for _, a := range list {
-			writeAddress(x, a)
-		}
-		x.end()
+		x.around(name, func(open func()) {
+			for _, a := range of(d.m) {
+				open()
+				writeAddress(x, a)
+			}
+		})
 		return nil
 	}
 }

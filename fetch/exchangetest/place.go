@@ -192,14 +192,12 @@ func textsAt(field, from string, s place) itemProperty {
 }
 
 func writeTexts(x *xmlWriter, name string, list []string) {
-	if len(list) == 0 {
-		return // clients trip over empty lists
-	}
-	x.start(name)
-	for _, s := range list {
-		x.leaf("t:String", s)
-	}
-	x.end()
+	x.around(name, func(open func()) {
+		for _, s := range list {
+			open()
+			x.leaf("t:String", s)
+		}
+	})
 }
 
 // binaryAt is bytes.
@@ -220,23 +218,15 @@ type entry struct {
 
 // dictionary is a property whose values have keys; what has no value is left out, what is not named stays.
 func dictionary(field, from string, entries []entry, put func(m *mapi.Message, at place, text string)) itemProperty {
-	name := elementOf(field)
 	return itemProperty{field, from, listed, !cheap, func(x *xmlWriter, d *itemData) error {
-		opened := false
-		for _, e := range entries {
-			v := e.at.text(d.m)
-			if v == "" {
-				continue
+		x.around(elementOf(field), func(open func()) {
+			for _, e := range entries {
+				if v := e.at.text(d.m); v != "" {
+					open()
+					x.leaf("t:Entry", v, "Key", e.key)
+				}
 			}
-			if !opened {
-				x.start(name)
-			}
-			opened = true
-			x.leaf("t:Entry", v, "Key", e.key)
-		}
-		if opened {
-			x.end()
-		}
+		})
 		return nil
 	}, func(m *mapi.Message, given *etree.Element) {
 		for e := range childrenOf(given) {

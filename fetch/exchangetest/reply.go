@@ -34,8 +34,7 @@ type content func(x *xmlWriter) error
 
 // operations are the requests that the server answers.
 func operations() map[string]operation {
-	folders := func(x *xmlWriter) error { x.empty("m:Folders"); return nil }
-	items := func(x *xmlWriter) error { x.empty("m:Items"); return nil }
+	folders, items := noneOf("m:Folders"), noneOf("m:Items")
 	list := map[string]operation{
 		"GetFolder":           {units: partsOf("FolderIds"), do: (*call).getFolder, tail: folders},
 		"FindFolder":          {units: partsOf("ParentFolderIds"), do: (*call).findFolder},
@@ -56,6 +55,14 @@ func operations() map[string]operation {
 	maps.Copy(list, notificationOperations())
 	maps.Copy(list, moreOperations())
 	return list
+}
+
+// noneOf is an empty list.
+func noneOf(name string) content {
+	return func(x *xmlWriter) error {
+		x.empty(name)
+		return nil
+	}
 }
 
 func partsOf(list string) func(*etree.Element) []*etree.Element {

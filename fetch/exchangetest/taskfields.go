@@ -106,7 +106,7 @@ func (k maker) progress(m *mapi.Message, given *etree.Element) *failure {
 	status := slices.Index(taskWords(), childText(given, "Status"))
 	when := childText(given, "CompleteDate")
 	switch {
-	case percent < 0 || percent > 100:
+	case !(percent >= 0 && percent <= 100): // nor what is no number
 		return fail("ErrorInvalidPercentCompleteValue")
 	case status >= 0:
 	case percent == 100 || when != "":

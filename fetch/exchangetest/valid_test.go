@@ -101,6 +101,10 @@ func TestMessagesAreValid(t *testing.T) {
 	}
 	inside := refs(c.item(every[len(every)-2]), "AttachmentId")
 	bodies := map[string]string{
+		"SendItem":         `<m:SendItem SaveItemToFolder="true"><m:ItemIds>` + c.create("drafts", "to be sent").item() + `<t:ItemId Id="x"/></m:ItemIds></m:SendItem>`,
+		"MoveFolder":       `<m:MoveFolder><m:ToFolderId>` + distinguished("drafts") + `</m:ToFolderId><m:FolderIds>` + refs(c.ok(c.do(create(topFolder, named("Moved")))), "FolderId")[0].folder() + distinguished("inbox") + `</m:FolderIds></m:MoveFolder>`,
+		"CopyFolder":       `<m:CopyFolder><m:ToFolderId>` + distinguished("drafts") + `</m:ToFolderId><m:FolderIds>` + distinguished("junkemail") + distinguished("drafts") + `</m:FolderIds></m:CopyFolder>`,
+		"CalendarView":     `<m:FindItem Traversal="Shallow"><m:ItemShape>` + shape("AllProperties") + `</m:ItemShape><m:CalendarView StartDate="2000-01-01T00:00:00Z" EndDate="2100-01-01T00:00:00Z"/><m:ParentFolderIds>` + distinguished("calendar") + `</m:ParentFolderIds></m:FindItem>`,
 		"CreateKinds":      createIn("", kinds),
 		"GetKinds":         getItem(shape("AllProperties")+`<t:IncludeMimeContent>true</t:IncludeMimeContent>`, ids),
 		"FindKinds":        strings.Replace(find("AllProperties"), inbox.folder(), distinguished("calendar")+distinguished("contacts")+distinguished("tasks"), 1),

@@ -59,6 +59,20 @@ func (x *xmlWriter) empty(name string, attrs ...string) {
 	x.WriteString("/>")
 }
 
+// around writes an element around what write writes behind its first call of
+// open, and nothing where there is none: clients trip over empty lists.
+func (x *xmlWriter) around(name string, write func(open func())) {
+	depth := len(x.open)
+	write(func() {
+		if len(x.open) == depth {
+			x.start(name)
+		}
+	})
+	if len(x.open) > depth {
+		x.end()
+	}
+}
+
 func (x *xmlWriter) flag(name string, value bool) { x.leaf(name, boolText(value)) }
 
 func boolText(v bool) string {
