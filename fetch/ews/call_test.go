@@ -179,6 +179,7 @@ func TestRefusals(t *testing.T) {
 		{"internal error", fault("ErrorInternalServerError", ""), 3, Item, nil, "ErrorInternalServerError"},
 		{"internal error with a reason", fault("ErrorInternalServerError", `<t:Value Name="InnerErrorResponseCode">ErrorQuotaExceeded</t:Value>`), 1, Permanent, nil, "ErrorInternalServerError"},
 		{"store offline", fault("ErrorMailboxStoreUnavailable", ""), 5, Transient, nil, "ErrorMailboxStoreUnavailable"},
+		{"on the move", fault("ErrorMailboxMoveInProgress", ""), 5, Transient, nil, "ErrorMailboxMoveInProgress"},
 		{"time is up", fault("ErrorTimeoutExpired", ""), 1, Shrink, nil, "ErrorTimeoutExpired"},
 		{"fault with 200", reply{body: fault("ErrorAccessDenied", "").body}, 1, Item, nil, "ErrorAccessDenied"},
 		{"fault without detail", reply{status: 500, body: `<s:Envelope xmlns:s="` + nsSOAP + `"><s:Body><s:Fault><faultcode>a:ErrorInvalidRequest</faultcode><faultstring>x</faultstring></s:Fault></s:Body></s:Envelope>`}, 1, Bug, nil, "ErrorInvalidRequest"},

@@ -62,3 +62,32 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("%q", e.Error())
 	}
 }
+
+func TestMayBeOneItemsDoing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		e          Error
+		class      Class
+		unanswered bool
+		elsewhere  bool
+	}{
+		{"silence", Error{final: true, class: Transient}, Transient, true, false},
+		{"silence over many", Error{final: true, class: Transient, split: true}, Shrink, false, false},
+		{"passing", Error{final: true, Code: "ErrorADUnavailable"}, Transient, true, false},
+		{"passing, over many", Error{final: true, Code: "ErrorADUnavailable", split: true}, Shrink, false, false},
+		{"time-out", Error{final: true, Code: "ErrorTimeoutExpired"}, Shrink, true, false},
+		{"time-out over many", Error{final: true, Code: "ErrorTimeoutExpired", split: true}, Shrink, false, false},
+		{"not asked often enough", Error{Code: "ErrorADUnavailable"}, Transient, false, false},
+		{"nobody there", Error{final: true, class: Transient, unmet: true}, Transient, false, false},
+		{"store away", Error{final: true, Code: "ErrorMailboxStoreUnavailable", split: true}, Transient, false, false},
+		{"on the move", Error{final: true, Code: "ErrorMailboxMoveInProgress"}, Transient, false, true},
+		{"another server", Error{Code: "ErrorProxyRequestNotAllowed"}, Resync, false, true},
+		{"redirect", Error{Status: 302}, Resync, false, true},
+		{"error page", Error{Status: 302, class: Transient}, Transient, false, false},
+	} {
+		if got := tt.e.Class(); got != tt.class || tt.e.Unanswered() != tt.unanswered || tt.e.Elsewhere() != tt.elsewhere {
+			t.Errorf("%s: %v, unanswered %v, elsewhere %v", tt.name, got, tt.e.Unanswered(), tt.e.Elsewhere())
+		}
+	}
+}

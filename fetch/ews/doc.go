@@ -79,12 +79,19 @@
 // A code that the table does not know, and ErrorInternalServerError, is tried
 // three times and is the item's then. Errors of TLS are never tried again.
 //
+// What passes and does not, in an export, may be one item's doing: a request for
+// more than one is Shrink then, so that the caller finds it by halves, and of one
+// alone Unanswered is true. A 502 or 504, with which somebody in between gives up,
+// is such at once, and of one item after three times. A store that is away or
+// fails over, or a mailbox on the move, is none: it is asked for again minutes
+// apart. Elsewhere says that Autodiscover may know more.
+//
 // # When requests go
 //
 // Package throttle decides that; class.go says what each error tells it. A back-off
 // is as long as the server says (BackOffMilliseconds in a fault, in a message,
-// beside an inner error; Retry-After) or grows from 10 s, and then one request goes
-// first. Options.Patience bounds what one call waits.
+// beside an inner error; Retry-After) or grows from 10 s, after 502 and 504 from
+// 1 s, and then one request goes first. Options.Patience bounds what one call waits.
 //
 //	                                         pause   fewer at once
 //	class BackOff                            yes     yes

@@ -70,7 +70,8 @@
 //
 // Each client has a governor (package throttle) below that of its application: 3 requests at once (the server allows 4),
 // 9,600 in any 10 minutes (10,000), 140 MB of imports in any 5 minutes (150 MB). Retry-After holds for the mailbox. What
-// broke down over many items (5xx, time-out, 413) is asked for again in smaller parts before anything else is tried.
+// broke down over many items (5xx, time-out, 413) is asked for again in smaller parts before anything else is tried. One item
+// over which it breaks down alone is given its error (Error.Unanswered), and the others are exported.
 //
 // # Imports
 //
