@@ -19,7 +19,7 @@ const (
 	recipeMargin = 64 << 10  // of a pack, read with a whole recipe on both sides: the item's bodies were written next to it
 	gapNear      = 64 << 10  // bytes between frames that are read with them, being cheaper than another read
 	gapFar       = 256 << 10 // and when reading is a trip over a network
-	gapsMost     = 4 << 20   // of such bytes in one go, all together
+	gapsMost     = 8 << 20   // of such bytes in one go, all together
 	planBytes    = 4 << 20   // of frames that are read in one go
 	planChunks   = 1 << 10   // that are looked at for it
 	bufferKept   = 1 << 20   // bytes of a buffer that the next item may use

@@ -233,8 +233,8 @@ func TestCoalesce(t *testing.T) {
 		"other packs":          {[]stretch{at(2, 5, 9), at(1, 0, 5)}, []stretch{at(1, 0, 5), at(2, 5, 9)}, 1},
 		"too many: shortest":   {[]stretch{at(1, 0, k), at(1, m, m+k), at(1, 2*m-k, 2*m), at(2, 0, k)}, []stretch{at(1, 0, k), at(1, m, 2*m), at(2, 0, k)}, 3},
 		"too many: all":        {[]stretch{at(1, 0, k), at(1, m, m+k), at(1, 2*m-k, 2*m), at(2, 0, k)}, []stretch{at(1, 0, 2*m), at(2, 0, k)}, 1},
-		"too far":              {[]stretch{at(1, 0, k), at(1, 5*m, 6*m)}, []stretch{at(1, 0, k), at(1, 5*m, 6*m)}, 1},
-		"too far all together": {[]stretch{at(1, 0, k), at(1, 3*m, 4*m), at(1, 6*m, 7*m)}, []stretch{at(1, 0, k), at(1, 3*m, 7*m)}, 1},
+		"too far":              {[]stretch{at(1, 0, k), at(1, 9*m, 10*m)}, []stretch{at(1, 0, k), at(1, 9*m, 10*m)}, 1},
+		"too far all together": {[]stretch{at(1, 0, k), at(1, 6*m, 7*m), at(1, 12*m, 13*m)}, []stretch{at(1, 0, k), at(1, 6*m, 13*m)}, 1},
 		"equal starts":         {[]stretch{at(1, 0, k), at(1, 0, 2*k), at(1, 0, k)}, []stretch{at(1, 0, 2*k)}, 4},
 	}
 	for name, tt := range tests {
