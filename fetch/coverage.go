@@ -108,8 +108,16 @@ func (r *run) scope() error {
 	if s, ok := r.source.(Scoped); ok {
 		r.result.Coverage.Parts = s.Parts()
 	}
+	for i, p := range r.result.Coverage.Parts {
+		if was := r.before.part(p.Name); p.State == NotThere && was != nil && was.State == Covered {
+			r.result.Coverage.Parts[i].State, r.result.Coverage.Parts[i].Reason = Refused, notAnyMore
+		}
+	}
 	return nil
 }
+
+// notAnyMore: all items of a part would be gone by one word of the server.
+const notAnyMore = "the server says that it is not there, though it was; that is believed when the next run is told the same"
 
 // outOfScope says whether a folder lies in a part that this run does not look at: what is known there stays.
 func (r *run) outOfScope(known map[string]archive.Folder, id string) bool {

@@ -58,7 +58,7 @@
 //
 // A source with parts (Scoped) says of each whether it was covered, not asked for, not there or refused. What is known below
 // the root of a part that is not asked for or refused stays as it is; a part that the server says is not there has no
-// items. Associated items stay in the same way; where they are asked for after all, folders that did not change are listed
+// items, but where the last run covered it that is refused once. Associated items stay in the same way; where they are asked for after all, folders that did not change are listed
 // once more, and nothing is stored twice. All of it is part of the result and kept as a cursor, so that a report needs no server.
 //
 // A folder to which access is denied is a failure in the primary mailbox, and a gap that is told of elsewhere: nobody is let
