@@ -190,6 +190,7 @@ func (o *common) toHold(ctx context.Context, a *archive.Archive, n *newHold, wor
 		if err != nil {
 			return err
 		}
+		n.named = nil
 		return work(named.items())
 	}
 	return o.evaluate(ctx, a, n.Hold, func(position uint64, items heldItems) error {
