@@ -43,7 +43,7 @@ func TestCrash(t *testing.T) {
 					}
 					return nil
 				}
-				x.rows.atOnce, x.rows.fault = 1+int(seed), x.fault
+				x.rows.atOnce, x.rows.small, x.rows.fault = 1+int(seed), 0, x.fault
 				err = x.Follow(context.Background(), w.log, nil)
 				if e := x.Close(); e != nil {
 					t.Fatal(e)
@@ -101,7 +101,7 @@ func setBack(t *testing.T, pieces int) {
 	if pieces == 0 {
 		follow(t, x, w.log)
 	} else {
-		x.rows.atOnce = 1
+		x.rows.atOnce, x.rows.small = 1, 0
 		left := pieces
 		x.rows.fault = func() error {
 			if left--; left < 0 {
