@@ -242,20 +242,6 @@ func (k maker) sent(m *mapi.Message) {
 	}
 }
 
-func setBody(m *mapi.Message, e *etree.Element) {
-	for _, id := range []uint16{mapi.PidTagBody, mapi.PidTagHTML, mapi.PidTagRtfCompressed, mapi.PidTagInternetCodepage, mapi.PidTagNativeBody} {
-		m.Properties.Remove(id)
-	}
-	switch {
-	case e == nil:
-	case attr(e, "BodyType") == "Text":
-		m.Properties.Set(mapi.NewText(mapi.PidTagBody, e.Text()))
-	default:
-		m.Properties.Set(mapi.NewBinary(mapi.PidTagHTML, []byte(e.Text())))
-		m.Properties.Set(mapi.NewInt32(mapi.PidTagInternetCodepage, 65001))
-	}
-}
-
 func childText(e *etree.Element, name string) string {
 	if e == nil {
 		return ""
