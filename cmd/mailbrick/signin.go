@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -176,4 +177,13 @@ func (s *signIn) around(targetURL, scope string, via *http.Transport) (http.Roun
 		return auth.NTLM(targetURL, s.user, s.password, via)
 	}
 	return auth.Basic(targetURL, s.user, s.password, via)
+}
+
+// hide takes the password, and what it is sent as, out of a text of somebody else's.
+func (s *signIn) hide(text string) string {
+	if s.password == "" {
+		return text
+	}
+	sent := base64.StdEncoding.EncodeToString([]byte(s.user + ":" + s.password))
+	return strings.NewReplacer(sent, "(secret)", s.password, "(secret)").Replace(text)
 }

@@ -104,7 +104,7 @@ func (s *server) newClient(ctx context.Context, mailbox string) (*ews.Client, er
 	if err != nil {
 		return nil, err
 	}
-	o := ews.Options{URL: e.url, User: s.sign.user, HTTP: &http.Client{Transport: kept{e.via}}, Account: e.account}
+	o := ews.Options{URL: e.url, User: s.sign.user, HTTP: &http.Client{Transport: kept{e.via}}, Account: e.account, Hide: s.sign.hide}
 	if s.impersonate || s.sign.app != nil { // an application has no mailbox of its own
 		o.Impersonate = mailbox
 	} else {

@@ -36,6 +36,9 @@ type Options struct {
 	Patience    time.Duration // how long one call waits in all, back-offs included: 1 h
 	Stall       time.Duration // a connection that moves nothing for so long is given up: 5 min
 
+	// Hide takes secrets out of a server's words: one that is hostile may say back what it was sent. nil if there are none.
+	Hide func(text string) string
+
 	// OnWait is told of every wait before something is tried again: how long, and why. It is called on the caller's goroutine.
 	OnWait func(d time.Duration, cause error)
 

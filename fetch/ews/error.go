@@ -144,15 +144,27 @@ func (e *Error) deciding() string {
 	return e.Code
 }
 
-// scrub takes out of a server's text the addresses that the user did not give, line breaks and excess.
+// scrub takes out of a server's text what is secret, the addresses that the user did not give, line breaks and excess.
 func (c *Client) scrub(text string) string {
+	if c.opts.Hide != nil {
+		text = c.opts.Hide(text)
+	}
 	words := strings.Fields(text)
 	for i, w := range words {
-		if strings.Contains(w, "@") && !c.given(w) {
+		switch {
+		case strings.Contains(w, "eyJ"): // a token begins so
+			words[i] = "(secret)"
+		case strings.Contains(w, "@") && !c.given(w):
 			words[i] = "(address)"
 		}
 	}
 	text = strings.ToValidUTF8(strings.Join(words, " "), "")
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7F {
+			return -1
+		}
+		return r
+	}, text)
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}

@@ -92,8 +92,17 @@ func absent(code string) bool {
 	return code == "ErrorFolderNotFound" || code == "ErrorItemNotFound" || code == "ErrorArchiveMailboxNotEnabled"
 }
 
-// maxFolders of a mailbox, or of the public folders; more is a server that has gone mad.
-const maxFolders = 1_000_000
+// What a mailbox, or the public folders, may have; more is a server that has gone mad.
+const (
+	maxFolders    = 1_000_000
+	maxFolderText = 32 << 20 // bytes of ids and names, and folderText more for each folder
+	folderText    = 512
+)
+
+// length of the texts that are held of a folder.
+func (f *Folder) length() int {
+	return len(f.ID) + len(f.ChangeKey) + len(f.ParentID) + len(f.Name) + len(f.Class) + len(f.CommitTime) + len(f.Deleted)
+}
 
 // FindFolders gives all folders below root, at any depth.
 func (c *Client) FindFolders(ctx context.Context, root FolderRef) ([]Folder, error) {
@@ -102,6 +111,7 @@ func (c *Client) FindFolders(ctx context.Context, root FolderRef) ([]Folder, err
 
 func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal string, more ...property) ([]Folder, error) {
 	var all []Folder
+	text := 0
 	p := newPaging()
 	for !p.last {
 		var page []Folder
@@ -125,7 +135,10 @@ func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal stri
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, page...); len(all) > maxFolders {
+		for i := range page {
+			text += page[i].length()
+		}
+		if all = append(all, page...); len(all) > maxFolders || text > maxFolderText+folderText*len(all) {
 			return nil, &Error{Operation: "FindFolder", class: Permanent, Text: "more folders than a mailbox can have"}
 		}
 	}

@@ -17,7 +17,9 @@ const (
 	maxFolderDepth = 300     // deeper is a loop
 	maxFolders     = 250_000 // of a mailbox; more is a server that has gone mad
 	maxFolderPages = maxFolders / 10
-	maxPageFolders = 25_000 // of all levels in an answer
+	maxPageFolders = 25_000   // of all levels in an answer
+	maxFolderText  = 32 << 20 // bytes of ids and names, and folderText more for each folder
+	folderText     = 512
 )
 
 // branch is a folder with those right below it, as far as the server told of them unasked.
@@ -144,7 +146,7 @@ func (c *Client) level(ctx context.Context, under string, more int) (list []bran
 		parts = in(mailbox, "folders", under, "childFolders")
 	}
 	link := c.at(parts, "$top", folderPage, "$select", folderFields, "$expand", expanded(more))
-	asked := map[[sha256.Size]byte]bool{}
+	asked, text := map[[sha256.Size]byte]bool{}, 0
 	for link != "" {
 		asked[sha256.Sum256([]byte(link))] = true
 		op := &operation{name: listFolders, method: http.MethodGet, url: link}
@@ -162,11 +164,23 @@ func (c *Client) level(ctx context.Context, under string, more int) (list []bran
 		if err := c.call(ctx, op); err != nil {
 			return nil, err
 		}
-		if list = append(list, page...); len(list) > maxFolders {
+		for i := range page {
+			text += page[i].length()
+		}
+		if list = append(list, page...); len(list) > maxFolders || text > maxFolderText+folderText*len(list) {
 			return nil, tooManyFolders()
 		}
 	}
 	return list, nil
+}
+
+// length of the texts that are held of a folder with those below it, without what any folder may have.
+func (b *branch) length() int {
+	n := len(b.ID) + len(b.ParentID) + len(b.Name) + len(b.Class) + len(b.CommitTime) + len(b.Deleted)
+	for i := range b.below {
+		n += b.below[i].length() - folderText
+	}
+	return n
 }
 
 // expanded is what is asked for of folders beside their own fields, so many levels deep.
