@@ -186,8 +186,11 @@ func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, b
 // is asked again; only one that says no ends the application's work.
 func signInError(op *operation, s *auth.Error) *Error {
 	e := &Error{Operation: op.name, class: Transient, unsent: true, BackOff: s.RetryAfter, cause: s, hint: s.Hint()}
-	if errors.Is(s, auth.ErrRefused) {
+	switch {
+	case errors.Is(s, auth.ErrRefused):
 		e.class, e.cause = Auth, fmt.Errorf("%w: %w", ErrCredentials, s)
+	case wire.TLSHint(s) != "": // no certificate becomes a good one by asking again
+		e.class = Permanent
 	}
 	return e
 }
