@@ -41,6 +41,9 @@ func (a *App) grant(ctx context.Context, scope string) (bearer string, lifetime 
 	case lifetime <= 0: // the next one may be good
 		return "", 0, &Error{Server: a.target.host, Text: "the token it gives is over before it begins"}
 	}
+	if strings.ContainsFunc(result.AccessToken, func(r rune) bool { return r <= ' ' || r >= 0x7F }) { // RFC 6750, 2.1
+		return "", 0, a.noToken("the token it gives is none that can be sent")
+	}
 	return result.AccessToken, lifetime, nil
 }
 
