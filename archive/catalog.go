@@ -95,8 +95,8 @@ type catalogOptions struct {
 // What the catalog holds in memory: blocks and, counted with them, tables that are not written yet. Small blocks serve what is
 // looked up here and there, as chunks are; a listing reads many anyway.
 const (
-	cacheBytes    = 24 << 20
-	memTableBytes = 8 << 20
+	cacheBytes    = 16 << 20
+	memTableBytes = 4 << 20
 	blockBytes    = 16 << 10
 )
 
