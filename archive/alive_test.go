@@ -84,7 +84,7 @@ func TestItemsInWhileTheyChange(t *testing.T) {
 // TestItemsInMemory: a list is never held whole. It is not parallel: it looks at the memory of the whole process.
 func TestItemsInMemory(t *testing.T) {
 	w := newWorld(t)
-	const atOnce, items, idLength = 500, 1500, 16_000
+	const atOnce, items, idLength = 250, 3000, 16_000
 	filler := strings.Repeat("x", idLength)
 	content := blobOf(1)
 	w.run(t, "m", func(s *Session) {
@@ -100,8 +100,6 @@ func TestItemsInMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	for range s.itemsIn(t.Context(), atOnce, []string{"f"}) { // so that the catalog holds what it holds of its files
-	}
 	was, most, n := alive(), uint64(0), 0
 	for _, err := range s.itemsIn(t.Context(), atOnce, []string{"f"}) {
 		wantErr(t, "items", err, nil)
@@ -109,7 +107,8 @@ func TestItemsInMemory(t *testing.T) {
 			most = max(most, alive())
 		}
 	}
-	if n != items || most > was+(atOnce+atOnce/2)*idLength {
+	// Without C the blocks that the catalog keeps are on this heap, too, and come and go.
+	if n != items || most > was+cacheBytes+(atOnce+atOnce/2)*idLength {
 		t.Errorf("%d items, %d bytes more than before of %d in all", n, most-was, items*idLength)
 	}
 	t.Logf("%.1f MiB more than before, of %.1f in all", float64(max(most, was)-was)/(1<<20), float64(items*idLength)/(1<<20))
