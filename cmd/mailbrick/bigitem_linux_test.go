@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +20,9 @@ const bigRoom = 64 << 20
 // the way by either protocol, from the server into the archive, into the index, and back into another mailbox, in a program of
 // its own each time, which must not need 64 MiB more for it than without it.
 func TestBigItem(t *testing.T) {
+	if raced() {
+		t.Skip("the race detector takes several times the memory")
+	}
 	t.Parallel()
 	size := int64(bigRoom + bigRoom/8)
 	if os.Getenv("MAILBRICK_TORTURE") != "" {
@@ -35,6 +40,12 @@ func TestBigItem(t *testing.T) {
 			}
 		})
 	}
+}
+
+// raced says that the race detector is at work, whose memory is not the program's.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }

@@ -232,19 +232,18 @@ func TestKilledRestores(t *testing.T) {
 func (l *lostTrial) killed(by, into string, g *gateway, stored bool) {
 	l.t.Helper()
 	dead := make(chan struct{})
-	var c *exec.Cmd
+	ctx, kill := context.WithCancel(l.t.Context())
+	defer kill()
 	g.instead = func(w http.ResponseWriter, r *http.Request, server http.Handler) {
 		if stored {
 			server.ServeHTTP(httptest.NewRecorder(), r)
 		}
-		if err := c.Process.Kill(); err != nil {
-			l.t.Error(err)
-		}
+		kill()
 		<-dead
 		panic(http.ErrAbortHandler)
 	}
 	words := l.restore(by, g, into)
-	c = exec.CommandContext(l.t.Context(), "mailbrick", words...)
+	c := exec.CommandContext(ctx, "mailbrick", words...)
 	c.Env = []string{"HOME=" + l.work, "PATH=" + os.Getenv("PATH")}
 	out, err := c.CombinedOutput()
 	close(dead)

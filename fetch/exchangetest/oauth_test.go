@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,8 +55,8 @@ func secretForm(id, secret, resource string) url.Values {
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	var late time.Duration
-	c := newClient(t, exchangetest.Options{Clock: func() time.Time { return time.Now().Add(late) }})
+	var late atomic.Int64 // a time.Duration
+	c := newClient(t, exchangetest.Options{Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
 	c.server.AddApp(exchangetest.App{ID: "App-1", Secret: "hush"})
 	const ews = "https://outlook.office365.com"
 	for _, test := range []struct {
@@ -91,7 +92,7 @@ func TestTokens(t *testing.T) {
 	_, d = c.grant(exchangetest.Tenant(), secretForm("app-1", "hush", "https://graph.microsoft.com"))
 	status, _ = c.bearer(d["access_token"].(string))
 	equal(t, "for another service", status, 401)
-	late = time.Hour
+	late.Store(int64(time.Hour))
 	status, _ = c.bearer(token)
 	equal(t, "expired", status, 401)
 }
