@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -27,6 +28,7 @@ func process() int {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(steadyMemory)
 	}
+	cli.HelpFlag = sharedHelp()
 	log.SetOutput(io.Discard) // the index's library talks there; what matters comes back as an error
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() { // a second interrupt ends the process at once
@@ -35,6 +37,22 @@ func process() int {
 	}()
 	defer stop()
 	return run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+// helpFlag is the --help of all verbs. The library has one for the whole process and writes to it at each run; verbs run beside one
+// another in watch.
+type helpFlag struct{ *cli.BoolFlag }
+
+func sharedHelp() cli.Flag {
+	return helpFlag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}}
+}
+
+// Apply declares the flag and changes nothing.
+func (f helpFlag) Apply(set *flag.FlagSet) error {
+	for _, name := range f.Names() {
+		set.Bool(name, false, f.Usage)
+	}
+	return nil
 }
 
 // steadyMemory is where the collector begins to work harder: what a run holds fits, whatever the archive's size, and room that

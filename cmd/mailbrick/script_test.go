@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/urfave/cli/v2"
 
 	"mailbrick/archive"
 	"mailbrick/archive/blob/dir"
@@ -33,6 +34,7 @@ import (
 // TestMain makes the program a command of the scripts: this test binary called by another name. The other name says too, in the
 // file $PEAK, how much memory it held at most.
 func TestMain(m *testing.M) {
+	cli.HelpFlag = sharedHelp()
 	testscript.Main(m, map[string]func(){"mailbrick": main, "mailbrick-measured": measured})
 }
 
