@@ -156,11 +156,13 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 			return err
 		}
 	}
-	index := uint64(0)
+	index := uint32(0)
 	return t.Places(func(ch pack.Chunk, at pack.Place) error {
+		placed := chunkRow{pack: n, at: at, index: index, base: ch.Base}
+		index++ // also of those that are passed over
 		row := wire.AppendUvarint(wire.AppendUvarint(nil, uint64(n)), uint64(at.Frame))
 		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(at.Offset)), uint64(at.Length))
-		row = wire.AppendUvarint(row, index)
+		row = wire.AppendUvarint(row, uint64(placed.index))
 		if ch.Base != (chunkID{}) {
 			// Others may be stored against it: what two machines stored at the same time stays whole.
 			if old, err := a.place(ch.ID); err == nil && old.base == (chunkID{}) || err != nil && !errors.Is(err, errNowhere) {
@@ -173,8 +175,7 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 				return err
 			}
 		}
-		a.placed[ch.ID] = chunkRow{pack: n, at: at, index: uint32(index), base: ch.Base}
-		index++
+		a.placed[ch.ID] = placed
 		return a.set(append([]byte{keyChunk}, ch.ID[:]...), row)
 	})
 }

@@ -1,9 +1,13 @@
 package archive
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"weak"
+
+	"mailbrick/archive/journal"
+	"mailbrick/archive/pack"
 )
 
 // TestPlaceReadBeforePrune: a place that was read before a prune, and is noted after it, is not kept: a chunk that is garbage now would
@@ -69,5 +73,29 @@ func TestBroughtPackIsAlone(t *testing.T) {
 	}
 	if object.Value() != nil {
 		t.Error("the record's object is kept with its pack")
+	}
+}
+
+// TestPlaceBehindOnePassedOver: a delta of what another machine stored whole is passed over, and those behind it in the pack keep
+// their numbers: by these prune tells what is alive.
+func TestPlaceBehindOnePassedOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base, both, behind := chunkID{1}, chunkID{2}, chunkID{3}
+	tables := map[pack.Name]*pack.Table{
+		{1}: {Frames: []pack.Frame{{Chunks: []pack.Chunk{{ID: base, Length: 1}, {ID: both, Length: 1}}}}},
+		{2}: {Frames: []pack.Frame{{Chunks: []pack.Chunk{{ID: both, Length: 1, Base: base}, {ID: behind, Length: 1}}}}},
+	}
+	rec := &journal.Record{Head: journal.Head{Number: w.Head() + 1}, Body: &journal.Body{Packs: []journal.Pack{{Name: pack.Name{1}}, {Name: pack.Name{2}}}}}
+	err := w.cat.apply(t.Context(), rec, func(_ context.Context, p *journal.Pack) (*pack.Table, error) { return tables[p.Name], nil })
+	wantErr(t, "apply", err, nil)
+	for id, want := range map[chunkID]uint32{base: 0, both: 1, behind: 1} {
+		kept, err := w.cat.known(id)
+		wantErr(t, "known", err, nil)
+		read, err := w.cat.chunk(id)
+		wantErr(t, "read", err, nil)
+		if kept != read || read.index != want || read.base != (chunkID{}) {
+			t.Errorf("chunk %x lies at %+v, kept as %+v, want number %d", id[:1], read, kept, want)
+		}
 	}
 }
