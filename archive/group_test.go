@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -295,97 +294,6 @@ func TestUseAfterClose(t *testing.T) {
 	wantErr(t, "close", open.Close(t.Context()), nil)
 	_, err := w.Begin("m")
 	wantErr(t, "begin", err, errClosed)
-}
-
-// TestConcurrentSessions: many runs at once land in groups, and all come back.
-func TestConcurrentSessions(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.Archive.opts.groupMax = 200_000
-	const mailboxes, runs, items = 6, 4, 12
-	var wait sync.WaitGroup
-	errs := make(chan error, mailboxes)
-	for n := range mailboxes {
-		wait.Go(func() { errs <- w.bringUp(t.Context(), fmt.Sprintf("box%d", n), n, runs, items) })
-	}
-	// Somebody lists and follows meanwhile.
-	stop := make(chan struct{})
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			for _, s := range w.Mailboxes() {
-				if got := strings.Count(w.listed(t, s), "\n"); got != s.Items {
-					t.Errorf("%s: %d items are listed, %d are counted", s.Mailbox, got, s.Items)
-				}
-			}
-			for _, err := range w.Changes(t.Context(), 0) {
-				if err != nil {
-					t.Error(err)
-				}
-			}
-		}
-	})
-	wait.Wait()
-	close(stop)
-	reader.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	const beginnings = 2 // a writer says who it is, and that it begins
-	if head := w.Head(); head > mailboxes*runs+beginnings {
-		t.Errorf("%d records for %d commits of %d mailboxes", head, mailboxes*runs, mailboxes)
-	}
-	before := map[string]string{}
-	for n := range mailboxes {
-		for _, s := range w.snapshots(t, fmt.Sprintf("box%d", n)) {
-			before[fmt.Sprint(s.Mailbox, s.Ordinal)] = w.listed(t, s)
-		}
-	}
-	if len(before) != mailboxes*runs {
-		t.Errorf("%d snapshots, want %d", len(before), mailboxes*runs)
-	}
-	w.rebuild(t)
-	for n := range mailboxes {
-		for _, s := range w.snapshots(t, fmt.Sprintf("box%d", n)) {
-			if w.listed(t, s) != before[fmt.Sprint(s.Mailbox, s.Ordinal)] {
-				t.Errorf("%s %d reads otherwise after a rebuild", s.Mailbox, s.Ordinal)
-			}
-		}
-	}
-	w.wantSound(t)
-}
-
-// bringUp runs a mailbox's sessions one after another, each with items of its own and some that others have too.
-func (w *world) bringUp(ctx context.Context, mailbox string, n, runs, items int) error {
-	for r := range runs {
-		s, err := w.Begin(mailbox)
-		if err != nil {
-			return err
-		}
-		for i := range items {
-			if err := put1(ctx, s, Item{ItemID: fmt.Sprint(r, i), ChangeKey: mailbox, Summary: []byte(fmt.Sprint(r))}, blobOf(i*runs+r+n%2)); err != nil {
-				return err
-			}
-			if err := s.Checkpoint(ctx); err != nil {
-				return err
-			}
-		}
-		if _, err := s.Commit(ctx); err != nil {
-			return err
-		}
-		if err := s.Close(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // TestTakenInMeanwhile: a section must not stand on records of another process that were taken in after its session began.
