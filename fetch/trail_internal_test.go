@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
+
+	"mailbrick/fetch/wire"
 )
 
 // pagesOf is a source of the pages of one folder.
@@ -20,37 +21,29 @@ func (s *pagesOf) Changes(context.Context, string, string) (Page, error) {
 	return s.page(s.n), nil
 }
 
-// TestTrail: pages that tell nothing new, or lead back, end; those that tell something do not, nor a stretch of empty ones.
+// TestTrail: pages of a folder that do not end are a state that is lost; what becomes of an item is news, though the item is known.
 func TestTrail(t *testing.T) {
 	t.Parallel()
-	fresh := func(n int) string { return fmt.Sprint("state ", n) }
-	item := func(n int) []Change { return []Change{{Ref: Ref{ItemID: fmt.Sprint("item ", n)}}} }
-	for _, row := range []struct {
-		name string
-		page func(n int) Page
-		said string // "" if it comes to its end
+	for name, row := range map[string]struct {
+		change func(n int) Change
+		lost   bool
 	}{
-		{"empty for ever", func(n int) Page { return Page{State: fresh(n)} }, "without end"},
-		{"the same for ever", func(n int) Page { return Page{State: fresh(n), Changes: item(n % 7)} }, "without end"},
-		{"round", func(n int) Page { return Page{State: fresh(n % 9), Changes: item(n)} }, "circle"},
-		{"empty for a while", func(n int) Page { return Page{State: fresh(n), Last: n == mostIdle} }, ""},
-		{"many, and now and then an empty one", func(n int) Page {
-			p := Page{State: fresh(n), Changes: item(n), Last: n == 10*mostIdle}
-			if n%3 > 0 {
-				p.Changes = nil
-			}
-			return p
-		}, ""},
+		"the same":       {func(int) Change { return Change{Ref: Ref{ItemID: "a", ChangeKey: "k"}} }, true},
+		"other items":    {func(n int) Change { return Change{Ref: Ref{ItemID: fmt.Sprint(n)}} }, false},
+		"other versions": {func(n int) Change { return Change{Ref: Ref{ItemID: "a", ChangeKey: fmt.Sprint(n)}} }, false},
 	} {
-		t.Run(row.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			source, trail := &pagesOf{page: row.page}, newTrail()
+			trail, most := newTrail(), 3*wire.MostIdle
+			source := &pagesOf{page: func(n int) Page {
+				return Page{State: fmt.Sprint(n), Changes: []Change{row.change(n)}, Last: n == most}
+			}}
 			for {
 				page, err := trail.next(t.Context(), source, "folder", "")
-				if err == nil && !page.Last && source.n < 20*mostIdle {
+				if err == nil && !page.Last {
 					continue
 				}
-				if (err == nil) != (row.said == "") || err != nil && (!errors.Is(err, ErrStateLost) || !strings.Contains(err.Error(), row.said)) || source.n == 20*mostIdle {
+				if lost := errors.Is(err, ErrStateLost) && errors.Is(err, wire.ErrEndless); lost != row.lost || !row.lost && err != nil {
 					t.Errorf("after %d pages: %v", source.n, err)
 				}
 				return

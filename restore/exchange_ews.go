@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"mailbrick/fetch/ews"
+	"mailbrick/fetch/wire"
 )
 
 // byEWS is a mailbox by Exchange Web Services.
@@ -59,17 +60,29 @@ func (x byEWS) list(ctx context.Context, folderID string) iter.Seq2[found, error
 	}
 }
 
+// mostHidden bounds the bytes of ids that are held of associated items: of a folder that has some hundred they are 50 KB.
+const mostHidden = 64 << 20
+
 // hidden finds the associated items by synchronization, since FindItem passes over them.
 func (x byEWS) hidden(ctx context.Context, folderID string) (list []found, err error) {
+	var trail wire.Trail
+	held := 0
 	for state, last := "", false; !last; {
 		page, err := x.client.SyncFolderItems(ctx, folderID, state, 0)
+		if err == nil && !page.Last {
+			err = trail.Step(page.State, wire.Entries(&page.Changes, func(c ews.Change) string { return c.Item.ID + " " + c.Item.ChangeKey }))
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range page.Changes {
 			if c.Associated {
 				list = append(list, found{itemRef: itemRef{c.Item.ID, c.Item.ChangeKey}, size: c.Size})
+				held += len(c.Item.ID) + len(c.Item.ChangeKey)
 			}
+		}
+		if held > mostHidden {
+			return nil, errListed
 		}
 		state, last = page.State, page.Last
 	}

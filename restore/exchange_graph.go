@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mailbrick/fetch/graph"
+	"mailbrick/fetch/wire"
 )
 
 // byGraph is a mailbox by Microsoft Graph. Archives have the ids of EWS.
@@ -64,6 +65,7 @@ func (x byGraph) create(ctx context.Context, parentID, name, class string) (fold
 
 func (x byGraph) list(ctx context.Context, folderID string) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
+		var trail wire.Trail
 		for link, last := "", false; !last; {
 			page, err := x.client.ListItems(ctx, graph.FromEWS(folderID), link)
 			if err != nil {
@@ -75,7 +77,13 @@ func (x byGraph) list(ctx context.Context, folderID string) iter.Seq2[found, err
 					return
 				}
 			}
-			link, last = page.Next, page.Next == ""
+			if link, last = page.Next, page.Next == ""; last {
+				return
+			}
+			if err := trail.Step(link, wire.Entries(&page.Items, func(it graph.Listed) string { return it.ID })); err != nil {
+				yield(found{}, err)
+				return
+			}
 		}
 	}
 }

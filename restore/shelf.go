@@ -2,6 +2,7 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -139,12 +140,21 @@ func (m *Mailbox) shelf(ctx context.Context, n *node, associated bool) (*shelf, 
 	return s, nil
 }
 
+// mostListed is more than a folder can have: Exchange keeps 1 million items in one, and 3 million in Recoverable Items.
+const mostListed = 4_000_000
+
+var errListed = errors.New("the folder has more items than a folder can have")
+
 // list visits the items of a folder, the associated ones or the others.
 func (m *Mailbox) list(ctx context.Context, n *node, associated bool, visit func(found)) error {
 	if associated {
 		return m.listAssociated(ctx, n, visit)
 	}
+	listed := 0
 	for f, err := range m.server.list(ctx, n.id) {
+		if listed++; err == nil && listed > mostListed {
+			err = errListed
+		}
 		if err != nil {
 			return err
 		}

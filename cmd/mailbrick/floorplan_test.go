@@ -53,7 +53,7 @@ var house = plan{
 		"fetch/throttle":      {layer: ground}, // when a request may go; it knows no protocol
 		"fetch/auth": {layer: ground, imports: words("fetch/wire"), // the messages of NTLM, the assertions of OAuth
 			outside: words("github.com/Azure/go-ntlmssp github.com/AzureAD/microsoft-authentication-library-for-go")},
-		"fetch/wire": {layer: ground}, // what both protocols have alike below their languages: base64, stalls, errors of the network
+		"fetch/wire": {layer: ground}, // what both protocols have alike below their languages: base64, stalls, pages, errors of the network
 		"fetch/ews": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle"), // auth: why a sign-in failed; throttle: it is fed with what a server says of load
 			outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
 		"fetch/graph": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle")}, // auth and throttle as above
@@ -64,12 +64,12 @@ var house = plan{
 
 		// The rooms. They never import one another; they meet in archive and are joined in cmd.
 		"fetch": {layer: rooms,
-			imports: words("archive fetch/ews fetch/graph fetch/auth fetch/throttle fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml " +
-				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mapi/calendar fetch/mapi/vcard fetch/mbox"), // the adapters that make sources of protocols and mail files
+			imports: words("archive fetch/ews fetch/graph fetch/wire fetch/auth fetch/throttle fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml " +
+				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mapi/calendar fetch/mapi/vcard fetch/mbox"), // the adapters that make sources of protocols and mail files; wire: the way through pages
 			outside: words("golang.org/x/sync")},
 		"index": {layer: rooms, imports: words("archive fetch/mapi fetch/mapi/fasttransfer index/kql index/extract"),
 			outside: words("github.com/blevesearch go.etcd.io/bbolt github.com/RoaringBitmap golang.org/x/text golang.org/x/sync")},
-		"restore": {layer: rooms, imports: words("archive fetch/ews fetch/graph fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml fetch/mapi/msg fetch/mapi/pst"),
+		"restore": {layer: rooms, imports: words("archive fetch/ews fetch/graph fetch/wire fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml fetch/mapi/msg fetch/mapi/pst"),
 			outside: words("golang.org/x/sync golang.org/x/sys")}, // sys: files are made durable together
 		"archive/retention": {layer: rooms, imports: words("archive"), outside: words("github.com/pelletier/go-toml")}, // policies are TOML; it tells the line of a mistake and brings nothing along
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+
+	"mailbrick/fetch/wire"
 )
 
 // AppOptions say which application signs in, and where.
@@ -58,7 +60,7 @@ func NewApp(o AppOptions) (*App, error) {
 	a := &App{target: t, clientID: o.ClientID, secret: o.Secret, cred: cred, via: o.HTTP, now: o.Clock, tokens: map[string]*token{}}
 	a.authority = &url.URL{Scheme: "https", Host: u.Host, Path: "/" + strings.Trim(u.Path, "/")}
 	if a.via == nil {
-		a.via = http.DefaultTransport
+		a.via = wire.Network()
 	}
 	if a.now == nil {
 		a.now = time.Now

@@ -23,8 +23,8 @@ type operation struct {
 	items   bool // one of what is asked for may be what the server cannot do
 	once    bool // sending it twice would do it twice
 
-	affinity *affinity // keeps it with others on one server; nil: none
-	endless  bool      // the answer is many documents over a long time
+	affinity *affinity     // keeps it with others on one server; nil: none
+	hangs    time.Duration // the answer is many documents, as things happen, over no longer than this; 0: it is one
 
 	permit    *throttle.Permit // of the try at hand
 	delivered bool             // the caller was given something: too late to try again
@@ -43,7 +43,7 @@ func (op *operation) limit() int64 {
 	switch {
 	case op.name == "ExportItems":
 		return maxExportAnswer
-	case op.endless:
+	case op.hangs > 0:
 		return maxStreamAnswer
 	}
 	return maxAnswer

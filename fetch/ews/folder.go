@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/wire"
 )
 
 // FolderRef names a folder by its id, or one that every mailbox has by its name in the protocol ("inbox").
@@ -131,7 +133,7 @@ func (c *Client) findFolders(ctx context.Context, root FolderRef, traversal stri
 					return err
 				})
 			},
-		})
+		}, wire.Entries(&page, func(f Folder) string { return f.ID }))
 		if err != nil {
 			return nil, err
 		}

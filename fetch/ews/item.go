@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/wire"
 )
 
 // ItemRef is an item and, by the change key, the state it was in. Ids differ by case alone.
@@ -206,7 +208,7 @@ func (c *Client) itemPage(ctx context.Context, folderID string, p *paging) (page
 				return err
 			})
 		},
-	})
+	}, wire.Entries(&page, func(f FoundItem) string { return f.Item.ID }))
 	return page, err
 }
 

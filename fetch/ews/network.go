@@ -1,18 +1,15 @@
 package ews
 
-import "net/http"
+import (
+	"net/http"
 
-// Network is what carries requests where nothing else is given, to put a sign-in around: the proxy of the environment,
-// the roots of this machine.
+	"mailbrick/fetch/wire"
+)
+
+// Network is what carries requests where nothing else is given, to put a sign-in around.
 func Network() *http.Transport {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
-	}
-	t = t.Clone()
+	t := wire.Network()
 	t.DisableCompression = true // the client asks for gzip and reads it itself, with a guard
-	t.MaxIdleConnsPerHost = 16
-	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
 	return t
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/wire"
 )
 
 // LookUp is GetFolders with an error for each folder: one that the server refuses does not keep the others from being
@@ -88,7 +90,7 @@ func (c *Client) ListItems(ctx context.Context, folderID string, offset int, ass
 				return err
 			})
 		},
-	})
+	}, wire.Entries(&page.Items, func(it ListedItem) string { return it.Item.ID }))
 	page.Next, page.Last = p.offset, p.last
 	return page, err
 }

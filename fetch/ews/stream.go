@@ -140,7 +140,7 @@ func (c *Client) listen(ctx context.Context, a *affinity, ids []string, timeout 
 	op := &operation{
 		name:     "GetStreamingEvents",
 		affinity: a,
-		endless:  true,
+		hangs:    time.Duration(minutes)*time.Minute + c.opts.Stall,
 		build: func(e *etree.Element, _ schema, _ func(int) string) {
 			list := e.CreateElement("m:SubscriptionIds")
 			for _, id := range ids {
@@ -249,12 +249,15 @@ func (l *listener) judge(m *message) error {
 // notification reads the events of one subscription.
 func (l *listener) notification() error {
 	var n notice
-	seen := map[string]bool{}
+	seen, events := map[string]bool{}, 0
 	err := l.a.children(func(t token) (err error) {
 		switch {
 		case t.Name.Local == "SubscriptionId":
 			n.subscription, err = l.a.word()
 		case strings.HasSuffix(t.Name.Local, "Event"):
+			if events++; events > maxListed {
+				return l.a.tooMany()
+			}
 			err = l.a.children(func(t token) error {
 				switch t.Name.Local {
 				case "ParentFolderId", "OldParentFolderId", "FolderId":

@@ -36,7 +36,8 @@ func (c *Client) exchange(ctx context.Context, op *operation, v schema) error {
 	if op.affinity != nil {
 		op.affinity.put(req.Header)
 	}
-	if op.endless {
+	if op.hangs > 0 {
+		watch.MayRest(op.hangs)
 		req.Header.Set("Accept-Encoding", "identity") // what is compressed may be held back
 	}
 	resp, err := c.via.RoundTrip(req)
@@ -103,7 +104,7 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 	body, err := decompressed(resp, raw, op.limit())
 	if err == nil {
 		a := &answer{client: c, op: op, judge: judge}
-		if op.endless {
+		if op.hangs > 0 {
 			a.parts = &envelopes{r: body}
 			body = a.parts
 		}

@@ -182,18 +182,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// Network is what carries requests where nothing else is given, to put a sign-in around: the proxy of the environment,
-// the roots of this machine.
-func Network() *http.Transport {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
-	}
-	t = t.Clone()
-	t.MaxIdleConnsPerHost = 16
-	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
-	return t
-}
+// Network is what carries requests where nothing else is given, to put a sign-in around.
+func Network() *http.Transport { return wire.Network() }
 
 // transport gives what carries requests. The client of net/http is left out: it follows redirects.
 func transport(given *http.Client) http.RoundTripper {

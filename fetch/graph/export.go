@@ -118,7 +118,7 @@ func (x *export) run(ctx context.Context, url string) error {
 func (x *export) read(s *scanner) error {
 	x.done, x.lost, x.moved = make([]bool, len(x.items)), nil, nil
 	position := 0
-	_, err := x.c.page(s, nil, func() error {
+	_, err := x.c.page(s, func() error {
 		err := x.entry(s, position)
 		position++
 		return err

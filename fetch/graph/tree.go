@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"strconv"
@@ -13,10 +12,9 @@ import (
 
 const (
 	folderPage     = "250"
-	levels         = 3       // that are asked for below the one that is listed
-	maxFolderDepth = 300     // deeper is a loop
-	maxFolders     = 250_000 // of a mailbox; more is a server that has gone mad
-	maxFolderPages = maxFolders / 10
+	levels         = 3        // that are asked for below the one that is listed
+	maxFolderDepth = 300      // deeper is a loop
+	maxFolders     = 250_000  // of a mailbox; more is a server that has gone mad
 	maxPageFolders = 25_000   // of all levels in an answer
 	maxFolderText  = 32 << 20 // bytes of ids and names, and folderText more for each folder
 	folderText     = 512
@@ -146,15 +144,15 @@ func (c *Client) level(ctx context.Context, under string, more int) (list []bran
 		parts = in(mailbox, "folders", under, "childFolders")
 	}
 	link := c.at(parts, "$top", folderPage, "$select", folderFields, "$expand", expanded(more))
-	asked, text := map[[sha256.Size]byte]bool{}, 0
+	var trail wire.Trail
+	text := 0
 	for link != "" {
-		asked[sha256.Sum256([]byte(link))] = true
 		op := &operation{name: listFolders, method: http.MethodGet, url: link}
 		var page []branch
 		op.read = func(s *scanner) (err error) {
 			page = page[:0]
 			left := maxPageFolders
-			link, err = c.page(s, asked, func() error {
+			link, err = c.page(s, func() error {
 				b, err := s.branch(op.date, &left)
 				page = append(page, b)
 				return err
@@ -169,6 +167,12 @@ func (c *Client) level(ctx context.Context, under string, more int) (list []bran
 		}
 		if list = append(list, page...); len(list) > maxFolders || text > maxFolderText+folderText*len(list) {
 			return nil, tooManyFolders()
+		}
+		if link == "" {
+			break
+		}
+		if err := trail.Step(link, wire.Entries(&page, func(b branch) string { return b.ID })); err != nil {
+			return nil, &Error{Operation: listFolders, class: Permanent, Text: "the list of the server", cause: err}
 		}
 	}
 	return list, nil

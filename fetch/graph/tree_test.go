@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"mailbrick/fetch/wire"
 )
 
 // told is a folder of an answer: so many children by its own count, and those that the answer tells of.
@@ -153,7 +155,7 @@ func TestFolderPagesWithoutEnd(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}, nil
 		})}
 	})
-	if _, err := c.Folders(t.Context(), ""); err == nil || requests.Load() > maxFolderPages+10 {
+	if _, err := c.Folders(t.Context(), ""); err == nil || requests.Load() > 2*wire.MostIdle {
 		t.Errorf("%v after %d requests", err, requests.Load())
 	}
 }

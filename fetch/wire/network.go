@@ -1,0 +1,20 @@
+package wire
+
+import "net/http"
+
+// maxHeader bounds the head of an answer, all 1xx before it included. Exchange sends a few KiB of it; net/http would take 10 MiB from
+// each of many connections.
+const maxHeader = 1 << 20
+
+// Network is what carries requests: the proxy of the environment, the roots of this machine.
+func Network() *http.Transport {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	t = t.Clone()
+	t.MaxResponseHeaderBytes = maxHeader
+	t.MaxIdleConnsPerHost = 16
+	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
+	return t
+}
