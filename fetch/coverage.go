@@ -127,7 +127,7 @@ func (r *run) outOfScope(known map[string]archive.Folder, id string) bool {
 
 // partOf is the part that a folder lies in, by the nearest root above it; nil when that is none's.
 func (r *run) partOf(known map[string]archive.Folder, id string) *Part {
-	for range known {
+	for range maxDepth {
 		f, ok := known[id]
 		if !ok {
 			return nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mailbrick/archive"
+	"mailbrick/fetch/wire"
 )
 
 // fetch exports items in batches, some at once, and returns when all of them are in: the cursor may move behind them then.
@@ -113,7 +114,8 @@ func (r *run) alone(ctx context.Context, folderID string, items []unsettled) err
 			if len(left) == 0 {
 				break
 			}
-			if it = left[0]; try == aloneTries {
+			it = left[0]
+			if try == aloneTries || errors.Is(it.cause, wire.ErrTooLong) { // it would be as long again
 				if err := r.giveUp(folderID, it); err != nil {
 					return err
 				}

@@ -266,9 +266,12 @@ func (r *run) sameKind(begun bool) error {
 	return r.sink.SetCursor(kindKey, kind)
 }
 
+// maxDepth is how deep folders lie: Exchange has 300 levels at most. Deeper is a circle.
+const maxDepth = 300
+
 // lies tells whether a folder lies below one of others.
 func lies(known map[string]archive.Folder, id string, others map[string]bool) bool {
-	for range known { // no deeper than there are folders, whatever their parents are
+	for range maxDepth {
 		parent := known[id].ParentID
 		if others[parent] {
 			return true
@@ -278,12 +281,13 @@ func lies(known map[string]archive.Folder, id string, others map[string]bool) bo
 	return false
 }
 
+// removeFolders removes those that are gone, which are sorted.
 func (r *run) removeFolders(ctx context.Context, gone []string) error {
 	if len(gone) == 0 {
 		return nil
 	}
 	for item, f := range r.failed {
-		if slices.Contains(gone, f.Folder) {
+		if _, is := slices.BinarySearch(gone, f.Folder); is {
 			if err := r.forgive(item); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,17 +64,38 @@ func (t *tree) grow(list []folder) {
 		byID[f.id] = newNode(f, nil)
 	}
 	for _, f := range list {
-		n := byID[f.id]
-		if n.parent = byID[f.parentID]; n.parent == nil || n.parent == n {
+		if n := byID[f.id]; byID[f.parentID] != nil {
+			n.parent = byID[f.parentID]
+		} else {
 			n.parent = t.root
 		}
+	}
+	t.unwind(byID)
+	for _, f := range list {
 		if f.search {
 			continue // it holds nothing of its own and takes nothing
 		}
+		n := byID[f.id]
 		n.parent.children[strings.ToLower(f.name)] = n
 		if f.kind != "" {
 			t.kinds[f.kind] = n
 		}
+	}
+}
+
+// unwind sees to it that all folders lie below the root: a server may tell of some that lie within one another in a circle.
+func (t *tree) unwind(nodes map[string]*node) {
+	rooted := map[*node]bool{nil: true, t.root: true}
+	for _, n := range nodes {
+		way := map[*node]bool{}
+		for ; !rooted[n]; n = n.parent {
+			if way[n] {
+				n.parent = t.root
+				break
+			}
+			way[n] = true
+		}
+		maps.Copy(rooted, way)
 	}
 }
 

@@ -53,9 +53,9 @@ var house = plan{
 		"fetch/throttle":      {layer: ground}, // when a request may go; it knows no protocol
 		"fetch/auth": {layer: ground, imports: words("fetch/wire"), // the messages of NTLM, the assertions of OAuth
 			outside: words("github.com/Azure/go-ntlmssp github.com/AzureAD/microsoft-authentication-library-for-go")},
-		"fetch/wire": {layer: ground}, // what both protocols have alike below their languages: base64, stalls, pages, errors of the network
+		"fetch/wire": {layer: ground, outside: words("github.com/klauspost/compress")}, // what both protocols have alike below their languages: base64, gzip, stalls, pages, errors of the network
 		"fetch/ews": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle"), // auth: why a sign-in failed; throttle: it is fed with what a server says of load
-			outside: words("github.com/beevik/etree github.com/klauspost/compress")}, // compress: answers come in gzip
+			outside: words("github.com/beevik/etree")},
 		"fetch/graph": {layer: ground, imports: words("fetch/auth fetch/wire fetch/throttle")}, // auth and throttle as above
 		"fetch/exchangetest": {layer: ground, testOnly: true, imports: words("fetch/mapi fetch/mapi/eml fetch/mapi/fasttransfer fetch/mapi/calendar fetch/mapi/vcard"), // items of fields are made as imported ones are
 			outside: words("github.com/beevik/etree golang.org/x/crypto")}, // crypto: NTLM wants MD4

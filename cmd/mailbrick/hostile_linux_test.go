@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,12 +24,13 @@ import (
 
 // attack is what a server does to a mailbox instead of answering. It is made upon requests of an operation, or the first.
 type attack struct {
-	name string
-	by   string // "ews" or "graph", "" both
-	upon string // a word of the request's path or body; "": any request
-	how  func(s *hostile, w http.ResponseWriter, r *http.Request)
-	said string // what a person is told, a regular expression
-	long bool   // costs seconds of CPU: in the long run only
+	name  string
+	by    string // "ews" or "graph", "" both; "basic", "ntlm" or "oauth" is EWS with that sign-in alone
+	upon  string // a word of the request's path or body; "": any request
+	how   func(s *hostile, w http.ResponseWriter, r *http.Request)
+	said  string // what a person is told, a regular expression
+	alone bool   // it ends the account, and with that the other mailbox
+	long  bool   // costs seconds of CPU: in the long run only, and there by one way to sign in, which has no part in reading a body
 }
 
 // hostile is a server with one mailbox that it attacks and one that it serves.
@@ -37,10 +40,12 @@ type hostile struct {
 	exchange http.Handler
 	foreign  string       // another server
 	calls    atomic.Int64 // attacks so far
+	cookies  atomic.Int64 // that came back
 	mailbox  sync.Map     // of Graph: by its id
 }
 
 func (s *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.cookies.Add(int64(len(r.Cookies())))
 	if !ofServer(r) || !s.isBad(r) || s.upon != "" && !names(r, s.upon) {
 		s.serve(w, r)
 		return
@@ -109,12 +114,24 @@ func responded(operation, inside string) string {
 		inside + `</m:` + operation + `ResponseMessage></m:ResponseMessages></m:` + operation + `Response>`)
 }
 
-type zipped struct {
-	http.ResponseWriter
-	z *gzip.Writer
+// zip packs a text.
+func zip(text string) string {
+	var b strings.Builder
+	z := gzip.NewWriter(&b)
+	io.WriteString(z, text)
+	z.Close()
+	return b.String()
 }
 
-func (w *zipped) Write(b []byte) (int, error) { return w.z.Write(b) }
+// packed answers in gzip, a beginning and then the same piece for as long as somebody reads: it is packed once, and a thousand times as
+// long as what is sent.
+func packed(begin, piece string) func(*hostile, http.ResponseWriter, *http.Request) {
+	all := endless(zip(begin), zip(strings.Repeat(piece, 4<<20/len(piece))))
+	return func(s *hostile, w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		all(s, w, r)
+	}
+}
 
 // says answers with a text.
 func says(text string) func(*hostile, http.ResponseWriter, *http.Request) {
@@ -137,15 +154,16 @@ func endless(begin, piece string) func(*hostile, http.ResponseWriter, *http.Requ
 
 // raw answers with bytes of its own instead of HTTP, the last of them for as long as somebody reads if it is to be endless.
 func raw(more bool, pieces ...string) func(*hostile, http.ResponseWriter, *http.Request) {
-	return func(_ *hostile, w http.ResponseWriter, r *http.Request) {
+	return func(s *hostile, w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			return
 		}
 		defer conn.Close()
+		kind := strings.NewReplacer("text/xml", s.kind())
 		for _, p := range pieces {
-			_, err = io.WriteString(conn, p)
+			_, err = io.WriteString(conn, kind.Replace(p))
 		}
 		last := strings.Repeat(pieces[len(pieces)-1], 1000)
 		for more && err == nil {
@@ -173,7 +191,7 @@ func pages(text string) func(*hostile, http.ResponseWriter, *http.Request) {
 
 // reflects says back what it was given, as a fault.
 func reflects(s *hostile, w http.ResponseWriter, r *http.Request) {
-	secret := r.Header.Get("Authorization") + " hunter2hunter2 \x1b]0;x " + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	secret := r.Header.Get("Authorization") + " " + s.password() + " \x1b]0;x " + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	w.Header().Set("Content-Type", s.kind())
 	w.WriteHeader(http.StatusInternalServerError)
 	if s.by == "graph" {
@@ -185,10 +203,52 @@ func reflects(s *hostile, w http.ResponseWriter, r *http.Request) {
 		`</faultstring><detail><m:ResponseCode>ErrorAccessDenied</m:ResponseCode></detail></s:Fault>`))
 }
 
+// password is the user's, which the server knows from before.
+func (s *hostile) password() string {
+	if s.ways == "oauth" || s.ways == "graph" {
+		return ""
+	}
+	return "hunter2hunter2"
+}
+
+// leadsToSecrets redirects to a place whose name holds the credentials.
+func leadsToSecrets(s *hostile, w http.ResponseWriter, r *http.Request) {
+	_, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	w.Header().Set("Location", "https://"+strings.TrimRight(sent, "=")+".evil.example/"+sent+"/"+s.password()+"/\u202e\u009b31m")
+	w.WriteHeader(http.StatusTemporaryRedirect)
+}
+
+// pageAtSecrets is a page whose next one is at a host that is called as the token.
+func pageAtSecrets(s *hostile, w http.ResponseWriter, r *http.Request) {
+	_, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	says(`{"value":[],"@odata.nextLink":"https://`+sent+`.evil.example/v1.0/admin/exchange/x"}`)(s, w, r)
+}
+
+// challenges are messages of NTLM that are none. Whoever meets one stops the account: no more mailboxes are asked for.
+func challenges() (list []attack) {
+	const begin = "NTLMSSP\x00\x02\x00\x00\x00"
+	fields := begin + strings.Repeat("\x00", 28)
+	for name, message := range map[string]string{
+		"none": "", "a name": "NTLMSSP", "cut": begin, "all bits": begin + strings.Repeat("\xff", 60), "zero": begin + strings.Repeat("\x00", 36), "long": strings.Repeat("a", 100<<10),
+		"information beyond its end":     fields + "\xff\xff\xff\xff\x30\x00\x00\x00" + strings.Repeat("a", 8),
+		"information far away":           fields + "\x08\x00\x08\x00\xff\xff\xff\x7f" + strings.Repeat("a", 8),
+		"information without its end":    fields + "\x10\x00\x10\x00\x30\x00\x00\x00" + strings.Repeat("\x01\x00\xff\x7f", 6),
+		"information of 60,000 nothings": fields + "\x60\xea\x60\xea\x30\x00\x00\x00" + strings.Repeat("\x02\x00\x00\x00", 15000),
+	} {
+		list = append(list, attack{name: "a challenge: " + name, by: "ntlm", alone: true, said: "NTLM|credentials|closes", how: func(_ *hostile, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Add("WWW-Authenticate", "NTLM "+base64.StdEncoding.EncodeToString([]byte(message)))
+			w.WriteHeader(http.StatusUnauthorized)
+		}})
+	}
+	return list
+}
+
 // attacks are all there are; "FOREIGN" is the address of a server that must not be asked.
 func attacks() []attack {
 	const truncated, notExchange, away = "cut short|longer than", "not from (Exchange Web Services|Microsoft Graph)", "redirect"
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+	const chunked = head + "Transfer-Encoding: chunked\r\n\r\n"
+	const ages = "31556952000000" // seconds: a million years
 	const item = `<m:SyncState>s{N}</m:SyncState><m:IncludesLastItemInRange>false</m:IncludesLastItemInRange><m:Changes>`
 	bomb := `<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY x SYSTEM "http://FOREIGN/x">]><b>&b;&x;</b>`
 	return []attack{
@@ -216,6 +276,43 @@ func attacks() []attack {
 		{name: "a length too long", by: "graph", how: raw(false, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{}"), said: truncated},
 		{name: "a length too short", by: "graph", how: raw(false, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"value\":[]}"), said: truncated},
 		{name: "an encoding of its own", by: "ews", how: raw(false, head+"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc"), said: "."},
+		{name: "an endless trailer", how: raw(true, strings.Replace(chunked, "xml", "html", 1)+"0\r\n", "X-A: "+strings.Repeat("a", 1000)+"\r\n"), said: "."},
+		{name: "an endless trailer of a document", by: "ews", how: raw(true, chunked+"5\r\n<a/> \r\n0\r\n", "X-A: "+strings.Repeat("a", 1000)+"\r\n"), said: "."},
+		{name: "an endless line of a trailer", how: raw(true, chunked+"0\r\nX-A: ", strings.Repeat("a", 1000)), said: "."},
+		{name: "chunks of nothing", how: raw(true, chunked, "00000000000000001\r\n \r\n"), said: "."},
+		{name: "a chunk of enormous length", how: raw(false, chunked+"fffffffffffffffff\r\nabc\r\n"), said: "."},
+		{name: "two answers", how: raw(false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 3\r\n\r\n<a>"), said: "."},
+		{name: "another protocol", how: raw(false, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"), said: "."},
+		{name: "endless cookies", how: raw(true, head, "Set-Cookie: a=b; Domain=evil.example\r\n"), said: "."},
+		{name: "cookies for others", how: func(s *hostile, w http.ResponseWriter, r *http.Request) {
+			for _, domain := range []string{"", "; Domain=evil.example", "; Domain=example", "; Domain=127.0.0.1; Path=/"} {
+				w.Header().Add("Set-Cookie", "X-BackEndOverrideCookie=a"+domain)
+			}
+			w.WriteHeader(http.StatusInternalServerError)
+		}, said: "HTTP 500"},
+		{name: "redirect to where the credentials are", how: leadsToSecrets, said: away},
+		{name: "redirect to no host", how: redirects(302, "https://"), said: away},
+		{name: "redirect to a file", how: redirects(302, "file:///etc"), said: away},
+		{name: "redirect to a name of lines", how: redirects(302, "https://evil.example%0d%0aX: y"), said: away},
+		{name: "redirect to itself", how: func(_ *hostile, w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", r.URL.Path)
+			w.WriteHeader(http.StatusPermanentRedirect)
+		}, said: away},
+		{name: "a pause of a million years", by: "graph", how: func(_ *hostile, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", ages)
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, said: "pause of 24h"},
+		{name: "a pause of a million years", by: "ews", how: func(s *hostile, w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", s.kind())
+			w.WriteHeader(http.StatusInternalServerError)
+			io.WriteString(w, soap(`<s:Fault><faultcode>a:ErrorServerBusy</faultcode><faultstring>No.</faultstring><detail><m:ResponseCode>ErrorServerBusy</m:ResponseCode>`+
+				`<t:MessageXml><t:Value Name="BackOffMilliseconds">`+ages+`000</t:Value></t:MessageXml></detail></s:Fault>`))
+		}, said: "pause of 24h"},
+		{name: "a gzip bomb", how: packed("", " "), said: "longer than|too long"},
+		{name: "gzip of nothing", how: func(s *hostile, w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			endless("", zip(""))(s, w, r)
+		}, said: "longer than"},
 		{name: "its credentials back", how: reflects, said: "you said|ErrorAccessDenied|ErrorItemCorrupt"},
 
 		{name: "entity bomb", by: "ews", how: says(bomb), said: notExchange + "|cut short"},
@@ -235,6 +332,7 @@ func attacks() []attack {
 			folders := strings.Repeat(fmt.Sprintf(`<t:Folder><t:FolderId Id="%d%s"/></t:Folder>`, s.calls.Load(), strings.Repeat("a", 60000)), 100)
 			says(responded("FindFolder", fmt.Sprintf(`<m:RootFolder IndexedPagingOffset="%d" IncludesLastItemInRange="false"><t:Folders>%s</t:Folders></m:RootFolder>`, 1+s.calls.Load(), folders)))(s, w, r)
 		}, said: "more folders"},
+		{name: "empty pages of folders without end", by: "ews", upon: "FindFolder", how: pages(responded("FindFolder", `<m:RootFolder IndexedPagingOffset="{N}" IncludesLastItemInRange="false"><t:Folders/></m:RootFolder>`)), said: "without end"},
 		{name: "states without end", by: "ews", upon: "SyncFolderItems", how: pages(responded("SyncFolderItems", item+"</m:Changes>")), said: "without end"},
 		{name: "the same item without end", by: "ews", upon: "SyncFolderItems", how: pages(responded("SyncFolderItems", item+`<t:Delete><t:ItemId Id="a"/></t:Delete></m:Changes>`)), said: "without end"},
 		{name: "states in a circle", by: "ews", upon: "SyncFolderItems", how: pages(responded("SyncFolderItems", strings.Replace(item, "{N}", "", 1)+"</m:Changes>")), said: "circle"},
@@ -247,10 +345,7 @@ func attacks() []attack {
 			says(soap("<m:ExportItemsResponse><m:ResponseMessages>"+strings.Repeat(message, 60)+"</m:ResponseMessages></m:ExportItemsResponse>"))(s, w, r)
 		}, said: "."},
 		{name: "endless data", by: "ews", upon: "ExportItems", how: endless(strings.Split(responded("ExportItems", ""), "</m:ResponseCode>")[0]+"</m:ResponseCode><m:Data>", "AAAA"), said: ".", long: true},
-		{name: "gzip bomb", by: "ews", upon: "ExportItems", how: func(s *hostile, w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			endless(strings.Split(responded("ExportItems", ""), "</m:ResponseCode>")[0]+"</m:ResponseCode><m:Data>", "AAAA")(s, &zipped{w, gzip.NewWriter(w)}, r)
-		}, said: ".", long: true},
+		{name: "gzip bomb", by: "ews", upon: "ExportItems", how: packed(strings.Split(responded("ExportItems", ""), "</m:ResponseCode>")[0]+"</m:ResponseCode><m:Data>", "AAAA"), said: ".", long: true},
 
 		{name: "deep nesting", by: "graph", how: endless(`{"a":`, "["), said: "."},
 		{name: "deep objects", by: "graph", how: endless(``, `{"a":`), said: "."},
@@ -264,12 +359,17 @@ func attacks() []attack {
 		{name: "endless folders", by: "graph", upon: "olders\n", how: endless(`{"value":[{"id":"a"}`, `,{"id":"a"}`), said: "too long|longer than|more than"},
 		{name: "endless items", by: "graph", upon: "items/delta", how: endless(`{"value":[{"id":"a"}`, `,{"id":"a"}`), said: "too long|longer than|more than"},
 		{name: "the next page elsewhere", by: "graph", upon: "items/delta", how: pages(`{"value":[],"@odata.nextLink":"http://{FOREIGN}/v1.0/admin/exchange/x"}`), said: "another place"},
+		{name: "the next page at the token", by: "graph", upon: "items/delta", how: pageAtSecrets, said: "another place"},
 		{name: "the next page of folders elsewhere", by: "graph", upon: "olders\n", how: pages(`{"value":[],"@odata.nextLink":"https://evil.example/v1.0/admin/exchange/x"}`), said: "another place"},
 		{name: "the next changes elsewhere", by: "graph", upon: "items/delta", how: pages(`{"value":[],"@odata.deltaLink":"https://evil.example/v1.0/admin/exchange/x"}`), said: "another place"},
 		{name: "the next page by who signs in", by: "graph", upon: "items/delta", how: pages(`{"value":[],"@odata.nextLink":"http://x:y@evil.example/"}`), said: "another place"},
 		{name: "two next pages", by: "graph", upon: "items/delta", how: pages(`{"value":[],"@odata.nextLink":"{HERE}?a","@odata.nextLink":"https://evil.example/v1.0/admin/exchange/x"}`), said: "another place"},
 		{name: "pages without end", by: "graph", upon: "items/delta", how: pages(`{"value":[],"@odata.nextLink":"{HERE}?$skiptoken={N}"}`), said: "without end"},
 		{name: "pages in a circle", by: "graph", upon: "items/delta", how: pages(`{"value":[],"@odata.nextLink":"{HERE}?$skiptoken=1"}`), said: "circle|itself"},
+		{name: "empty pages of folders without end", by: "graph", upon: "olders\n", how: pages(`{"value":[],"@odata.nextLink":"{HERE}?$skiptoken={N}"}`), said: "without end"},
+		{name: "pages of folders in a circle", by: "graph", upon: "olders\n", how: pages(`{"value":[],"@odata.nextLink":"{HERE}?$skiptoken=1"}`), said: "circle"},
+		{name: "endless data", by: "graph", upon: "exportItems", how: endless(`{"value":[{"itemId":"a","data":"`, "AAAA"), said: "longer than", long: true},
+		{name: "gzip bomb", by: "graph", upon: "exportItems", how: packed(`{"value":[{"itemId":"a","data":"`, "AAAA"), said: "longer than", long: true},
 		{name: "pages of folders without end", by: "graph", upon: "olders\n", how: func(s *hostile, w http.ResponseWriter, r *http.Request) {
 			folders := strings.Repeat(fmt.Sprintf(`{"id":"%d%s","displayName":"a","childFolderCount":0},`, s.calls.Load(), strings.Repeat("a", 60000)), 100)
 			pages(`{"value":[`+strings.TrimSuffix(folders, ",")+`],"@odata.nextLink":"{HERE}?$skiptoken={N}"}`)(s, w, r)
@@ -292,12 +392,11 @@ func TestHostileServers(t *testing.T) {
 	away := r.serve(elsewhere)
 	servers := map[string]*hostile{} // by the mailbox that is attacked
 	var text strings.Builder
-	for i, a := range attacks() {
-		for _, way := range []string{"basic", "ntlm", "oauth", "graph"} {
-			if by := map[bool]string{true: "graph", false: "ews"}[way == "graph"]; a.by != "" && a.by != by || a.long && os.Getenv("MAILBRICK_TORTURE") == "" {
-				continue
-			} else if a.by = by; by == "ews" && os.Getenv("MAILBRICK_TORTURE") == "" && []string{"basic", "ntlm", "oauth"}[i%3] != way {
-				continue // each attack by one way to sign in, in the short suite
+	for i, a := range slices.Concat(attacks(), challenges()) {
+		for _, way := range a.waysIn(i, os.Getenv("MAILBRICK_TORTURE") != "") {
+			a.by = "ews"
+			if way == "graph" {
+				a.by = way
 			}
 			s := &hostile{attack: a, ways: way, exchange: r.exchange, foreign: strings.TrimPrefix(away, "http://")}
 			n := len(servers)
@@ -329,6 +428,27 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// waysIn are how the program signs in at the server that does the i-th attack. In the short suite each attack meets one way of EWS, and
+// Graph; in the long run all. What costs seconds is in the long run alone, and by one way there: none has a part in reading a body.
+func (a *attack) waysIn(i int, all bool) []string {
+	ews := []string{"basic", "ntlm", "oauth"}
+	switch {
+	case a.long && !all:
+		return nil
+	case a.long:
+		ews = ews[:1]
+	case !all:
+		ews = ews[i%3:][:1]
+	}
+	switch a.by {
+	case "ews":
+		return ews
+	case "":
+		return append(ews[:len(ews):len(ews)], "graph")
+	}
+	return []string{a.by}
+}
+
 // check looks for what the program said of the server's two mailboxes.
 func (s *hostile) check(t *testing.T, said, bad string) {
 	t.Helper()
@@ -343,7 +463,7 @@ func (s *hostile) check(t *testing.T, said, bad string) {
 		}
 		lines[mailbox[:4]] = line
 	}
-	if line := lines["good"]; !line.Complete || line.Items != 2 {
+	if line := lines["good"]; !s.alone && (!line.Complete || line.Items != 2) {
 		t.Errorf("%s: the mailbox that was served: %+v", name, line)
 	}
 	line := lines["bad."]
@@ -356,6 +476,9 @@ func (s *hostile) check(t *testing.T, said, bad string) {
 	}
 	if s.calls.Load() == 0 || line.Complete || !regexp.MustCompile(s.said).MatchString(reason) || reason == "" {
 		t.Errorf("%s: after %d attacks %q, want %s: %+v", name, s.calls.Load(), reason, s.said, line)
+	}
+	if s.cookies.Load() > 0 {
+		t.Errorf("%s: %d cookies came back", name, s.cookies.Load())
 	}
 	t.Logf("%s (%d): %s", name, s.calls.Load(), reason)
 }

@@ -100,11 +100,17 @@ func (h *authority) Do(r *http.Request) (*http.Response, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(wire.Limit(resp.Body, maxTokenAnswer))
+	var given struct {
+		Type json.RawMessage `json:"token_type"`
+	}
 	switch {
 	case errors.Is(err, wire.ErrTooLong) || err == nil && !json.Valid(body):
 		return nil, a.noToken("what answers there gives no tokens")
 	case err != nil:
 		return nil, a.cut(err)
+	}
+	if _ = json.Unmarshal(body, &given); given.Type != nil && !strings.EqualFold(string(given.Type), `"Bearer"`) { // RFC 6749, 7.1
+		return nil, a.noToken("the token it gives is of a kind that is not known")
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil

@@ -117,7 +117,9 @@ func (l *lane) negotiate(r *http.Request) (authorization string, answer *http.Re
 			return "", resp, nil
 		case http.StatusUnauthorized:
 		default:
-			drain(resp)
+			if !drain(resp) {
+				return "", nil, &Error{Server: l.of.target.host, Text: "an answer that is too long for the handshake of NTLM"}
+			}
 			return "", nil, nil
 		}
 		drain(resp)
@@ -134,7 +136,9 @@ func (l *lane) negotiate(r *http.Request) (authorization string, answer *http.Re
 		}
 	}
 	e := &Error{Server: l.of.target.host, Status: http.StatusUnauthorized, Text: "the server does not offer NTLM", cause: ErrRefused}
-	if len(offered) > 0 {
+	if slices.Contains(offered, schemes[0]) {
+		e.Text = "the server offers NTLM and does not go on with it"
+	} else if len(offered) > 0 {
 		e.Text += ", but " + strings.Join(offered, ", ")
 		e.hint = "sign in another way: --auth says how"
 	}
@@ -155,10 +159,11 @@ func (l *lane) first(r *http.Request, scheme string) (*http.Response, error) {
 	return l.transport.RoundTrip(out)
 }
 
-// drain reads a short answer to its end, so that the connection stays.
-func drain(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, 1<<20) // one that is longer, or cut, costs the connection
+// drain reads a short answer to its end, so that the connection stays, and says whether there was an end.
+func drain(resp *http.Response) bool {
+	_, err := io.CopyN(io.Discard, resp.Body, 1<<20) // one that is longer, or cut, costs the connection
 	_ = resp.Body.Close()
+	return err == io.EOF
 }
 
 const maxChallenge = 16 << 10

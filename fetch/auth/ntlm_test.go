@@ -193,7 +193,13 @@ func TestNTLMServersOfOtherKinds(t *testing.T) {
 		{"busy", header(503, "Retry-After", "30"), 503, ""},
 		{"other ways only", header(401, ask, `Basic realm="x"`, ask, "Bearer"), 0, "the server does not offer NTLM, but Basic, Bearer"},
 		{"no way", header(401), 0, "the server does not offer NTLM"},
-		{"no base64", header(401, ask, "NTLM ***"), 0, "the server does not offer NTLM, but NTLM"},
+		{"no base64", header(401, ask, "NTLM ***"), 0, "the server offers NTLM and does not go on with it"},
+		{"endless", func(w http.ResponseWriter, _ *http.Request) bool {
+			for err := error(nil); err == nil; {
+				_, err = w.Write(make([]byte, 64<<10))
+			}
+			return true
+		}, 0, "too long for the handshake"},
 		{"short message", header(401, ask, "NTLM TlRM"), 0, "NTLM: "},
 		{"closes", header(401, ask, "NTLM TlRMTVNTUAACAAAAAAAAADgAAAABgoEAMTIzNDU2NzgAAAAAAAAAAAAAAAAAAAAA", "Connection", "close"), 0, "closes the connection"},
 	}

@@ -1,7 +1,6 @@
 package ews
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-
-	"github.com/klauspost/compress/gzip"
 
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/wire"
@@ -80,7 +77,7 @@ func (c *Client) setHeaders(h http.Header) {
 	h.Set("User-Agent", c.opts.UserAgent)
 	h.Set("Content-Type", "text/xml; charset=utf-8")
 	h.Set("Accept", "text/xml")
-	h.Set("Accept-Encoding", "gzip")
+	wire.AskGzip(h)
 	h.Set("client-request-id", c.dice.GUID())
 	h.Set("return-client-request-id", "true")
 	if c.anchor != "" {
@@ -101,7 +98,7 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 		err = c.judge(ctx, op, resp.StatusCode, watch.Reason(err))
 		return withRetryAfter(err, resp, c.opts.Clock())
 	}
-	body, err := decompressed(resp, raw, op.limit())
+	body, err := wire.Unpacked(resp, raw, op.limit())
 	if err == nil {
 		a := &answer{client: c, op: op, judge: judge}
 		if op.hangs > 0 {
@@ -199,21 +196,4 @@ func (c *Client) networkError(ctx context.Context, op *operation, body func() *w
 		e.class, e.hint = Permanent, hint
 	}
 	return e
-}
-
-// decompressed reads gzip as it comes. The limit guards against an answer that unpacks without end.
-func decompressed(resp *http.Response, raw io.Reader, limit int64) (io.Reader, error) {
-	var body io.Reader = raw
-	switch enc := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); enc {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(bufio.NewReaderSize(raw, 32<<10))
-		if err != nil {
-			return nil, err
-		}
-		body = z
-	default:
-		return nil, fmt.Errorf("content encoding %.20q was not asked for", enc)
-	}
-	return wire.Limit(body, limit), nil
 }

@@ -78,6 +78,7 @@ func (c *Client) request(ctx context.Context, op *operation, watch *wire.Watchdo
 func (c *Client) setHeaders(h http.Header, op *operation) {
 	h.Set("User-Agent", c.opts.UserAgent)
 	h.Set("Accept", "application/json")
+	wire.AskGzip(h)
 	h.Set("client-request-id", c.dice.GUID())
 	h.Set("return-client-request-id", "true")
 	if op.json != nil || op.item != nil {
@@ -106,10 +107,12 @@ func (c *Client) answer(ctx context.Context, op *operation, resp *http.Response,
 	if limit == 0 {
 		limit = maxAnswer
 	}
-	s := newScanner(wire.Limit(raw, limit))
-	err := op.read(s)
+	body, err := wire.Unpacked(resp, raw, limit)
 	if err == nil {
-		err = s.finished()
+		s := newScanner(body)
+		if err = op.read(s); err == nil {
+			err = s.finished()
+		}
 	}
 	if err != nil {
 		err = c.judge(ctx, op, resp.StatusCode, watch.Reason(err))

@@ -44,7 +44,7 @@ func (c *Client) own(link string) error {
 	steps := slices.ContainsFunc(strings.Split(u.Path, "/"), func(part string) bool { return part == "." || part == ".." })
 	switch {
 	case u.Scheme != c.base.Scheme || hostPort(u) != hostPort(c.base):
-		return fmt.Errorf("%w: %s", ErrOtherHost, u.Hostname())
+		return fmt.Errorf("%w: %s", ErrOtherHost, c.scrub(u.Hostname()))
 	case u.User != nil || u.Opaque != "" || steps || !strings.HasPrefix(u.EscapedPath(), prefix):
 		return fmt.Errorf("%w: outside of %s", ErrOtherHost, prefix)
 	}
@@ -69,5 +69,5 @@ func (c *Client) importHost(link string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: imports to %s", ErrOtherHost, host)
+	return fmt.Errorf("%w: imports to %s", ErrOtherHost, c.scrub(u.Hostname()))
 }

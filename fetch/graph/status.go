@@ -12,8 +12,8 @@ import (
 func (c *Client) statusError(op *operation, resp *http.Response, body io.Reader) error {
 	e := &Error{Operation: op.name, Status: resp.StatusCode, BackOff: wire.RetryAfter(resp.Header, c.opts.Clock(), maxBackOff)}
 	known := false
-	if isJSON(resp) {
-		known = c.readError(newScanner(wire.Limit(body, maxErrorBody)), e)
+	if body, err := wire.Unpacked(resp, body, maxErrorBody); err == nil && isJSON(resp) {
+		known = c.readError(newScanner(body), e)
 	}
 	switch s := resp.StatusCode; {
 	case s >= 300 && s < 400:
@@ -43,7 +43,7 @@ func (c *Client) redirected(e *Error, resp *http.Response) {
 		e.class, e.target = Moved, to.String()
 		return
 	}
-	e.class, e.Text = Permanent, "redirected to "+to.Hostname()
+	e.class, e.Text = Permanent, c.scrub("redirected to "+to.Hostname())
 	e.hint = "redirects are not followed, they would carry the token along: give the final address"
 }
 

@@ -76,7 +76,7 @@ func Unmet(err error) (proxy, server bool) {
 // RetryAfter is the time a server asks for in its header, 0 if it does not. RFC 9110, 10.2.3: seconds or a date.
 func RetryAfter(h http.Header, now time.Time, limit time.Duration) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.Atoi(v); err == nil && n >= 0 {
+	if n, err := strconv.ParseUint(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		return min(time.Duration(min(n, 1<<30))*time.Second, limit)
 	}
 	if at, err := http.ParseTime(v); err == nil {

@@ -92,10 +92,11 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "-7": 0, "junk": 0, "99999999999": 0, "999999": time.Hour,
+		"": 0, "7": 7 * time.Second, "-7": 0, "junk": 0, "99999999999": time.Hour, "999999": time.Hour, "31556952000000": time.Hour,
+		"99999999999999999999999999": time.Hour, "Fri, 31 Dec 9999 23:59:59 GMT": time.Hour, "Mon, 01 Jan 0001 00:00:00 GMT": 0,
 		now.Add(time.Minute).Format(http.TimeFormat): time.Minute, now.Add(-time.Minute).Format(http.TimeFormat): 0,
 	} {
-		if got := wire.RetryAfter(http.Header{"Retry-After": {value}}, now, time.Hour); got != want && value != "99999999999" {
+		if got := wire.RetryAfter(http.Header{"Retry-After": {value}}, now, time.Hour); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}
