@@ -83,8 +83,8 @@ func (g *Governor) obstacle(n int, ask Ask) (at int, until time.Time) {
 		if until.After(now) {
 			return i, until
 		}
-		if above.flying >= above.allowed() {
-			return i, time.Time{}
+		if n, more := above.allowed(); above.flying >= n {
+			return i, more
 		}
 	}
 	return n, time.Time{}
@@ -106,13 +106,18 @@ func (g *Governor) wait(ctx context.Context, until time.Time, ask Ask) error {
 		return err
 	}
 	d := until.Sub(g.now())
+	stirred, stir := context.WithCancel(ctx)
+	g.stir = stir
 	g.mu.Unlock()
-	err := g.sleep(ctx, d)
+	err := g.sleep(stirred, d)
 	g.mu.Lock()
+	g.stir = nil
+	stir()
 	if err == nil {
 		g.slept = latest(g.slept, until)
+		return nil
 	}
-	return err
+	return ctx.Err() // nil: something changed before
 }
 
 func (g *Governor) tooLong(until time.Time, ask Ask) error {

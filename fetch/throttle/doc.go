@@ -34,6 +34,10 @@
 //
 // A signal is about the governor in Signal.At, by default the one that was asked;
 // to the others of its chain a request that was answered is as good as Refused.
+// Of a complaint that names nobody and no time it may not be known whom it is
+// about. Then At is the narrower of two, and Signal.Maybe the wider: that one
+// rests for a second, and twice as long with each such complaint until something
+// is served. So one refusal does not stop all, and many do.
 //
 // # How many at once
 //
@@ -42,7 +46,10 @@
 // began or ended while it was reached: a limit that nobody used proves nothing. Slow,
 // Crowded and Busy halve it, down to one. A burst of failures halves it once:
 // answers to requests begun before that do not count again. A limit that has come
-// down is no reason to end what is on its way.
+// down is no reason to end what is on its way. Up to three quarters of what was too
+// much it grows with every request that was Served: those are known to be borne, and
+// a refusal by chance, as servers have them, is made good soon. Where it was no
+// chance the next complaint comes lower, and three quarters of that are less.
 //
 // # Pauses
 //
@@ -51,7 +58,9 @@
 // something is served, up to 5 minutes, and a random part. While it lasts no
 // request begins, neither of this governor nor of those below it. It may become
 // longer, never shorter. Then one goes first; each answer lets one more go beside
-// it until the limit is reached. So a server that is still busy sees one request.
+// it until the limit is reached, and every two seconds without a complaint twice as
+// many: a server refuses at the door, and what it takes long over it has let in. So
+// a server that is still busy sees one request.
 //
 // # Windows
 //

@@ -94,12 +94,14 @@ type Governor struct {
 	most     int
 	patience time.Duration
 	freed    chan struct{} // holds one: something changed that the one whose turn it is may wait for
+	stir     func()        // tells it while it waits for a time; nil while it does not. Under mu
 
 	// Guarded by the mutex of the root.
 	turn    turn
 	flying  int       // requests on their way
 	limit   float64   // how many may be
-	ramp    int       // how many may be after a pause, as far as the server has answered since
+	easy    float64   // up to where the limit grows with every answer
+	ramp    int       // answers since the pause, and one
 	era     int       // of the limit: each complaint begins another
 	until   time.Time // end of the pause
 	pauses  int       // since something was served
@@ -129,13 +131,27 @@ func New(o Options) *Governor {
 	return g
 }
 
-// allowed is how many may be on their way now.
-func (g *Governor) allowed() int { return min(int(g.limit), g.ramp) }
+// allowed is how many may be on their way now, and when more may be though nobody answers; the zero time if never.
+func (g *Governor) allowed() (n int, more time.Time) {
+	limit := int(g.limit)
+	if g.ramp >= limit {
+		return limit, more
+	}
+	steps := min(int(g.now().Sub(g.until)/rampStep), 16)
+	if n = g.ramp << steps; n >= limit {
+		return limit, more
+	}
+	return n, g.until.Add(time.Duration(steps+1) * rampStep)
+}
 
 func (g *Governor) full() bool { return g.flying >= int(g.limit) }
 
 // wake lets the one whose turn it is look again. Under mu.
 func (g *Governor) wake() {
+	if g.stir != nil {
+		g.stir()
+		return
+	}
 	select {
 	case g.freed <- struct{}{}:
 	default: // it will look anyway

@@ -66,6 +66,8 @@ func (p *Permit) tell(s Signal) {
 		switch {
 		case g == about && s.Kind.complains():
 			g.complaint(s, current)
+		case g == s.Maybe && s.Kind.complains():
+			g.complaint(Signal{Kind: s.Kind}, current)
 		case s.Kind != Lost && current: // an answer to a request of an earlier era proves nothing of this one
 			g.answered(s.Kind == Served, p.legs[i].full || g.full())
 		}
@@ -78,9 +80,14 @@ func (g *Governor) answered(served, full bool) {
 	if served {
 		g.pauses = 0
 	}
-	if served && full {
-		g.limit = min(g.limit+1/g.limit, float64(g.most))
+	if !served || !full {
+		return
 	}
+	step := 1 / g.limit
+	if g.limit < g.easy {
+		step = 1
+	}
+	g.limit = min(g.limit+step, float64(g.most))
 }
 
 // complaint takes in that there was too much. For the limit, and for how long pauses are, it is only news when the
@@ -89,7 +96,7 @@ func (g *Governor) complaint(s Signal, current bool) {
 	used := min(g.limit, float64(g.flying))
 	lone := used < 2
 	if current {
-		g.limit = max(used/2, 1)
+		g.limit, g.easy = max(used/2, 1), easyPart*used
 	}
 	if s.Kind == Busy || s.Kind == Crowded && (s.After > 0 || lone && current) {
 		g.pause(s, current)
@@ -100,6 +107,8 @@ func (g *Governor) complaint(s Signal, current bool) {
 const (
 	shortestPause = time.Second
 	longestFloor  = 5 * time.Minute
+	rampStep      = 2 * time.Second // a server refuses at the door: what it has not refused by then it is at work on
+	easyPart      = 0.75            // of what was too much
 )
 
 func (g *Governor) pause(s Signal, current bool) {

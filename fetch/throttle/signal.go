@@ -30,4 +30,5 @@ type Signal struct {
 	After time.Duration // how long the server asks to be left alone, 0 if it does not say
 	Floor time.Duration // the shortest first pause, if the server asks for less or for nothing: 1 s
 	At    *Governor     // whom it is about; the one that was asked if nil, or if it is not above that one
+	Maybe *Governor     // one above that it may be about as well: it rests too, but no longer than it must
 }

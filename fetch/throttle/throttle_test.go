@@ -205,6 +205,76 @@ func TestOneGoesFirstAfterAPause(t *testing.T) {
 	})
 }
 
+// TestALongProbe: what the server takes long over does not hold up the others, and a refusal begins another pause.
+func TestALongProbe(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		g := throttle.New(throttle.Options{Start: 16, Most: 16, Rand: still{}})
+		release(fill(t, g, 16), throttle.Signal{Kind: throttle.Busy, After: time.Minute})
+		var w waiters
+		begin := time.Now()
+		for n := range 8 {
+			w.ask(t.Context(), g, n, time.Hour)
+		}
+		time.Sleep(2 * time.Minute)
+		var at []int
+		for _, s := range w.starts {
+			at = append(at, int(s.Sub(begin)/time.Second))
+		}
+		if want := []int{60, 62, 64, 64, 66, 66, 66, 66}; !slices.Equal(at, want) {
+			t.Errorf("began at %v, want %v", at, want)
+		}
+		w.all.Wait()
+	})
+}
+
+// TestWhomItIsAbout: a complaint that may be everybody's stops everybody for a moment, and for longer only when it goes on.
+func TestWhomItIsAbout(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		account := throttle.New(throttle.Options{Start: 8, Rand: still{}})
+		one, other := throttle.New(throttle.Options{Parent: account}), throttle.New(throttle.Options{Parent: account})
+		doubtful := throttle.Signal{Kind: throttle.Busy, Floor: 10 * time.Second, Maybe: account}
+		rests := func(mailbox, all time.Duration) {
+			t.Helper()
+			if a, b := one.Rest(), other.Rest(); a != mailbox || b != all {
+				t.Errorf("rest %v and %v, want %v and %v", a, b, mailbox, all)
+			}
+		}
+		answer(t, one, doubtful)
+		rests(10*time.Second, time.Second)
+		answer(t, other, throttle.Signal{})
+		rests(9*time.Second, 0)
+		for _, want := range []time.Duration{1, 2, 4, 8} {
+			answer(t, throttle.New(throttle.Options{Parent: account}), doubtful)
+			if got := other.Rest(); got != want*time.Second {
+				t.Errorf("all rest %v, want %v", got, want*time.Second)
+			}
+		}
+	})
+}
+
+// TestALimitComesBackSoon: one refusal by chance costs little; a server that means it is kept to.
+func TestALimitComesBackSoon(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		g := throttle.New(throttle.Options{Start: 16, Most: 32})
+		all := fill(t, g, 16)
+		all[0].Release(throttle.Signal{Kind: throttle.Crowded})
+		release(all[1:], throttle.Signal{})
+		wantLimit(t, g, 8)
+		release(fill(t, g, 8), throttle.Signal{})
+		wantLimit(t, g, 10) // the first and the last were of a full house
+		for range 3 {
+			all := fill(t, g, g.Stats().Concurrency)
+			for _, p := range all {
+				p.Release(throttle.Signal{})
+				acquire(t, g).Release(throttle.Signal{})
+			}
+		}
+		if got := g.Stats().Concurrency; got < 12 || got > 15 {
+			t.Errorf("limit %d after three rounds: 12 soon, and then one a round", got)
+		}
+	})
+}
+
 func TestALostProbeIsFollowedByAnother(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g := throttle.New(throttle.Options{Start: 8, Rand: still{}})
