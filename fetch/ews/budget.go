@@ -67,8 +67,13 @@ func (c *Client) signal(err error) throttle.Signal {
 	switch {
 	case e.Policy == policySyncs:
 		s.At = c.budget.syncs
-	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable:
+	case (e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable) && s.After > 0:
 		s.At = c.budget.account
+	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable:
+		s.Maybe = c.budget.account // a lone refusal that names no time need not be everybody's
+	}
+	if s.After > 0 && s.Kind < throttle.Crowded {
+		s.Kind = throttle.Busy // whatever the error is: the server says to stay away
 	}
 	if s.After == 0 && !lostBetween(e) { // a server may be well behind who lost its answer: begin with little
 		s.Floor = floorOf(BackOff, e.deciding())

@@ -140,10 +140,10 @@ func (x *export) end(a *answer, m *message) error {
 		e = &Error{class: Transient, Text: "exported without data"}
 	}
 	e.Operation, e.Status = x.op.name, 200
-	if class := e.Class(); class == BackOff {
-		if !x.op.delivered {
-			return e // the server is busy, not the item at fault: the whole is asked for again
-		}
+	if e.Class() == BackOff && !x.op.delivered {
+		return e // the server is busy, not the item at fault: the whole is asked for again
+	}
+	if e.Class() == BackOff || e.BackOff > 0 {
 		a.op.permit.Tell(a.client.signal(e))
 	}
 	return x.deliver(x.items[m.index], nil, e)

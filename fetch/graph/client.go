@@ -193,6 +193,9 @@ func transport(given *http.Client) http.RoundTripper {
 	return Network()
 }
 
+// Rest is how long back-offs will let nothing begin from now on.
+func (c *Client) Rest() time.Duration { return c.governor.Rest() }
+
 // Stats is what the client has done so far.
 type Stats struct {
 	Requests          int
