@@ -19,6 +19,9 @@ type budget struct {
 
 	told time.Time // when a back-off was told last
 	away time.Time // when it ends
+
+	front string // the name of the front end's budget above
+	rests []span // that ordered faults told
 	BudgetReport
 }
 

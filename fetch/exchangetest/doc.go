@@ -96,6 +96,45 @@
 // told (ordered faults tell too), and the shortest time in which the budgets would
 // have let it through.
 //
+// # The rate that budgets and faults allow
+//
+// With Options.Judge, Rate tells at any moment what a client has made of what the
+// server would have done for it. Both sides are time of the server's workers
+// (Policy.Workers at once), so that the share has no unit.
+//
+//	share = Needed / Allowed
+//
+// Allowed is what could have been done since the server began. At each moment
+//
+//	a mailbox takes     its limit of requests at once (27 of EWS, 4 of Graph)
+//	                    none while an ordered fault has told it to stay away
+//	all together take   no more than there are workers
+//	                    none while the front end was told to: a status 429 or 503 of EWS with Retry-After
+//
+// and a mailbox, over all of the time, no more than its bucket held and regained.
+// Nothing else is taken off. Refusals that name no time, connections that are cut
+// or stalled, mailboxes that are said to be away, move or fail over, tokens that
+// are not given: the server has its workers all the same, and time in which a
+// client leaves them idle is the client's loss, whatever it waits for. So are the
+// client's own limits, the back-offs that it brought upon itself, and that it does
+// not send what it could.
+//
+// Needed is the work (Cost) of what was let through, without what was for nothing:
+//
+//	an item that was given before, in the same state, in an answer that was whole   for nothing
+//	another request that was answered before, letter for letter                     for nothing
+//	an answer that the client left before its end                                   for nothing
+//	an answer that a fault cut, truncated or stalled                                needed: the fault takes it, once for each fault
+//	an item in whose place a fault gave an error or half of it                      needed: the same
+//
+// It is meant for a first backup, in which nothing is needed twice. Allowed counts
+// all mailboxes that were ever asked for as if there was work for each from the
+// beginning to the end. So a share says something while there is: at the end of a
+// backup, when the last mailboxes have little left to ask for, it falls for every client.
+//
+// Report.Ideal is the other figure: the shortest time for all of a load, by the
+// budgets alone. It knows neither faults nor work that was for nothing.
+//
 // # Graph
 //
 // Below /v1.0 and /beta the mailbox import and export API of Microsoft Graph

@@ -20,6 +20,9 @@ func (c *call) exportItem(unit *etree.Element) (content, *failure) {
 		return nil, fail("ErrorItemCorrupt")
 	}
 	damage := damageOf(c.due, c.mailbox, c.unit, attr(unit, "Id"))
+	if damage == "" {
+		c.ticket.givesItem(v.id, v.key)
+	}
 	return func(x *xmlWriter) error {
 		defer stream.Close()
 		x.empty("m:ItemId", "Id", v.id, "ChangeKey", v.key)

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -210,6 +211,19 @@ func (f Fault) whole() bool {
 // told is the back-off that the fault tells the client.
 func (f Fault) told() time.Duration {
 	return max(time.Duration(f.BackOffMilliseconds)*time.Millisecond, time.Duration(f.RetryAfterSeconds)*time.Second)
+}
+
+// ofFrontEnd says whether it is the front end that says no, before any mailbox. EWS 14
+func (f Fault) ofFrontEnd() bool {
+	return f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable
+}
+
+// spoils says whether no part of the answer is worth anything, though all of it was written.
+func (f Fault) spoils() bool { return f.Action == ActionCut || f.Action == ActionTruncateAfter }
+
+// breaks says whether an answer may end before its end because of the fault.
+func (f Fault) breaks() bool {
+	return f.spoils() || f.Action == ActionTruncateEnd || f.Action == ActionStall
 }
 
 // delay is how long the fault lets the request wait.

@@ -74,7 +74,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, requestID st
 		}
 		if d.whole() {
 			c.log("fault to order", "action", d.Action)
-			c.ticket.tell(d.told(), false)
+			c.ticket.order(d.told(), false) // graph.md 7: of the app in the mailbox
 			c.wholeFault(d)
 			return
 		}
@@ -85,6 +85,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, requestID st
 	if f != nil {
 		c.log("refused", "code", f.code)
 		c.refuse(f)
+		c.ticket.over(true, nil)
 	}
 }
 

@@ -81,7 +81,11 @@ func (c *graphCall) exportOne(w *bufio.Writer, i int, id string) error {
 	w.Write(head[:len(head)-1])
 	if !c.orders(ActionNoData, i, id) {
 		w.WriteString(`,"data":"`)
-		if err := damageOf(c.due, c.box.Mailbox, i, id).copy(w, stream, 0); err != nil {
+		damage := damageOf(c.due, c.box.Mailbox, i, id)
+		if damage == "" {
+			c.ticket.givesItem(v.id, v.key)
+		}
+		if err := damage.copy(w, stream, 0); err != nil {
 			return err
 		}
 		w.WriteByte('"')

@@ -102,6 +102,7 @@ func (c *graphCall) stream(status int, write func(*bufio.Writer) error) *failure
 	if err == nil && !ended {
 		err = out.Close()
 	}
+	c.ticket.over(err == nil && !ended, c.due)
 	c.log("answered", "status", status)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the status is sent: the only way to say no
@@ -117,6 +118,7 @@ func (c *graphCall) empty() *failure {
 		}
 	}
 	c.w.WriteHeader(http.StatusNoContent)
+	c.ticket.over(true, c.due)
 	c.log("answered", "status", http.StatusNoContent)
 	return nil
 }

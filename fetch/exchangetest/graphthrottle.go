@@ -24,6 +24,9 @@ func (c *graphCall) charge() (done func(), f *failure) {
 		c.log("throttled", "limit", r.limit, "back_off", r.backOff)
 		return nil, c.over(r, turn)
 	}
+	if c.route.name != "graph.exportItems" {
+		c.ticket.asks(c.route.name, c.r.Method, c.r.URL.RequestURI())
+	}
 	c.w = c.ticket.pay(c.w, c.r.Context(), c.ticket.upload)
 	return func() {
 		c.ticket.settle(c.r.Context()) // a client that is gone does not matter any more

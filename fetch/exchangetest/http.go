@@ -178,10 +178,14 @@ func (s *Server) serve(c *call) {
 	if len(c.data) > 0 {
 		upload = c.size
 	}
+	if f == nil && c.name != "ExportItems" {
+		c.ticket.asks(c.name, string(c.raw))
+	}
 	c.w = c.ticket.pay(c.w, c.ctx, upload)
 	if f != nil {
 		c.log("refused", "code", f.code)
 		c.writeFault(f)
+		c.ticket.over(true, nil)
 		return
 	}
 	c.due = due
@@ -200,7 +204,7 @@ func (c *call) happen(d Fault) bool {
 		c.server.options.Sleep(c.ctx, d.delay()) // a client that is gone is found out by writing
 	case d.whole():
 		c.log("fault to order", "action", d.Action)
-		c.ticket.tell(d.told(), false)
+		c.ticket.order(d.told(), d.ofFrontEnd())
 		c.wholeFault(d)
 		return true
 	}

@@ -152,6 +152,7 @@ type Load struct {
 	Delay    time.Duration // of requests of a budget that was overdrawn
 	Sync     time.Duration // server time of the synchronizations among them
 	Upload   int64         // bytes
+	Wasted   time.Duration // of Work, on what had been answered before or nobody waited for; with Options.Judge
 }
 
 // MarshalJSON writes times in milliseconds.
@@ -162,7 +163,8 @@ func (x Load) MarshalJSON() ([]byte, error) {
 		Delay    int64 `json:"delay_ms"`
 		Sync     int64 `json:"sync_ms"`
 		Upload   int64 `json:"upload_bytes"`
-	}{x.Requests, x.Work.Milliseconds(), x.Delay.Milliseconds(), x.Sync.Milliseconds(), x.Upload})
+		Wasted   int64 `json:"wasted_ms,omitempty"`
+	}{x.Requests, x.Work.Milliseconds(), x.Delay.Milliseconds(), x.Sync.Milliseconds(), x.Upload, x.Wasted.Milliseconds()})
 }
 
 // Shortest is the time below which the limits do not let a load through, however well a client divides it.

@@ -103,12 +103,14 @@ func (c *call) answer() {
 			err = x.Flush()
 		}
 	}
-	if errors.Is(err, errEnded) {
+	ended := errors.Is(err, errEnded)
+	if ended {
 		err = x.Flush()
 	}
 	if err == nil {
 		err = out.Close()
 	}
+	c.ticket.over(err == nil && !ended, c.due)
 	c.log("answered", "failed", failed, "elapsed", c.server.options.Clock().Sub(started).Round(time.Microsecond))
 	if err != nil {
 		// The status is sent: the only way to say no is to cut the connection.
@@ -155,8 +157,24 @@ func (c *call) messages(x *xmlWriter, op operation) (failed int, err error) {
 		if err := c.message(x, f, body, op.tail); err != nil {
 			return failed, err
 		}
+		if err := c.tellNow(x); err != nil {
+			return failed, err
+		}
 	}
 	return failed, nil
+}
+
+// tellNow sends what is written when it tells the client to stay away, as it was ordered: what the client was told it knows then.
+func (c *call) tellNow(x *xmlWriter) error {
+	if c.busyFor == 0 {
+		return nil
+	}
+	if err := c.ticket.settle(c.ctx); err != nil {
+		return err
+	}
+	c.ticket.order(c.busyFor, false)
+	c.busyFor = 0
+	return x.Flush()
 }
 
 // leave is the throttle's for one part of the request.
@@ -172,6 +190,7 @@ func (c *call) ordered(i int, unit *etree.Element, stop *bool) *failure {
 	for _, d := range c.due {
 		if d.Action == ActionItemError && d.hits(c.mailbox, i, unitID(unit)) {
 			*stop = d.StopRest
+			c.busyFor = d.told()
 			return d.failure()
 		}
 	}

@@ -18,6 +18,7 @@ type Options struct {
 	Sleep           func(context.Context, time.Duration) error
 	TokenLife       time.Duration // of tokens of the server's authority; 0: an hour
 	Throttle        Policy        // the zero Policy allows everything
+	Judge           bool          // keeps in mind what was answered, for Server.Rate
 	Rand            io.Reader     // of request ids, safe to share; nil: crypto/rand
 	Log             *slog.Logger  // nil: nowhere. Never a subject, address or body
 	Faults          []Fault

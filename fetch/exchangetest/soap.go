@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 )
@@ -26,7 +27,8 @@ type call struct {
 	size    int64     // of the request's body
 	path    string    // that it came to
 	ticket  *ticket
-	refused *failure // by the throttle, to be said in each response message; nil: let in
+	refused *failure      // by the throttle, to be said in each response message; nil: let in
+	busyFor time.Duration // that the ordered error of an item tells the client to stay away
 	// impersonated is the address of the mailbox when it is opened by impersonation.
 	impersonated string
 	version      int      // of the schema asked for, an index into versions

@@ -2,6 +2,7 @@ package exchangetest
 
 import (
 	"context"
+	"hash/maphash"
 	"maps"
 	"net/http"
 	"sync"
@@ -26,12 +27,18 @@ type throttle struct {
 	waiting int                // for a worker
 	turns   map[string]int     // how often a limit has refused
 	work    time.Duration
+
+	began    time.Time
+	answered *answered // nil: nobody judges
 }
 
 func newThrottle(o Options) *throttle {
 	t := &throttle{policy: o.Throttle, clock: o.Clock, sleep: o.Sleep, budgets: map[string]*budget{}, turns: map[string]int{}}
 	if n := o.Throttle.Workers; n > 0 {
 		t.desk = make(chan struct{}, n)
+	}
+	if t.began = t.clock(); o.Judge {
+		t.answered = &answered{maphash.MakeSeed(), map[uint64]bool{}}
 	}
 	return t
 }
@@ -57,6 +64,11 @@ type ticket struct {
 	entered  bool
 	seated   bool // at a worker's desk
 	delayed  bool
+
+	askedBefore, itemBefore bool          // the whole, or the item at hand, was answered before
+	given                   []uint64      // what this answer gives
+	spent                   time.Duration // work that counts as needed so far
+	excused                 bool          // it was done to its end, or a fault is why it was not
 }
 
 func (t *throttle) arrive(v visit) *ticket {
@@ -65,6 +77,7 @@ func (t *throttle) arrive(v visit) *ticket {
 	now := t.clock()
 	k := &ticket{visit: v, throttle: t, started: now, free: now}
 	k.budgets = []*budget{t.budget(v.front, t.policy.FrontEnd, now), t.budget(v.budget, v.limits, now)}
+	k.budgets[1].front = v.front
 	for _, b := range k.budgets {
 		b.arrive(now, v.upload, time.Duration(t.policy.Grace))
 	}
@@ -163,6 +176,9 @@ func (k *ticket) leave() {
 			b.Delayed++
 		}
 	}
+	if t.answered != nil && !k.excused {
+		k.waste(k.spent)
+	}
 }
 
 // tell notes that the client was told to stay away: by the front end or by the inner budget.
@@ -173,11 +189,27 @@ func (k *ticket) tell(d time.Duration, frontEnd bool) {
 	t := k.throttle
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	k.teller(frontEnd).tell(t.clock(), d)
+}
+
+// teller is the budget that says no. Under mu.
+func (k *ticket) teller(frontEnd bool) *budget {
 	if frontEnd {
-		k.budgets[0].tell(t.clock(), d)
+		return k.budgets[0]
+	}
+	return k.budgets[1]
+}
+
+// order notes that an ordered fault told the client to stay away.
+func (k *ticket) order(d time.Duration, frontEnd bool) {
+	if d <= 0 {
 		return
 	}
-	k.budgets[1].tell(t.clock(), d)
+	k.tell(d, frontEnd)
+	t := k.throttle
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k.teller(frontEnd).closed(t.clock(), d)
 }
 
 // work charges server time and lets it pass. Time in which the server really
@@ -192,6 +224,11 @@ func (k *ticket) work(ctx context.Context, d time.Duration) error {
 	now := t.clock()
 	for _, b := range k.budgets {
 		b.charge(now, d, k.synchronizes)
+	}
+	if k.askedBefore || k.itemBefore {
+		k.waste(d)
+	} else {
+		k.spent += d
 	}
 	t.work += d
 	t.mu.Unlock()
@@ -260,7 +297,7 @@ func (k *ticket) item(ctx context.Context) (*refusal, error) {
 		inner.Load.Delay += delay
 	}
 	t.mu.Unlock()
-	k.free = k.free.Add(delay)
+	k.free, k.itemBefore = k.free.Add(delay), false
 	return nil, k.work(ctx, time.Duration(t.policy.cost(k.operation).Item))
 }
 
@@ -314,6 +351,7 @@ func (a *BudgetReport) add(b BudgetReport) {
 	a.Load.Work += b.Load.Work
 	a.Load.Delay += b.Load.Delay
 	a.Load.Sync += b.Load.Sync
+	a.Load.Wasted += b.Load.Wasted
 	a.Load.Upload += b.Load.Upload
 }
 
