@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"mailbrick/fetch/ews"
 )
@@ -17,6 +18,8 @@ type ewsSource struct {
 	scope  EWSScope
 	trees  []ewsTree // as the last listing found them
 }
+
+func (s *ewsSource) Rest() time.Duration { return s.client.Rest() }
 
 // pageSize is the most that Exchange gives at once.
 const pageSize = 512

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -143,7 +143,8 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 	buffer := r.buffers.Get().(*[readAhead]byte)
 	defer r.buffers.Put(buffer)
 	var came []*incoming
-	began, bytes := r.o.Clock(), int64(0)
+	var bytes atomic.Int64
+	defer r.held(&bytes)()
 	err = r.source.Export(ctx, items, func(n int, exported Ref, blob io.Reader, err error) error {
 		if err == nil {
 			var in *incoming
@@ -152,7 +153,7 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 			}
 			if err == nil {
 				came = append(came, in)
-				bytes += in.content.Size()
+				bytes.Add(in.content.Size())
 				r.heard()
 				return nil
 			}
@@ -161,9 +162,6 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 		again = append(again, left...)
 		return err
 	})
-	if bytes < littleBytes && r.o.Clock().Sub(began) >= longTime {
-		r.o.Slow()
-	}
 	silent := errors.Is(err, ErrNoAnswer)
 	if silent && len(items) == 1 {
 		r.mu.Lock()
@@ -188,13 +186,6 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 	}
 	return again, nil
 }
-
-// An export that takes so long for so little is held up by the server, which need not say so: one that is overdrawn delays
-// every item. It is not the network, over which more comes in that time.
-const (
-	longTime    = 10 * time.Second
-	littleBytes = 1 << 20
-)
 
 // fewGarbled is how many items of a run are asked for once more because they cannot be read.
 const fewGarbled = 20

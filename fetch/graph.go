@@ -41,6 +41,8 @@ func (s *graphSource) of(folderID string) *graph.Client {
 	return s.client
 }
 
+func (s *graphSource) Rest() time.Duration { return s.client.Rest() }
+
 // plainState is the prefix of a state that is a place in a plain listing: a mailbox that is full takes no delta, since the
 // server keeps something of it there.
 const plainState = "list "

@@ -28,7 +28,7 @@ func (r *run) relist(ctx context.Context, f Folder) error {
 	}
 	state, trail := "", newTrail()
 	for {
-		page, err := trail.next(ctx, r.source, f.ID, state)
+		page, err := r.next(ctx, trail, f.ID, state)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mailbrick/archive"
@@ -45,7 +46,7 @@ type Options struct {
 	Clock            func() time.Time
 	Log              *slog.Logger
 	Progress         func(Progress) // called now and then
-	Slow             func()         // called when the server takes its time over little: others could be served meanwhile
+	Slow             func()         // called, from anywhere, when the server lets this mailbox wait: others could be served meanwhile
 	Fetched          func()         // called when all that is asked of the source was asked, before the commit, which may wait for others
 }
 
@@ -212,7 +213,9 @@ func failuresOf(rows map[string][]byte) (map[string]failure, error) {
 
 // syncFolders brings the folders up to date and gives those in scope.
 func (r *run) syncFolders(ctx context.Context) ([]Folder, error) {
+	over := r.held(new(atomic.Int64))
 	listed, err := r.source.Folders(ctx)
+	over()
 	if err != nil {
 		return nil, fmt.Errorf("list folders: %w", err)
 	}
@@ -391,7 +394,7 @@ func (r *run) folderCursor(id string) (cur folderCursor, begun bool, err error) 
 func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 	trail := newTrail()
 	for {
-		page, err := trail.next(ctx, r.source, f.ID, cur.State)
+		page, err := r.next(ctx, trail, f.ID, cur.State)
 		if err != nil {
 			return err
 		}
@@ -423,6 +426,12 @@ func (r *run) changes(ctx context.Context, f Folder, cur folderCursor) error {
 			return nil
 		}
 	}
+}
+
+// next gives the next page of a folder.
+func (r *run) next(ctx context.Context, t *trail, folderID, state string) (Page, error) {
+	defer r.held(new(atomic.Int64))()
+	return t.next(ctx, r.source, folderID, state)
 }
 
 // told gives what stays unsure after a page.

@@ -19,11 +19,12 @@ type WatchOptions struct {
 	Run func(ctx context.Context, mailbox string, full bool, leave func()) (Outcome, error)
 
 	Parallel  int           // mailboxes at once: 4
+	Standing  int           // more of them, while the server lets some wait (Watch.Stand): none
 	Poll      time.Duration // until a mailbox that nobody listens to is asked again: 2 minutes
 	PollMost  time.Duration // the same, grown while nothing happens there: 30 minutes
 	Settle    time.Duration // from a notification to the run, which takes in what else happens until then: 10 seconds
 	Retry     time.Duration // until a mailbox that failed is asked again: 30 seconds
-	RetryMost time.Duration // the same, doubled with each failure: 1 hour
+	RetryMost time.Duration // the same, doubled with each failure of a mailbox that does not get on: 1 hour
 
 	NextFull func(after time.Time) time.Time // when all is to be asked for again; nil: never
 	Rand     func() float64                  // from 0 to 1
@@ -50,7 +51,7 @@ func (o *WatchOptions) defaults() {
 
 // Outcome is what became of a run of Watch.
 type Outcome struct {
-	Changed bool  // something came, went or was changed
+	Changed bool  // something came, went or was changed, before it failed too
 	Partly  bool  // items or folders could not be had: they are asked for again before something happens
 	Failed  error // the mailbox could not be read; it is tried again, and the others go on
 }
@@ -58,11 +59,11 @@ type Outcome struct {
 // Watch keeps mailboxes current: each is run once at the beginning, again soon after a notification, now and then where
 // nobody listens, and in full by the schedule. It is for concurrent use.
 type Watch struct {
-	o    WatchOptions
-	wake chan struct{} // holds one: the loop has to look again
+	o     WatchOptions
+	wake  chan struct{} // holds one: the loop has to look again
+	seats *Seats
 
 	mu        sync.Mutex // guards the rest
-	free      int        // places for runs
 	mailboxes map[string]*watched
 }
 
@@ -78,12 +79,13 @@ type watched struct {
 	failed  error
 	success time.Time
 	stop    context.CancelFunc // of the run at hand; nil while there is none
+	seat    *Seat              // of that run
 }
 
 // NewWatch makes a watch of no mailboxes.
 func NewWatch(o WatchOptions) *Watch {
 	o.defaults()
-	return &Watch{o: o, wake: make(chan struct{}, 1), free: o.Parallel, mailboxes: map[string]*watched{}}
+	return &Watch{o: o, wake: make(chan struct{}, 1), seats: NewSeats(o.Parallel, o.Standing), mailboxes: map[string]*watched{}}
 }
 
 // Set says which mailboxes are to be kept current. New ones begin at once, as do those that failed; the run of one that is
@@ -139,6 +141,15 @@ func (w *Watch) Listening(mailbox string, heard bool) {
 	}
 }
 
+// Stand lets another mailbox be read in the place of one that the server lets wait. Its run goes on.
+func (w *Watch) Stand(mailbox string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := w.mailboxes[mailbox]; m != nil && m.stop != nil && m.seat.Stand() {
+		w.look()
+	}
+}
+
 // before brings the next run forward.
 func (m *watched) before(t time.Time) {
 	if t.Before(m.due) {
@@ -181,9 +192,10 @@ func (w *Watch) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// watchRun is a run that has its place.
+// watchRun is a run that has its seat.
 type watchRun struct {
 	*watched
+	seat *Seat
 	ctx  context.Context // of this run alone
 	full bool
 }
@@ -191,23 +203,25 @@ type watchRun struct {
 // idle is how long the loop waits when nothing is due.
 const idle = 24 * time.Hour
 
-// begin gives places to what is due, the longest due first, and tells how long the loop may wait then.
+// begin gives seats to what is due, the longest due first, and tells how long the loop may wait then.
 func (w *Watch) begin(ctx context.Context) (runs []watchRun, next time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
 	next = idle
 	for _, m := range slices.SortedFunc(maps.Values(w.mailboxes), func(a, b *watched) int { return a.due.Compare(b.due) }) {
-		switch {
-		case m.stop != nil:
+		if m.stop != nil {
 			continue
-		case w.free == 0:
-			return runs, idle // who leaves a place wakes the loop
-		case m.due.After(now):
+		}
+		if m.due.After(now) {
 			return runs, m.due.Sub(now)
 		}
-		w.free--
-		r := watchRun{watched: m, full: !now.Before(m.full)}
+		seat := w.seats.try()
+		if seat == nil {
+			return runs, idle // who leaves a seat wakes the loop
+		}
+		m.seat = seat
+		r := watchRun{watched: m, seat: seat, full: !now.Before(m.full)}
 		r.ctx, m.stop = context.WithCancel(ctx)
 		runs = append(runs, r)
 	}
@@ -215,12 +229,10 @@ func (w *Watch) begin(ctx context.Context) (runs []watchRun, next time.Duration)
 }
 
 func (w *Watch) run(r watchRun) error {
-	leave := sync.OnceFunc(func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.free++
+	leave := func() {
+		r.seat.Leave()
 		w.look()
-	})
+	}
 	defer leave()
 	defer r.stop()
 	out, err := w.o.Run(r.ctx, r.name, r.full, leave)
@@ -237,10 +249,13 @@ func (w *Watch) run(r watchRun) error {
 func (w *Watch) plan(r watchRun, out Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	defer w.look() // the place may be free since long
+	defer w.look() // the seat may be free since long
 	m, now := r.watched, time.Now()
 	m.stop, m.failed = nil, out.Failed
 	if out.Failed != nil {
+		if out.Changed {
+			m.fails = 0 // it gets on
+		}
 		m.due = now.Add(w.jitter(grown(w.o.Retry, w.o.RetryMost, m.fails)))
 		m.fails++
 		m.told = false // the next run looks at everything that happened

@@ -158,6 +158,16 @@ func TestWatchFailures(t *testing.T) {
 	})
 }
 
+// TestWatchGetsOn: a mailbox that fails, though something of it comes each time, is not tried ever more seldom.
+func TestWatchGetsOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, fetch.WatchOptions{Retry: 10 * time.Second, Poll: time.Second, PollMost: time.Second}, "a")
+		k.set("a", fetch.Outcome{Failed: errors.New("no"), Changed: true})
+		want(t, k.pass(35*time.Second), "0 a", "1 a", "11 a", "21 a", "31 a")
+	})
+}
+
 func TestWatchTriesItemsAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -233,5 +243,30 @@ func TestWatchEndsWithTheArchive(t *testing.T) {
 		if got := k.pass(24 * time.Hour); len(got) > 2 {
 			t.Errorf("runs after the end: %q", got)
 		}
+	})
+}
+
+// TestWatchStands: mailboxes that their server lets wait give their places to others, as long as not too many do.
+func TestWatchStands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, fetch.WatchOptions{Parallel: 1, Standing: 1}, "a")
+		k.pass(time.Second)
+		k.mu.Lock()
+		k.take = 100 * time.Second
+		k.mu.Unlock()
+		k.Set([]string{"a", "b"})
+		want(t, k.pass(time.Second), "1 b")
+		k.Set([]string{"a", "b", "c"})
+		want(t, k.pass(time.Second))
+		k.Stand("b")
+		k.Stand("b") // once is enough
+		k.Stand("a") // it does not run
+		k.Stand("nobody")
+		want(t, k.pass(time.Second), "3 c")
+		k.Set([]string{"a", "b", "c", "d"})
+		k.Stand("c") // no more may stand
+		want(t, k.pass(90*time.Second))
+		want(t, k.pass(20*time.Second), "103 d") // when c left its seat
 	})
 }

@@ -167,9 +167,6 @@ func parallelFor(files bool) (parallel, standing int) {
 	return 16, 48
 }
 
-// longWait is a wait in which another mailbox can get something done.
-const longWait = 10 * time.Second
-
 // backupLine is what a backup did for a mailbox.
 type backupLine struct {
 	Mailbox       string  `json:"mailbox"`
@@ -226,6 +223,8 @@ func runBackup(ctx context.Context, o *backupOptions) (err error) {
 		return fmt.Errorf("no mailbox could be backed up: %w", b.last)
 	case b.ruined > 0 || b.partly:
 		return errPartly
+	case b.refused:
+		return errRefusedParts
 	}
 	return nil
 }
@@ -237,59 +236,69 @@ type backup struct {
 	meter *meter
 	bar   *progress
 
-	mu     sync.Mutex // guards the rest, and the order of lines on stdout
-	ruined int        // mailboxes that failed as a whole
-	partly bool       // some items or folders failed, or a part was refused
-	last   error
+	mu      sync.Mutex // guards the rest, and the order of lines on stdout
+	ruined  int        // mailboxes that failed as a whole
+	partly  bool       // some items or folders failed: the next run takes them up
+	refused bool       // a part was refused, or does not come by this way
+	last    error
 }
 
 // all backs up the mailboxes, some at a time; one that waits for its commit only, or for its server, leaves its seat to the
 // next. A mailbox that fails does not stop the others, unless the archive itself fails.
 func (b *backup) all(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	seats := newSeats(b.parallel, b.standing)
+	seats := fetch.NewSeats(b.parallel, b.standing)
+	var seated sync.Map // by mailbox: its *fetch.Seat
 	b.waited = func(mailbox string, d time.Duration) {
-		if d >= longWait {
-			seats.stand(mailbox)
+		if seat, ok := seated.Load(mailbox); ok && d >= fetch.LongWait {
+			seat.(*fetch.Seat).Stand()
 		}
 	}
 	for _, name := range b.mailboxes {
-		g.Go(func() error { return b.one(ctx, name, seats) })
+		g.Go(func() error {
+			return b.one(ctx, name, func() (*fetch.Seat, error) {
+				seat, err := seats.Sit(ctx)
+				if err == nil {
+					seated.Store(name, seat)
+				}
+				return seat, err
+			})
+		})
 	}
 	return g.Wait()
 }
 
 // one backs up a mailbox. Its session begins before it has a seat, so that the archive knows who is still to come: what many
 // mailboxes add lands together, and not mailbox by mailbox.
-func (b *backup) one(ctx context.Context, name string, seats *seats) (err error) {
+func (b *backup) one(ctx context.Context, name string, sit func() (*fetch.Seat, error)) (err error) {
 	line := backupLine{Mailbox: name}
 	s, err := b.a.Begin(name)
 	if err != nil {
 		return b.settle(ctx, line, err)
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
-	if err := seats.sit(ctx, name); err != nil {
+	seat, err := sit()
+	if err != nil {
 		return err
 	}
-	leave := func() { seats.leave(name) }
-	defer leave()
+	defer seat.Leave()
 	start := time.Now()
-	again, err := b.read(ctx, s, &line, leave)
+	again, err := b.read(ctx, s, &line, seat)
 	if again {
-		_, err = b.read(ctx, s, &line, leave)
+		_, err = b.read(ctx, s, &line, seat)
 	}
 	line.Seconds = float64(time.Since(start).Milliseconds()) / 1000
 	return b.settle(ctx, line, err)
 }
 
 // read opens the mailbox of a line and fetches what is new there. again says that it is elsewhere by now, where it can be opened.
-func (b *backup) read(ctx context.Context, s *archive.Session, line *backupLine, leave func()) (again bool, err error) {
+func (b *backup) read(ctx context.Context, s *archive.Session, line *backupLine, seat *fetch.Seat) (again bool, err error) {
 	mailbox, err := b.from.open(ctx, line.Mailbox)
 	if err != nil {
 		return false, err
 	}
 	defer mailbox.close()
-	err = b.fetch(ctx, s, mailbox, line, leave)
+	err = b.fetch(ctx, s, mailbox, line, seat)
 	cost := mailbox.cost()
 	line.Requests += cost.requests
 	line.ThrottledMS += cost.throttled.Milliseconds()
@@ -316,11 +325,10 @@ func ofMailbox(err error) bool {
 		errors.Is(err, ews.ErrTruncated) || errors.Is(err, graph.ErrNotGraph) || errors.Is(err, fetch.ErrGone) || errors.Is(err, fetch.ErrFolder) || errors.Is(err, fetch.ErrOtherSource)
 }
 
-func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened, line *backupLine, leave func()) error {
+func (b *backup) fetch(ctx context.Context, s *archive.Session, mailbox *opened, line *backupLine, seat *fetch.Seat) error {
 	name := line.Mailbox
 	var seen fetch.Progress
-	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: slices.Concat(b.include, mailbox.include), Exclude: slices.Concat(b.exclude, mailbox.exclude), Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: leave,
-		Slow: func() { b.waited(name, longWait) },
+	r, err := fetch.Run(ctx, mailbox.source, s, fetch.Options{Include: slices.Concat(b.include, mailbox.include), Exclude: slices.Concat(b.exclude, mailbox.exclude), Exports: mailbox.exports, BatchItems: mailbox.batch, Log: b.logger(name), Fetched: seat.Leave, Slow: func() { seat.Stand() },
 		Progress: func(p fetch.Progress) {
 			b.bar.expect(int64(p.Expected - seen.Expected))
 			b.bar.add(int64(p.Items-seen.Items), "")
@@ -365,7 +373,11 @@ func (b *backup) tell(line backupLine, err error) error {
 			line.Snapshot, line.Items = last.Ordinal, last.Items
 		}
 	}
-	if !line.Complete {
+	switch {
+	case line.Complete:
+	case err == nil && line.Failed == 0:
+		b.refused = true
+	default:
 		b.partly = true
 	}
 	if b.each != nil {

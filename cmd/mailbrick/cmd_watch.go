@@ -99,7 +99,7 @@ func runWatch(ctx context.Context, o *backupOptions, reread func() (*backupOptio
 	}
 	w.lent = &lent{a: a, meter: m, index: &lentIndex{a: a, dir: w.indexDir()}}
 	defer func() { err = errors.Join(err, w.lent.index.close()) }()
-	w.watch = fetch.NewWatch(w.schedule(o.parallel))
+	w.watch = fetch.NewWatch(w.schedule(o))
 	w.watch.Set(o.mailboxes)
 	return w.serve(ctx, reload)
 }
@@ -107,12 +107,20 @@ func runWatch(ctx context.Context, o *backupOptions, reread func() (*backupOptio
 // generation makes a generation of options: what they say is logged, not printed.
 func (w *watcher) generation(o *backupOptions) *generation {
 	o.common.talk, o.common.quiet, o.common.verbose = w.talk, false, false
+	o.common.waited = w.waited
 	return &generation{backupOptions: o}
 }
 
-func (w *watcher) schedule(parallel int) fetch.WatchOptions {
+// waited lets another mailbox be read while the server lets one wait.
+func (w *watcher) waited(mailbox string, d time.Duration) {
+	if d >= fetch.LongWait {
+		w.watch.Stand(mailbox)
+	}
+}
+
+func (w *watcher) schedule(o *backupOptions) fetch.WatchOptions {
 	c := w.config.Watch
-	return fetch.WatchOptions{Run: w.run, Parallel: parallel, Poll: c.Poll.Duration, PollMost: c.PollMost.Duration, Settle: c.Settle.Duration,
+	return fetch.WatchOptions{Run: w.run, Parallel: o.parallel, Standing: o.standing, Poll: c.Poll.Duration, PollMost: c.PollMost.Duration, Settle: c.Settle.Duration,
 		Retry: c.Retry.Duration, RetryMost: c.RetryMost.Duration, NextFull: c.FullCheck.next, Log: w.log}
 }
 
@@ -166,7 +174,7 @@ func (w *watcher) run(ctx context.Context, name string, full bool, leave func())
 	if err == nil {
 		defer mailbox.close()
 		r, err = w.fetch(ctx, name, mailbox, fetch.Options{Include: slices.Concat(gen.include, mailbox.include), Exclude: slices.Concat(gen.exclude, mailbox.exclude),
-			Exports: mailbox.exports, BatchItems: mailbox.batch, Full: full, Log: log, Fetched: leave})
+			Exports: mailbox.exports, BatchItems: mailbox.batch, Full: full, Log: log, Fetched: leave, Slow: func() { w.watch.Stand(name) }})
 		spent = mailbox.cost()
 		if err != nil && mailbox.moved != nil {
 			mailbox.moved(err) // the next run looks for it
@@ -176,7 +184,7 @@ func (w *watcher) run(ctx context.Context, name string, full bool, leave func())
 		return out, ctx.Err()
 	}
 	s := r.Snapshot
-	out.Changed = s.Added+s.Changed+s.Removed > 0
+	out.Changed = s.Added+s.Changed+s.Removed > 0 || err != nil && r.Exported > 0
 	out.Partly = len(r.Failures) > 0
 	w.tally.ran(name, r, spent, err)
 	level := slog.LevelDebug

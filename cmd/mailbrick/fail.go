@@ -33,6 +33,9 @@ const (
 // errPartly says that the work is done but for what was listed.
 var errPartly = errors.New("done, but not everything: what failed is listed above")
 
+// errRefusedParts says that all is done but what the server lets nobody read who asks with these rights.
+var errRefusedParts = errors.New("done, but for parts that the server refuses: they are listed above")
+
 // verdict is what a kind of error means to a person: the exit code and what to do.
 type verdict struct {
 	is   error
@@ -43,6 +46,7 @@ type verdict struct {
 // verdicts are looked through from the top: the first that fits speaks.
 var verdicts = [...]verdict{
 	{errPartly, exitPartly, "run the same command again: it takes up what failed"},
+	{errRefusedParts, exitPartly, "running it again does not help where a right is missing: give it to the account (docs/sources.md), or do not ask for that part"},
 	{context.Canceled, exitFailed, "interrupted; what had come in is kept, and the next run goes on from there"},
 	{s3.ErrDenied, exitFailed, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; docs/operation.md lists the rights that they need"},
 	{s3.ErrNoBucket, exitNoArchive, "make the bucket with your store's tools, or name another with --archive; AWS_ENDPOINT_URL says which store"},
