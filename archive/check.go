@@ -39,9 +39,9 @@ type CheckOptions struct {
 // for what kept Check from looking. One with ReadAll that is broken off goes on where it was.
 func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
 	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}, there: map[uint32]bool{},
-		writers: map[[32]byte]bool{}}
-	c.inspector = inspector{bucket: a.rawBucket(), parity: a.parity, found: c.damaged}
-	for _, step := range []func(context.Context) error{c.small, c.chain, c.kept, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
+		writers: map[[32]byte]bool{}, removed: map[string]bool{}}
+	c.inspector = inspector{bucket: a.rawBucket(), parity: a.parity, found: c.damaged, leftover: c.leftover}
+	for _, step := range []func(context.Context) error{c.chain, c.small, c.kept, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
 		if err := step(ctx); err != nil {
 			return c.report, errors.Join(err, c.save())
 		}
@@ -59,6 +59,7 @@ type checker struct {
 	there   map[uint32]bool   // packs by number, asked for so far
 	last    journal.Head      // of the chain
 	writers map[[32]byte]bool // announced so far
+	removed map[string]bool   // holders that are none any more
 	broken  bool              // the chain does not read to its end
 	proof
 
@@ -120,6 +121,14 @@ func (c *checker) record(ctx context.Context, rec *journal.Record) {
 			delete(c.packs, name)
 		}
 	}
+	if k := rec.Body.Key; k != nil && k.Action != journal.KeyRotated {
+		c.removed[k.Holder] = k.Action == journal.KeyRemoved
+	}
+}
+
+// leftover tells whether nobody needs a key file: it is of one who was removed, or of another generation than the one in use.
+func (c *checker) leftover(k keyName) bool {
+	return !c.broken && (k.generation != c.last.Sealing() || c.removed[k.holder])
 }
 
 // again reads the records that others appended meanwhile, and tells whether the archive still needs a pack.

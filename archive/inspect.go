@@ -39,6 +39,8 @@ type inspector struct {
 	parity *parity.Bucket // nil where the archive keeps none
 	mend   bool
 	found  func(Damage)
+
+	leftover func(keyName) bool // a key file of which a half may be gone: who makes and removes them can die between; nil for none
 }
 
 func (i *inspector) fate() Fate {
@@ -110,11 +112,24 @@ func (i *inspector) small(ctx context.Context) error {
 	o := Options{Bucket: i.bucket}
 	names, err := o.keyNames(ctx)
 	for _, k := range names {
-		if err == nil {
+		if err == nil && !i.half(ctx, k) {
 			err = i.twice(ctx, k.object(), seal.MaxFile, func(data []byte) error { return errorOf(parseKey(k.object(), data)) })
 		}
 	}
 	return err
+}
+
+// half tells whether of a key file that nobody needs one of two is there, or none any more.
+func (i *inspector) half(ctx context.Context, k keyName) bool {
+	if i.leftover == nil || !i.leftover(k) {
+		return false
+	}
+	for _, name := range []string{k.object(), k.object() + copySuffix} {
+		if _, err := i.bucket.Size(ctx, name); errors.Is(err, blob.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 func errorOf[T any](_ T, err error) error { return err }

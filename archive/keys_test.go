@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -257,6 +258,48 @@ func TestRotateBreaksOff(t *testing.T) {
 		if done {
 			return
 		}
+	}
+}
+
+// TestKeysChangeDies: who changes the keys dies at any call. The archive is whole then, but for a file whose holder is not one yet.
+func TestKeysChangeDies(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(ctx context.Context, k *Keys, to seal.Recipient, holder string) error{
+		"add": func(ctx context.Context, k *Keys, to seal.Recipient, _ string) error {
+			return third(k.Add(ctx, to, "new"))
+		},
+		"remove": func(ctx context.Context, k *Keys, _ seal.Recipient, holder string) error {
+			return k.Remove(ctx, holder)
+		},
+		"rotate": func(ctx context.Context, k *Keys, _ seal.Recipient, _ string) error { return errorOf(k.Rotate(ctx)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for n, whole := 1, false; !whole; n++ {
+				m, byPassword := sealedArchive(t)
+				server, _ := host(t, m)
+				added, err := openKeys(t, byPassword).Add(t.Context(), server, "server")
+				wantErr(t, "add", err, nil)
+				another, _ := host(t, m)
+				faulty := blobtest.NewFaulty(m)
+				breaking := byPassword
+				breaking.Bucket = faulty
+				k := openKeys(t, breaking)
+				faulty.Reset()
+				faulty.Order(blobtest.Fault{Nth: n, Kind: blobtest.Dead})
+				whole = change(t.Context(), k, another, added.ID) == nil
+				w := worldOf(m, m, vfs.NewCrashableMem())
+				w.opts.Passphrase, w.opts.Clock = byPassword.Passphrase, byPassword.Clock
+				w.open(t)
+				r, err := w.Check(t.Context(), CheckOptions{})
+				wantErr(t, "check", err, nil)
+				if left := len(r.Errors); left > 0 && (name != "add" || left != r.Mendable) {
+					t.Errorf("death at call %d: %q", n, r.Errors)
+				}
+				w.close(t)
+				wantOpens(t, "afterwards", byPassword, nil)
+			}
+		})
 	}
 }
 
