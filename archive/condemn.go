@@ -21,6 +21,10 @@ import (
 // stores it again.
 var ErrPruned = errors.New("it was pruned meanwhile")
 
+// ErrAnew says that an item has to be stored anew: some of its content had landed before the item was put, so that no version needed
+// it, and another process pruned it.
+var ErrAnew = errors.New("the item has to be stored anew")
+
 // errCondemned says that the catalog knew a pack and does so no more.
 var errCondemned = fmt.Errorf("%w: its pack was pruned", ErrDamaged)
 

@@ -116,7 +116,8 @@
 //   - Prune marks what the records need that came since it marked. A pack of which they need what was not copied stays. When
 //     another prune came before it, it begins anew.
 //   - A group looks up again what it rests on when something was condemned since. What was moved it finds; what was garbage it
-//     cannot, and ends with ErrPruned: the next run stores it again.
+//     cannot, and ends with ErrPruned: the next run stores it again. An item of which some chunks landed with what others stored, before
+//     any version needed them, is stored anew by itself (ErrAnew).
 //   - The last 4 bytes of a pack's name are the first of the session that wrote it, and a session begins with a record before its
 //     first pack. A pack that no record names goes when a record has fenced its session, after which that appends nothing. Whom
 //     to fence is decided by age.

@@ -556,19 +556,40 @@ func (g *group) finish(ctx context.Context) error {
 	return err
 }
 
-// dependOn notes the packs of what content points to, unless they are the group's own.
-func (g *group) dependOn(ref reference) error {
-	if !ref.known {
-		return g.depend(ref.id)
-	}
-	if ref.pruned != g.a.cat.pruned() {
-		err := g.depend(ref.id)
-		if errors.Is(err, errNowhere) {
-			err = fmt.Errorf("%w: chunk %x", ErrPruned, ref.id)
+// rest notes the packs of all that content points to, unless they are the group's own. All is looked up before any is noted: content of
+// which something was pruned leaves no trace, and the group lands without it.
+func (g *group) rest(refs []reference) error {
+	for i := range refs {
+		if err := g.find(&refs[i]); err != nil {
+			return err
 		}
-		return err
 	}
-	return g.dependRow(ref.id, ref.row)
+	for i := range refs {
+		if _, own := g.fresh[refs[i].id]; own {
+			continue
+		}
+		if err := g.dependRow(refs[i].id, refs[i].row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find looks up where a chunk lies by now. One that landed before its item, with what others stored, no version needs yet: another
+// process that prunes takes it for garbage.
+func (g *group) find(ref *reference) error {
+	_, own := g.fresh[ref.id]
+	_, noted := g.needs[ref.id]
+	pruned := g.a.cat.pruned()
+	if own || noted || ref.known && ref.pruned == pruned {
+		return nil
+	}
+	row, err := g.a.cat.known(ref.id)
+	if errors.Is(err, errNowhere) && ref.pruned != pruned {
+		return fmt.Errorf("%w: %w: chunk %x", ErrAnew, ErrPruned, ref.id)
+	}
+	ref.row = row
+	return err
 }
 
 func (g *group) depend(id chunkID) error {

@@ -218,7 +218,8 @@ func (s *Session) Associated(itemID string) (bool, error) {
 	return v != nil && v.Associated, err
 }
 
-// Put adds a version of an item with the content that was written.
+// Put adds a version of an item with the content that was written. ErrAnew says that this content is no longer good, and harms nobody
+// else.
 func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
 	v, err := content.finish(ctx, item.Similar)
 	if err != nil {
@@ -235,10 +236,10 @@ func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
 		return err
 	}
 	defer g.mu.Unlock()
-	for _, ref := range content.refs {
-		if err := g.dependOn(ref); err != nil {
-			return g.fail(err)
-		}
+	if err := g.rest(content.refs); errors.Is(err, ErrAnew) {
+		return err
+	} else if err != nil {
+		return g.fail(err)
 	}
 	s.add(v)
 	return nil

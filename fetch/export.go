@@ -180,7 +180,10 @@ func (r *run) export(ctx context.Context, folderID string, items []Ref) (again [
 		return nil, err
 	}
 	for _, in := range came {
-		if err := r.put(ctx, folderID, in); err != nil {
+		err := r.put(ctx, folderID, in)
+		if errors.Is(err, archive.ErrAnew) {
+			again = append(again, unsettled{in.ref(), err})
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -248,7 +251,7 @@ func (r *run) put(ctx context.Context, folderID string, in *incoming) error {
 	defer r.mu.Unlock()
 	switch {
 	case errors.Is(err, archive.ErrParts):
-		return r.fail(folderID, Ref{ItemID: in.item.ItemID, ChangeKey: in.item.ChangeKey, Size: in.content.Size()}, err)
+		return r.fail(folderID, in.ref(), err)
 	case err != nil:
 		return err
 	}

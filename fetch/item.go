@@ -19,6 +19,11 @@ type incoming struct {
 	content *archive.Content
 }
 
+// ref names the item as it came.
+func (in *incoming) ref() Ref {
+	return Ref{ItemID: in.item.ItemID, ChangeKey: in.item.ChangeKey, Size: in.content.Size(), Associated: in.item.Associated}
+}
+
 // read takes an item's blob off the source into the archive's chunks. Nothing names them before put.
 func (r *run) read(ctx context.Context, ref Ref, blob io.Reader, buffer []byte) (*incoming, error) {
 	content := r.sink.NewContent(ctx)
