@@ -195,22 +195,26 @@ func TestFirstBackupUnderTheStandardBudgets(t *testing.T) {
 }
 
 // TestOverdrawnBudgets: items so dear that each mailbox's bucket is empty soon. The server delays, lets requests time out
-// and refuses; batches shrink, mailboxes wait, and everything comes.
+// and refuses; batches shrink, mailboxes wait, and everything comes. A mailbox that is refused waits for 300 s and then has 75 s:
+// what is left over of the last of these is the greater part of what is missing from all that the budgets allow.
 func TestOverdrawnBudgets(t *testing.T) {
 	if inItsOwn(t) {
 		return
 	}
-	c := campaign{mailboxes: 6, items: 90, parallel: 6, exports: 4, policy: exchangetest.StandardPolicy()}
+	c := campaign{mailboxes: 6, items: 180, parallel: 6, exports: 4, policy: exchangetest.StandardPolicy()}
 	c.policy.EWS.MaxBurst, c.policy.EWS.Cutoff = c.policy.EWS.MaxBurst/10, c.policy.EWS.Cutoff/10
 	c.policy.Costs["ExportItems"] = exchangetest.Cost{Item: exchangetest.Duration(8 * time.Second)}
+	if os.Getenv("MAILBRICK_TORTURE") != "" {
+		c.items = 720
+	}
 	o := c.run(t)
 	if o.report.Total.Refused["cutoff"] == 0 || o.report.Total.BackOffs == 0 {
 		t.Errorf("nothing was refused: %+v", o.report.Total)
 	}
-	if got := o.share(0); got < 0.75 {
+	if got := o.share(0); got < 0.9 {
 		t.Errorf("%.2f of what the budgets allow: %v, %v would do", got, o.took, o.report.Ideal(0))
 	}
-	t.Logf("%v, %.2f of what the budgets allow", o.took, o.share(0))
+	t.Logf("%d items: %v, %.3f of what the budgets allow", c.items, o.took, o.share(0))
 	for name, s := range o.stats {
 		if s.Throttled == 0 || s.Concurrency < 1 || s.Waited < s.Throttled {
 			t.Errorf("%s: %+v", name, s)
@@ -220,7 +224,7 @@ func TestOverdrawnBudgets(t *testing.T) {
 }
 
 // TestServerThatOnlyDelays: it says nothing and takes its time over each item of a mailbox that is overdrawn. Such a mailbox
-// keeps no other from being served.
+// keeps no other from being served: with a third of the places it takes little longer than with one for each.
 func TestServerThatOnlyDelays(t *testing.T) {
 	if inItsOwn(t) {
 		return
@@ -237,7 +241,7 @@ func TestServerThatOnlyDelays(t *testing.T) {
 		}
 		took[parallel] = o.took
 	}
-	if share := float64(took[12]) / float64(took[4]); share < 0.6 {
+	if share := float64(took[12]) / float64(took[4]); share < 0.8 {
 		t.Errorf("%v with 4 places for 12 mailboxes, %v with as many: %.2f", took[4], took[12], share)
 	} else {
 		t.Logf("%v with 4 places for 12 mailboxes, %v with as many: %.2f", took[4], took[12], share)

@@ -7,7 +7,7 @@ import (
 )
 
 // LongWait is a wait in which another mailbox can get something done.
-const LongWait = 10 * time.Second
+const LongWait = 3 * time.Second
 
 // Seats let some mailboxes be read at once. One that the server lets wait gives its seat to the next and goes on without, as
 // long as not too many do: how many requests go at once the governor says. So mailboxes that wait do not keep others from a

@@ -74,7 +74,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, requestID st
 		}
 		if d.whole() {
 			c.log("fault to order", "action", d.Action)
-			c.ticket.order(d.told(), false) // graph.md 7: of the app in the mailbox
+			c.ticket.order(r.Context(), d.told(), false) // graph.md 7: of the app in the mailbox
 			c.wholeFault(d)
 			return
 		}

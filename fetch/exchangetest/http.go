@@ -204,7 +204,7 @@ func (c *call) happen(d Fault) bool {
 		c.server.options.Sleep(c.ctx, d.delay()) // a client that is gone is found out by writing
 	case d.whole():
 		c.log("fault to order", "action", d.Action)
-		c.ticket.order(d.told(), d.ofFrontEnd())
+		c.ticket.order(c.ctx, d.told(), d.ofFrontEnd())
 		c.wholeFault(d)
 		return true
 	}

@@ -28,14 +28,14 @@ func TestAllowed(t *testing.T) {
 		{"workers", Policy{EWS: few, Workers: 2}, func(t *throttle) { t.ask("a") }, 200 * time.Second},
 		{"a mailbox's limit", Policy{EWS: few, Workers: 8}, func(t *throttle) { t.ask("a") }, 300 * time.Second},
 		{"the limits of two", Policy{EWS: few, Workers: 8}, func(t *throttle) { t.ask("a"); t.ask("b") }, 600 * time.Second},
-		{"a mailbox is told to rest", Policy{EWS: few, Workers: 8}, func(t *throttle) { t.ask("a").order(10*time.Second, false) }, 270 * time.Second},
+		{"a mailbox is told to rest", Policy{EWS: few, Workers: 8}, func(t *throttle) { t.ask("a").order(context.Background(), 10*time.Second, false) }, 270 * time.Second},
 		{"two that overlap", Policy{EWS: few, Workers: 8}, func(t *throttle) {
-			t.ask("a").order(10*time.Second, false)
-			t.ask("a").order(5*time.Second, false)
-			t.ask("a").order(20*time.Second, false)
+			t.ask("a").order(context.Background(), 10*time.Second, false)
+			t.ask("a").order(context.Background(), 5*time.Second, false)
+			t.ask("a").order(context.Background(), 20*time.Second, false)
 		}, 240 * time.Second},
-		{"others have the workers meanwhile", Policy{EWS: few, Workers: 3}, func(t *throttle) { t.ask("b"); t.ask("a").order(10*time.Second, false) }, 300 * time.Second},
-		{"all are told to rest", Policy{EWS: few, Workers: 3}, func(t *throttle) { t.ask("b"); t.ask("a").order(10*time.Second, true) }, 270 * time.Second},
+		{"others have the workers meanwhile", Policy{EWS: few, Workers: 3}, func(t *throttle) { t.ask("b"); t.ask("a").order(context.Background(), 10*time.Second, false) }, 300 * time.Second},
+		{"all are told to rest", Policy{EWS: few, Workers: 3}, func(t *throttle) { t.ask("b"); t.ask("a").order(context.Background(), 10*time.Second, true) }, 270 * time.Second},
 		{"the client's own fault", Policy{EWS: few, Workers: 3}, func(t *throttle) { t.ask("a").tell(10*time.Second, false) }, 300 * time.Second},
 		{"a bucket", Policy{EWS: Limits{Concurrency: 3, MaxBurst: Duration(50 * time.Second), Cutoff: Duration(100 * time.Second), Recharge: Duration(6 * time.Minute)}, Workers: 8},
 			func(t *throttle) { t.ask("a") }, 160 * time.Second},

@@ -172,7 +172,7 @@ func (c *call) tellNow(x *xmlWriter) error {
 	if err := c.ticket.settle(c.ctx); err != nil {
 		return err
 	}
-	c.ticket.order(c.busyFor, false)
+	c.ticket.order(c.ctx, c.busyFor, false)
 	c.busyFor = 0
 	return x.Flush()
 }

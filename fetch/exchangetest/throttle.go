@@ -200,9 +200,9 @@ func (k *ticket) teller(frontEnd bool) *budget {
 	return k.budgets[1]
 }
 
-// order notes that an ordered fault told the client to stay away.
-func (k *ticket) order(d time.Duration, frontEnd bool) {
-	if d <= 0 {
+// order notes that an ordered fault told the client to stay away, if it is still there to hear it.
+func (k *ticket) order(ctx context.Context, d time.Duration, frontEnd bool) {
+	if d <= 0 || ctx.Err() != nil {
 		return
 	}
 	k.tell(d, frontEnd)
