@@ -33,7 +33,7 @@
 // Calendars: the blob holds identity, recurrence, exceptions and answers, and uploading sends no mail. Warned of are a
 // meeting's organizer copy in another mailbox, and mode New for an appointment that the calendar has.
 //
-// Graph imports one item a request and never repeats one whose outcome is not known either; an update names the item's
+// Graph imports one item a request, three requests at once, and never repeats one whose outcome is not known either; an update names the item's
 // state of that moment, which costs a request. It takes no associated items, and sets read flags only by the API for mail.
 //
 // By EWS a restore of N items takes N/10 uploads and N/10 exports, one request for each changed read flag, and per folder one for

@@ -17,7 +17,8 @@ type exchange interface {
 	// list gives the items of a folder without the associated ones, hidden these, by id and size alone.
 	list(ctx context.Context, folderID string) iter.Seq2[found, error]
 	hidden(ctx context.Context, folderID string) ([]found, error)
-	// put uploads items; results are in their order. The error is that of the whole: items without a result were not tried.
+	// put uploads items; results are in their order. The error is that of the whole: items without a result were not tried, nor
+	// were those whose result says so.
 	// Nothing is sent twice that may have arrived.
 	put(ctx context.Context, items []posting) ([]posted, error)
 	setRead(ctx context.Context, item itemRef, read bool) (itemRef, error)
@@ -57,8 +58,9 @@ type posting struct {
 
 // posted is what became of a posting.
 type posted struct {
-	item itemRef
-	err  error
+	item    itemRef
+	err     error
+	untried bool // the server was not asked, or said no to all
 }
 
 // trouble is what an error means to a restore.

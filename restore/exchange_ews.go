@@ -101,7 +101,7 @@ func (x byEWS) put(ctx context.Context, items []posting) ([]posted, error) {
 	results, err := x.client.UploadItems(ctx, uploads)
 	out := make([]posted, len(results))
 	for i, r := range results {
-		out[i] = posted{itemRef{r.Item.ID, r.Item.ChangeKey}, r.Err}
+		out[i] = posted{item: itemRef{r.Item.ID, r.Item.ChangeKey}, err: r.Err}
 	}
 	return out, err
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"mailbrick/fetch/graph"
 	"mailbrick/fetch/wire"
@@ -90,23 +93,29 @@ func (x byGraph) list(ctx context.Context, folderID string) iter.Seq2[found, err
 
 func (x byGraph) hidden(context.Context, string) ([]found, error) { return nil, nil }
 
-// put imports one after another. It breaks off where the next would meet the same.
+// put imports as many at once as the client lets go, and returns when what of each is known. It begins no more where the next
+// would meet the same.
 func (x byGraph) put(ctx context.Context, items []posting) ([]posted, error) {
-	var out []posted
-	for _, it := range items {
-		ref, err := x.one(ctx, it)
-		if err != nil {
-			switch x.sort(err) {
-			case busy, refused:
-				return out, err
+	out := make([]posted, len(items))
+	var stopped atomic.Bool
+	var g errgroup.Group // without a context: what is on its way is waited for, whatever befalls another
+	g.SetLimit(graph.AtOnce)
+	for i, it := range items {
+		g.Go(func() error {
+			if out[i].untried = stopped.Load() || ctx.Err() != nil; out[i].untried {
+				return ctx.Err()
 			}
-		}
-		out = append(out, posted{ref, err})
-		if ctx.Err() != nil {
-			return out, ctx.Err()
-		}
+			ref, err := x.one(ctx, it)
+			if kind := x.sort(err); err != nil && (kind == busy || kind == refused) {
+				stopped.Store(true)
+				out[i].untried = true // the server did not take it
+				return err
+			}
+			out[i] = posted{item: ref, err: err}
+			return ctx.Err()
+		})
 	}
-	return out, nil
+	return out, g.Wait()
 }
 
 func (x byGraph) one(ctx context.Context, it posting) (itemRef, error) {

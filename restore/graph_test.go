@@ -169,3 +169,66 @@ func TestGraphFaults(t *testing.T) {
 		})
 	}
 }
+
+// meeting lets requests go when as many are there as are to meet.
+type meeting struct{ seats, full chan struct{} }
+
+func (m meeting) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case m.seats <- struct{}{}: // the last to come opens for the others
+		<-m.full
+	default:
+		for range cap(m.seats) {
+			<-m.seats
+			m.full <- struct{}{}
+		}
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestGraphImportsAtOnce: six items are imported by three at a time, in one session.
+func TestGraphImportsAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	files := map[string]string{}
+	for _, name := range strings.Fields("one two three four five six") {
+		files["Inbox/"+name+".eml"] = mail(name)
+	}
+	l.load("a@x.example", files)
+	l.server.AddMailbox("b@x.example")
+	s := l.backup("a@x.example")
+	c, err := graph.New(graph.Options{URL: strings.TrimSuffix(l.url, exchangetest.Path) + exchangetest.GraphPath, Mailbox: "b@x.example",
+		HTTP: &http.Client{Transport: bearer{}}, Import: &http.Client{Transport: meeting{make(chan struct{}, graph.AtOnce-1), make(chan struct{})}}})
+	must(t, err)
+	defer c.Close()
+	_, report, err := l.restore(restore.NewGraphMailbox(c, "b@x.example"), l.archive.Versions(t.Context(), s), restore.Options{})
+	must(t, err)
+	if report.Restored != 6 {
+		t.Errorf("%+v", report)
+	}
+	if got := l.server.RequestsByOperation("b@x.example"); got["graph.importItem"] != 6 || got["graph.createImportSession"] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestGraphRefusedImports: what the server lets nobody do is not asked for with every item.
+func TestGraphRefusedImports(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	files := map[string]string{}
+	for i := range 10 {
+		name := strings.Repeat("i", i+1)
+		files["Inbox/"+name+".eml"] = mail(name)
+	}
+	l.load("a@x.example", files)
+	l.server.AddMailbox("b@x.example")
+	s := l.backup("a@x.example")
+	l.server.AddFaults(exchangetest.Fault{Operation: "graph.importItem", Times: -1, Action: exchangetest.ActionStatus, Status: 403})
+	_, report, err := l.byGraph(s, "b@x.example", restore.Options{})
+	if err == nil || report.Failed != 10 || len(l.holds("b@x.example")) != 0 {
+		t.Errorf("%v %+v", err, report)
+	}
+	if n := l.server.RequestsByOperation("b@x.example")["graph.importItem"]; n > 2*graph.AtOnce {
+		t.Errorf("%d imports were tried", n)
+	}
+}

@@ -76,7 +76,9 @@ func (m *Mailbox) sendGroup(ctx context.Context, group []*upload) error {
 	results, err := m.server.put(ctx, items)
 	var stop error
 	for i, r := range results {
-		stop = errors.Join(stop, m.take(group[i], r))
+		if !r.untried {
+			stop = errors.Join(stop, m.take(group[i], r))
+		}
 	}
 	if m.stops(ctx, err) {
 		return because(ctx, errors.Join(stop, err))

@@ -76,7 +76,7 @@ func (o Options) withDefaults() Options {
 
 // What Graph allows an application in one mailbox, with something to spare (10,000 requests, 4 at once, 150 MB).
 const (
-	atOnce       = 3
+	AtOnce       = 3 // requests: more calls of a client wait
 	requestsMost = 9600
 	requestsIn   = 10 * time.Minute
 	uploadMost   = 140 << 20
@@ -96,6 +96,8 @@ type Client struct {
 	flat atomic.Bool // folders are listed level by level: the server knows no other way
 
 	dice *wire.Dice // of opts.Rand
+
+	renewing chan struct{} // holds one: who asks for a session for imports
 
 	mu       sync.Mutex // guards what follows
 	mailbox  string     // its id
@@ -119,8 +121,8 @@ func New(o Options) (*Client, error) {
 	if o.Mailbox == "" {
 		return nil, refusal("no mailbox", nil, "")
 	}
-	c := &Client{opts: o, base: base, via: transport(o.HTTP), bare: transport(o.Import), batch: exportMost, dice: wire.NewDice(o.Rand), sessions: map[string]session{}}
-	c.governor = throttle.New(throttle.Options{Parent: o.App, Start: atOnce, Most: atOnce, Requests: requestsMost, Window: requestsIn,
+	c := &Client{opts: o, base: base, via: transport(o.HTTP), bare: transport(o.Import), batch: exportMost, dice: wire.NewDice(o.Rand), renewing: make(chan struct{}, 1), sessions: map[string]session{}}
+	c.governor = throttle.New(throttle.Options{Parent: o.App, Start: AtOnce, Most: AtOnce, Requests: requestsMost, Window: requestsIn,
 		UploadBytes: uploadMost, UploadWindow: uploadIn, Patience: o.Patience})
 	return c, nil
 }
