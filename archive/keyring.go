@@ -1,8 +1,10 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"mailbrick/archive/journal"
@@ -43,16 +45,21 @@ func (k *keyring) need(ctx context.Context, generation uint32) error {
 	if _, ok := k.Of(generation); ok {
 		return nil
 	}
-	// Newer files may be of a rotation that another one came before, and know nothing of it.
-	ring, err := k.read(ctx, generation)
-	if err != nil {
-		return fmt.Errorf("the key was rotated: %w", err)
+	var first error
+	// Newer files may be of a rotation that another one came before, and know nothing of it; or of the next one, and all there is.
+	for _, newest := range []uint32{generation, math.MaxUint32} {
+		ring, err := k.read(ctx, newest)
+		if err != nil {
+			first = cmp.Or(first, err)
+			continue
+		}
+		if _, ok := ring.Of(generation); ok {
+			k.set(ring)
+			return nil
+		}
+		first = cmp.Or(first, fmt.Errorf("%w: generation %d was not given to this holder", ErrWrongKey, generation))
 	}
-	k.set(ring)
-	if _, ok := k.Of(generation); !ok {
-		return fmt.Errorf("%w: the key was rotated to generation %d, which this holder was not given", ErrWrongKey, generation)
-	}
-	return nil
+	return fmt.Errorf("the key was rotated: %w", first)
 }
 
 // rotated takes up the generation that a record names.

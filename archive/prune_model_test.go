@@ -387,6 +387,11 @@ func (b *staleLists) List(ctx context.Context, prefix string) iter.Seq2[blob.Inf
 	}
 }
 
+// Replace implements blob.Replacer, as the bucket inside does.
+func (b *staleLists) Replace(ctx context.Context, name string) (blob.Writer, error) {
+	return b.Bucket.(blob.Replacer).Replace(ctx, name)
+}
+
 // wantFolded looks whether the journal has few objects after a prune that saw all of them, and no pack in a record where it was folded.
 func (p *pruneModel) wantFolded(proc *pruneProcess) {
 	p.Helper()
