@@ -133,14 +133,18 @@ func (c *checker) leftover(k keyName) bool {
 
 // again reads the records that others appended meanwhile, and tells whether the archive still needs a pack.
 func (c *checker) again(ctx context.Context, name pack.Name) bool {
+	c.follow(ctx)
+	_, ok := c.packs[name]
+	return ok
+}
+
+func (c *checker) follow(ctx context.Context) {
 	for rec, err := range c.a.records(ctx, c.last) {
 		if err != nil {
-			break // it is damage, and the next check's
+			return // it is damage, and the next check's
 		}
 		c.record(ctx, rec)
 	}
-	_, ok := c.packs[name]
-	return ok
 }
 
 // signature checks who signed a record, and what it says of the key.
@@ -200,6 +204,14 @@ func (c *checker) gap(ctx context.Context) error {
 	last, err := c.a.opts.lastObject(ctx)
 	if err != nil {
 		return err
+	}
+	if c.last.Number < last && !c.broken {
+		c.follow(ctx) // others may have appended them since
+	}
+	if c.last.Number > c.a.Head() {
+		if err := c.a.catchUpAlone(ctx); err != nil {
+			return err
+		}
 	}
 	if last = max(last, c.a.Head()); c.last.Number < last {
 		c.damage(fmt.Errorf("%w: the journal's chain ends at record %d, %d is the last", ErrDamaged, c.last.Number, last))

@@ -1,8 +1,12 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -281,5 +285,49 @@ func TestSegmentThatWasNotSynced(t *testing.T) {
 			t.Fatalf("seed %d: other items", seed)
 		}
 		after.close(t)
+	}
+}
+
+// listedThen is a bucket in which something happens once, when its journal was listed.
+type listedThen struct {
+	blob.Bucket
+	then func()
+}
+
+func (b *listedThen) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
+	list := slices.Collect(maps.Keys(maps.Collect(b.Bucket.List(ctx, prefix))))
+	if then := b.then; then != nil && prefix == journal.Prefix {
+		b.then = nil
+		then()
+	}
+	return func(yield func(blob.Info, error) bool) {
+		for _, info := range list {
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestCheckAmidFolding: records that are folded while Check looks at what it has listed are no damage, and do not stop it.
+func TestCheckAmidFolding(t *testing.T) {
+	t.Parallel()
+	m := new(blobtest.Memory)
+	wantErr(t, "init", Init(t.Context(), Options{Bucket: m, Random: zeros{}, Parity: true}), nil)
+	w, bucket := worldOf(m, m, vfs.NewCrashableMem()).short(0), &listedThen{Bucket: m}
+	w.open(t)
+	for n := range 10 {
+		w.run(t, "a", func(s *Session) { w.copies(t, s, fmt.Sprint(n), 1) })
+	}
+	other := worldOf(m, bucket, vfs.NewCrashableMem()).short(0)
+	other.open(t)
+	folded := 0
+	bucket.then = func() {
+		r, err := w.Prune(t.Context(), PruneOptions{})
+		wantErr(t, "prune", err, nil)
+		folded = r.Folded
+	}
+	if other.wantSound(t); folded == 0 {
+		t.Error("nothing was folded")
 	}
 }

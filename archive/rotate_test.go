@@ -204,3 +204,28 @@ func TestKeysChangedMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// TestBehindRotations: a process that has the archive open for long and finds that the key was rotated meanwhile, once or twice, and
+// what others wrote since, goes on.
+func TestBehindRotations(t *testing.T) {
+	t.Parallel()
+	for rotations := range 3 {
+		w, o := sealedWorld(t)
+		other := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
+		other.opts.Passphrase, other.opts.Clock = o.Passphrase, o.Clock
+		other.open(t)
+		k := openKeys(t, o)
+		for range rotations {
+			_, err := k.Rotate(t.Context())
+			wantErr(t, "rotate", err, nil)
+		}
+		want := other.listed(t, other.run(t, "b", func(s *Session) { other.copies(t, s, "1", 2) }))
+		w.run(t, "a", func(s *Session) { w.copies(t, s, "1", 2) })
+		snap, err := w.Latest("b")
+		wantErr(t, "latest", err, nil)
+		if got := w.listed(t, snap); got != want {
+			t.Errorf("%d rotations: read as\n%s, want\n%s", rotations, got, want)
+		}
+		w.wantSound(t)
+	}
+}
