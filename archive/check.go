@@ -133,18 +133,19 @@ func (c *checker) leftover(k keyName) bool {
 
 // again reads the records that others appended meanwhile, and tells whether the archive still needs a pack.
 func (c *checker) again(ctx context.Context, name pack.Name) bool {
-	c.follow(ctx)
+	_ = c.follow(ctx) // it is damage, and the next check's
 	_, ok := c.packs[name]
 	return ok
 }
 
-func (c *checker) follow(ctx context.Context) {
+func (c *checker) follow(ctx context.Context) error {
 	for rec, err := range c.a.records(ctx, c.last) {
 		if err != nil {
-			return // it is damage, and the next check's
+			return journalError(err)
 		}
 		c.record(ctx, rec)
 	}
+	return nil
 }
 
 // signature checks who signed a record, and what it says of the key.
@@ -206,7 +207,10 @@ func (c *checker) gap(ctx context.Context) error {
 		return err
 	}
 	if c.last.Number < last && !c.broken {
-		c.follow(ctx) // others may have appended them since
+		// Others may have appended them since.
+		if err := c.follow(ctx); err != nil && !unreadable(err) {
+			return err
+		}
 	}
 	if c.last.Number > c.a.Head() {
 		if err := c.a.catchUpAlone(ctx); err != nil {

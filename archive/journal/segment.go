@@ -236,8 +236,8 @@ func (j *Journal) stretch(ctx context.Context, s Span) iter.Seq2[*Record, error]
 				return
 			}
 		}
-		// Behind records it is not the last word: they may name the key that the next one is sealed under.
-		if err != nil && len(ahead) == 0 && !errors.Is(err, blob.ErrNotExist) {
+		// Damage behind records is not the last word: they may name the key that the next one is sealed under.
+		if err != nil && !errors.Is(err, blob.ErrNotExist) && (len(ahead) == 0 || !errors.Is(err, ErrDamaged)) {
 			yield(nil, err)
 		}
 	}

@@ -41,7 +41,7 @@ func rotated(t testing.TB, ring seal.Ring, number uint32) seal.Ring {
 
 func newFile(t testing.TB, ring seal.Ring, to seal.Recipient) *seal.File {
 	t.Helper()
-	f, err := seal.NewFile(ring, to, "Ann", when, rand.Reader)
+	f, err := seal.NewFile(ring, to, "Ann of Accounts", when, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func wantOpen(t *testing.T, f *seal.File, s seal.Secrets, ring seal.Ring) {
 		t.Errorf("open: %v", err)
 	}
 	about, err := f.About(got)
-	if err != nil || about.Name != "Ann" || !about.Created.Equal(when) {
+	if err != nil || about.Name != "Ann of Accounts" || !about.Created.Equal(when) {
 		t.Errorf("about %+v, %v", about, err)
 	}
 }
@@ -311,7 +311,7 @@ func TestPluginTrouble(t *testing.T) {
 	good := keyed(t, seal.Plugin, plugin.EncodeRecipient(pluginGood, data), plugin.EncodeIdentity(pluginGood, data))
 	for _, name := range []string{pluginBad, "nothere"} {
 		p := keyed(t, seal.Plugin, plugin.EncodeRecipient(name, data), plugin.EncodeIdentity(name, data))
-		if _, err := seal.NewFile(ring, p.to, "Ann", when, rand.Reader); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := seal.NewFile(ring, p.to, "Ann of Accounts", when, rand.Reader); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: make a file: %v", name, err)
 		}
 		f := newFile(t, ring, good.to)
