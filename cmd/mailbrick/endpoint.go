@@ -143,7 +143,7 @@ func (e *endpoints) discovery() ews.Discovery {
 	if e.sign.app != nil {
 		return ews.Discovery{Online: true}
 	}
-	return ews.Discovery{SignIn: func(url string) (http.RoundTripper, error) {
+	return ews.Discovery{Hide: e.sign.hide, SignIn: func(url string) (http.RoundTripper, error) {
 		return e.sign.around(url, "", ews.Network())
 	}}
 }

@@ -138,7 +138,7 @@ func report(talk io.Writer, asJSON bool, err error) int {
 	}
 	fmt.Fprintf(talk, "mailbrick: %s\n", plain(err.Error()))
 	if hint != "" {
-		fmt.Fprintf(talk, "hint: %s\n", hint)
+		fmt.Fprintf(talk, "hint: %s\n", plain(hint))
 	}
 	return code
 }

@@ -184,6 +184,6 @@ func (s *signIn) hide(text string) string {
 	if s.password == "" {
 		return text
 	}
-	sent := base64.StdEncoding.EncodeToString([]byte(s.user + ":" + s.password))
+	sent := base64.RawStdEncoding.EncodeToString([]byte(s.user + ":" + s.password)) // in a host there is no padding
 	return strings.NewReplacer(sent, "(secret)", s.password, "(secret)").Replace(text)
 }

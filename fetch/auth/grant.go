@@ -90,6 +90,7 @@ func (h *authority) Do(r *http.Request) (*http.Response, error) {
 	}
 	out := r.Clone(r.Context())
 	out.URL.Scheme = a.target.scheme
+	out.Header.Set("Accept-Encoding", "identity") // it is short, and nothing is to unpack to more than came
 	resp, err := a.via.RoundTrip(out)
 	if err != nil {
 		return nil, a.cut(err)

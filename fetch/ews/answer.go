@@ -134,8 +134,8 @@ func (m *message) failed() bool { return m.class != "Success" }
 
 // err is what the message says went wrong.
 func (m *message) err(c *Client) *Error {
-	e := &Error{Code: m.code, Inner: m.inner, Text: c.scrub(m.text), Policy: m.policy, BackOff: m.backOff}
-	if m.code == "" || m.code == "NoError" {
+	e := &Error{Code: c.code(m.code), Inner: c.code(m.inner), Text: c.scrub(m.text), Policy: m.policy, BackOff: m.backOff}
+	if e.Code == "" || e.Code == "NoError" {
 		e.Code, e.class = "", Transient
 	}
 	return e

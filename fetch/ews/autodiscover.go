@@ -22,7 +22,8 @@ type Discovery struct {
 	// SignIn gives what carries requests to a URL signed in. It is asked for a host of the mailbox's domain only, and only
 	// when that host has asked for credentials.
 	SignIn    func(targetURL string) (http.RoundTripper, error)
-	Online    bool // ask Exchange Online first
+	Online    bool                     // ask Exchange Online first
+	Hide      func(text string) string // as in Options
 	LookupSRV func(ctx context.Context, domain string) ([]*net.SRV, error)
 }
 
@@ -139,7 +140,16 @@ func (d *search) note(err error) {
 const findHint = "give the URL with --ews: https://host/EWS/Exchange.asmx"
 
 func (d *search) failed(text string, cause error) *Error {
+	text = d.hide(text)
 	return &Error{Operation: "autodiscover", Text: text, cause: cause, class: Permanent, hint: findHint}
+}
+
+// hide takes secrets out of what a server says: it may call a host by them.
+func (d *search) hide(text string) string {
+	if d.o.Hide == nil {
+		return text
+	}
+	return d.o.Hide(text)
 }
 
 var errLoop = errors.New("redirects go round, or on and on")
@@ -197,7 +207,7 @@ func (d *search) follow(from *url.URL, location string) (next string, found bool
 
 func (d *search) stray(u *url.URL) error {
 	e := d.failed("leads to "+u.Host+", which is not of "+d.root, ErrStrayRedirect)
-	e.hint = "if that is your server, say so: --ews https://" + u.Host + "/EWS/Exchange.asmx"
+	e.hint = "if that is your server, say so: --ews https://" + d.hide(u.Host) + "/EWS/Exchange.asmx"
 	return e
 }
 

@@ -37,6 +37,7 @@ func (d *search) send(ctx context.Context, via http.RoundTripper, method, target
 		return nil, d.failed("an address that cannot be asked", nil)
 	}
 	r.Header.Set("User-Agent", "Mailbrick")
+	r.Header.Set("Accept-Encoding", "identity") // it is short, and nothing is to unpack to more than came
 	if body != "" {
 		r.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	} else {
@@ -107,7 +108,7 @@ func (d *search) jsonAnswer(s *said) (string, error) {
 		return d.settle(answer.URL)
 	}
 	e := d.nothing(s)
-	e.Code = word(answer.ErrorCode)
+	e.Code = word(d.hide(answer.ErrorCode))
 	return "", e
 }
 

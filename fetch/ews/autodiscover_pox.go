@@ -140,7 +140,7 @@ func (d *search) poxAnswer(ctx context.Context, s *said) (next string, found boo
 		return next, true, err
 	}
 	e := d.nothing(s)
-	e.Code = word(doc.Response.Error.ErrorCode)
+	e.Code = word(d.hide(doc.Response.Error.ErrorCode))
 	return "", false, e
 }
 

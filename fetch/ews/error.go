@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"mailbrick/fetch/wire"
 )
 
 // What a caller decides by. All but context errors and the caller's own come inside an *Error.
@@ -142,6 +144,14 @@ func (e *Error) deciding() string {
 		}
 	}
 	return e.Code
+}
+
+// code is what a server calls an error, if it is no secret.
+func (c *Client) code(text string) string {
+	if c.opts.Hide != nil {
+		text = c.opts.Hide(text)
+	}
+	return wire.Code(text)
 }
 
 // scrub takes out of a server's text what is secret, the addresses that the user did not give, line breaks and excess.

@@ -165,7 +165,7 @@ func (c *Client) readSession(sc *scanner) (s session, err error) {
 		return err
 	})
 	if err == nil && s.url == "" {
-		err = sc.syntax("no import URL in the answer")
+		err = &Error{class: Permanent, Text: "no import URL in the answer"}
 	}
 	if err == nil {
 		err = c.importHost(s.url)

@@ -71,7 +71,7 @@ func (c *Client) errorObject(s *scanner, e *Error, depth int) error {
 		case "code":
 			code, err := s.text()
 			if _, known := classOfCode(code); known || depth == 0 && e.Code == "" {
-				e.Code = plainCode(code)
+				e.Code = wire.Code(code)
 			}
 			return err
 		case "message":
@@ -95,14 +95,4 @@ func (c *Client) message(s *scanner, e *Error) (string, error) {
 		e.target = strings.TrimSpace(text)
 	}
 	return c.scrub(text), err
-}
-
-// plainCode leaves of a code what codes are made of.
-func plainCode(code string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r == '-' || r == '.' {
-			return r
-		}
-		return -1
-	}, code[:min(len(code), 100)])
 }

@@ -85,6 +85,17 @@ func RetryAfter(h http.Header, now time.Time, limit time.Duration) time.Duration
 	return 0
 }
 
+// Code is what a server calls an error, if that is a word: a token, or what else it was sent, is none.
+func Code(code string) string {
+	bad := strings.ContainsFunc(code, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-' && r != '.'
+	})
+	if bad || len(code) > 100 || strings.Contains(code, "eyJ") { // a token begins so
+		return ""
+	}
+	return code
+}
+
 // Settling is how long to wait before looking what became of a request whose answer was lost: the server may still be at work on
 // it, and what it stores after one has looked would be sent a second time. As long again as the request has taken is a guess.
 func Settling(took time.Duration) time.Duration { return min(max(took, 5*time.Second), time.Minute) }

@@ -102,6 +102,18 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestCode(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"ErrorItemNotFound": "ErrorItemNotFound", "Request_ResourceNotFound": "Request_ResourceNotFound", "a.b-c": "a.b-c", "": "",
+		"eyJhbGciOiJub25lIn0.a": "", "two words": "", "\x1b[31m": "", "a\u202eb": "", strings.Repeat("a", 101): "",
+	} {
+		if got := wire.Code(code); got != want {
+			t.Errorf("%q: %q, want %q", code, got, want)
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	if _, err := io.Copy(io.Discard, wire.Limit(strings.NewReader("12345"), 4)); !errors.Is(err, wire.ErrTooLong) {
