@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -130,7 +129,7 @@ func TestHostileImports(t *testing.T) {
 			if said := strings.Split(row.said, "|"); !containsAny(text, said) || strings.Contains(text, `"restored"`) || peak > 150<<20 && !raced() {
 				t.Errorf("%d MiB: %s", peak>>20, text)
 			}
-			t.Log(fmt.Sprintf("%d sessions, %d imports: %.500s", server.sessions.Load(), server.brought.Load(), text))
+			t.Logf("%d sessions, %d imports: %.500s", server.sessions.Load(), server.brought.Load(), text)
 		})
 	}
 }
