@@ -29,6 +29,7 @@ import (
 type siege struct {
 	*testing.T
 	mailboxes, items int
+	workers          int // of the server
 	lasts            time.Duration
 	seed             uint64
 	start            time.Time
@@ -66,8 +67,12 @@ func TestRateUnderFaults(t *testing.T) {
 	if n, err := strconv.ParseUint(os.Getenv("MAILBRICK_SEED"), 10, 64); err == nil {
 		seeds = []uint64{n}
 	}
-	for _, seed := range seeds {
-		(&siege{mailboxes: mailboxes, items: items, lasts: lasts, seed: seed}).run(t)
+	for i, seed := range seeds {
+		workers := 8
+		if lasts == time.Hour {
+			workers = []int{8, 16, 24}[i%3]
+		}
+		(&siege{mailboxes: mailboxes, items: items, workers: workers, lasts: lasts, seed: seed}).run(t)
 	}
 }
 
@@ -86,7 +91,7 @@ func (s *siege) run(t *testing.T) {
 		}
 		synctest.Wait()
 		rate := s.server.Rate()
-		t.Logf("seed %d: after %v: %.3f of what is allowed: %+v", s.seed, time.Since(s.start), rate.Share(), rate)
+		t.Logf("seed %d, %d workers: after %v: %.3f of what is allowed: %+v", s.seed, s.workers, time.Since(s.start), rate.Share(), rate)
 		if rate.Share() < 0.9 {
 			t.Errorf("seed %d: %.3f of what the budgets and the faults allow", s.seed, rate.Share())
 		}
@@ -114,9 +119,10 @@ func (s *siege) begin(t *testing.T, tree, temp string) {
 	s.T, s.account, s.app = t, ews.NewAccount(), throttle.New(throttle.Options{})
 	s.open, s.puts, s.done, s.ended, s.all = map[string]fetch.Source{}, map[string]int{}, map[string]bool{}, map[string]int{}, make(chan struct{})
 	policy := exchangetest.StandardPolicy()
-	policy.Workers = 8
+	policy.Workers = s.workers
+	cost := exchangetest.Duration(time.Duration(s.workers) * 300 * time.Millisecond / 8) // so that 100,000 items take an hour
 	for _, op := range strings.Fields(exports) {
-		policy.Costs[op] = exchangetest.Cost{Request: policy.Costs[op].Request, Item: exchangetest.Duration(300 * time.Millisecond), Megabyte: policy.Costs[op].Megabyte}
+		policy.Costs[op] = exchangetest.Cost{Request: policy.Costs[op].Request, Item: cost, Megabyte: policy.Costs[op].Megabyte}
 	}
 	s.server = exchangetest.New(exchangetest.Options{TempDir: temp, Throttle: policy, Judge: true, TokenLife: 20 * time.Minute})
 	s.server.AddAccount("backup", "secret")

@@ -36,8 +36,9 @@
 // to the others of its chain a request that was answered is as good as Refused.
 // Of a complaint that names nobody and no time it may not be known whom it is
 // about. Then At is the narrower of two, and Signal.Maybe the wider: that one
-// rests for a second, and twice as long with each such complaint until something
-// is served. So one refusal does not stop all, and many do.
+// rests for a second, and with each further such complaint until something is
+// served twice as long, and with its limit halved. So one refusal does not stop
+// all, and many do.
 //
 // # How many at once
 //

@@ -67,7 +67,7 @@ func (p *Permit) tell(s Signal) {
 		case g == about && s.Kind.complains():
 			g.complaint(s, current)
 		case g == s.Maybe && s.Kind.complains():
-			g.complaint(Signal{Kind: s.Kind}, current)
+			g.doubt(s.Kind, current)
 		case s.Kind != Lost && current: // an answer to a request of an earlier era proves nothing of this one
 			g.answered(s.Kind == Served, p.legs[i].full || g.full())
 		}
@@ -101,6 +101,16 @@ func (g *Governor) complaint(s Signal, current bool) {
 	if s.Kind == Busy || s.Kind == Crowded && (s.After > 0 || lone && current) {
 		g.pause(s, current)
 	}
+	g.era++
+}
+
+// doubt takes in a complaint that may be about somebody else: one alone is worth a moment's rest, more than one are believed.
+func (g *Governor) doubt(kind Kind, current bool) {
+	if g.pauses > 0 {
+		g.complaint(Signal{Kind: kind}, current)
+		return
+	}
+	g.pause(Signal{Kind: kind}, current)
 	g.era++
 }
 

@@ -242,10 +242,13 @@ func TestWhomItIsAbout(t *testing.T) {
 		rests(10*time.Second, time.Second)
 		answer(t, other, throttle.Signal{})
 		rests(9*time.Second, 0)
-		for _, want := range []time.Duration{1, 2, 4, 8} {
+		for i, want := range []time.Duration{1, 2, 4, 8} {
 			answer(t, throttle.New(throttle.Options{Parent: account}), doubtful)
 			if got := other.Rest(); got != want*time.Second {
 				t.Errorf("all rest %v, want %v", got, want*time.Second)
+			}
+			if lowered := account.Stats().Concurrency < 8; lowered != (i > 0) {
+				t.Errorf("after %d complaints: lowered %v", i+1, lowered)
 			}
 		}
 	})
