@@ -54,8 +54,8 @@ type siege struct {
 
 // TestRateUnderFaults: a first backup while every fault is ordered at random gets on at nine tenths of the rate that the
 // budgets and the faults allow (exchangetest.Rate), no item is lost or stored twice, and no request is sent during a back-off. It
-// is judged after a minute of the server's time, in which the workers have something to do, and after an hour of a first backup of 100,000 items in 200 mailboxes in
-// the long run. Items take the server as long as real ones do, so that the storm lasts as long as the backup.
+// is judged after a minute of the server's time, in which there is work for everybody; in the long run after an hour of a first
+// backup of 100,000 items in 200 mailboxes, which cost the server so much that they would take an hour without faults.
 func TestRateUnderFaults(t *testing.T) {
 	if inItsOwn(t) {
 		return
