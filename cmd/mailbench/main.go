@@ -27,7 +27,12 @@ func main() {
 	big := flag.Int("big", 150, "MiB of the one big attachment")
 	corpus := flag.String("corpus", "", "a corpus of exported items, to compare with other programs")
 	script := flag.String("peers", "", "the script that runs the other programs")
+	bytes := flag.Int64("touch", 0, "only touch so many bytes of memory, see even")
 	flag.Parse()
+	if *bytes > 0 {
+		touch(*bytes)
+		return
+	}
 	if err := run(ctx, *mail, *big, *corpus, *script, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "mailbench:", err)
 		os.Exit(1)

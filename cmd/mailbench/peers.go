@@ -32,6 +32,9 @@ type step struct{ cpu, wall, peakMiB, stored []float64 }
 func (b *bench) comparePeers(ctx context.Context, corpus, script string) error {
 	p := &peers{bench: b, corpus: corpus, script: script, steps: map[string]map[string]step{}}
 	tools := []string{"mailbrick"}
+	if err := even(ctx, corpus); err != nil {
+		return err
+	}
 	if err := p.own(ctx); err != nil {
 		return err
 	}
