@@ -80,6 +80,7 @@ func (s *FileSource) Close() error {
 }
 
 func (s *FileSource) release() {
+	s.leave()
 	for _, f := range s.opened {
 		f.Close() // only read from
 	}
@@ -101,6 +102,8 @@ type holder interface {
 	open(e entry, out *spool) (io.Reader, Ref, error)
 	// close lets go of what open holds.
 	close()
+	// leave lets go of what is held for the messages that follow.
+	leave()
 }
 
 // entry is a message of a holder.
@@ -174,6 +177,7 @@ func (s *FileSource) list(ctx context.Context, folderID string) ([]entry, error)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
+	s.leave()
 	s.listed = listing{folder: folderID, byID: make(map[string]entry, len(entries))}
 	for _, e := range entries {
 		s.listed.byID[e.ItemID] = e
@@ -211,6 +215,13 @@ func (s *FileSource) export(ctx context.Context, n int, it Ref, each func(int, R
 		return each(n, it, nil, fileError(err))
 	}
 	return each(n, got, &fileBody{blob}, nil)
+}
+
+// leave lets go of what the folder that was listed last holds.
+func (s *FileSource) leave() {
+	if h := s.places[s.listed.folder].holder; h != nil {
+		h.leave()
+	}
 }
 
 // find looks an item up in the list of its folder, which is listed again when another was since.

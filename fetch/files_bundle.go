@@ -106,6 +106,8 @@ func (b *bundle) open(e entry, out *spool) (io.Reader, Ref, error) {
 
 func (b *bundle) close() {}
 
+func (b *bundle) leave() {}
+
 // uidOf is the first UID of an event or a card, "" without one. It names and is not shown: how it is written does not matter.
 func uidOf(part []byte) string {
 	var uid []byte

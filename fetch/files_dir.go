@@ -14,6 +14,7 @@ import (
 	"mailbrick/fetch/mapi"
 	"mailbrick/fetch/mapi/eml"
 	"mailbrick/fetch/mapi/msg"
+	"mailbrick/fetch/opendir"
 )
 
 // directory is a directory as a folder: the files of its own, the messages of a Maildir, or both.
@@ -21,7 +22,8 @@ type directory struct {
 	root           *os.Root
 	path, id       string
 	loose, maildir bool
-	file           *os.File // of the message at hand
+	at             *opendir.Dir // held open from the first message to leave
+	file           *os.File     // of the message at hand
 }
 
 // content is what lies in a directory.
@@ -164,7 +166,7 @@ func maildirName(name string) (unique, flags string) {
 }
 
 func (d *directory) open(e entry, out *spool) (io.Reader, Ref, error) {
-	f, err := d.root.Open(path.Join(d.path, e.name))
+	f, err := d.message(e.name)
 	if err != nil {
 		return nil, e.Ref, err
 	}
@@ -179,7 +181,7 @@ func (d *directory) open(e entry, out *spool) (io.Reader, Ref, error) {
 	got := e.Ref
 	got.ChangeKey, got.Size = changeKey(info, e.flags), info.Size()
 	if e.form == formExported {
-		return &steady{f, info}, got, nil
+		return &steady{f, info, info.Size()}, got, nil
 	}
 	m, odd, err := parse(f, info.Size(), e.form)
 	if err != nil {
@@ -193,6 +195,24 @@ func (d *directory) open(e entry, out *spool) (io.Reader, Ref, error) {
 		return nil, got, err
 	}
 	return out.reader(), got, unchanged(f, info)
+}
+
+// message opens the file of a message.
+func (d *directory) message(name string) (f *os.File, err error) {
+	if d.at == nil {
+		if d.at, err = opendir.Open(d.root, d.path); err != nil {
+			d.at = nil
+			return nil, err
+		}
+	}
+	return d.at.Open(name)
+}
+
+func (d *directory) leave() {
+	if d.at != nil {
+		_ = d.at.Close() // only read from
+		d.at = nil
+	}
 }
 
 func (d *directory) close() {
@@ -244,18 +264,24 @@ func unchanged(f *os.File, was fs.FileInfo) error {
 	return err
 }
 
-// steady reads a file that must not change meanwhile.
+// steady reads a file that must not change meanwhile: as long as it was, it is not longer, shorter or newer after that.
 type steady struct {
-	f   *os.File
-	was fs.FileInfo
+	f    *os.File
+	was  fs.FileInfo
+	left int64
 }
 
 func (s *steady) Read(p []byte) (int, error) {
-	n, err := s.f.Read(p)
-	if err == io.EOF {
-		if changed := unchanged(s.f, s.was); changed != nil {
-			err = changed
+	if s.left <= 0 {
+		if err := unchanged(s.f, s.was); err != nil {
+			return 0, err
 		}
+		return 0, io.EOF
+	}
+	n, err := s.f.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	if err == io.EOF {
+		s.left, err = 0, nil // it is shorter now: the next call tells
 	}
 	return n, err
 }

@@ -110,6 +110,8 @@ func (b *mboxFile) close() {
 	}
 }
 
+func (b *mboxFile) leave() {}
+
 // digest tells a message and its state apart: mail programs write the state into the header.
 type digest struct {
 	message, state hash.Hash

@@ -155,6 +155,8 @@ func (p *pstFolder) open(e entry, out *spool) (io.Reader, Ref, error) {
 
 func (p *pstFolder) close() {}
 
+func (p *pstFolder) leave() {}
+
 // unreadable is a file of many messages that cannot be read.
 type unreadable struct{ cause error }
 
@@ -163,3 +165,5 @@ func (u unreadable) list(context.Context) ([]entry, error) { return nil, u.cause
 func (u unreadable) open(e entry, _ *spool) (io.Reader, Ref, error) { return nil, e.Ref, u.cause }
 
 func (u unreadable) close() {}
+
+func (u unreadable) leave() {}

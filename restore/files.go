@@ -196,7 +196,7 @@ type spool struct {
 // WriteAt makes the file when the first value comes.
 func (s *spool) WriteAt(p []byte, off int64) (n int, err error) {
 	if s.file == nil {
-		s.name, s.file, s.err = temporary(s.out.root)
+		s.name, s.file, s.err = s.out.temporary()
 	}
 	if s.err == nil && !s.used {
 		s.used, s.err = true, s.file.Truncate(0)

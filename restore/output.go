@@ -15,6 +15,8 @@ import (
 	"path"
 	"runtime"
 	"strings"
+
+	"mailbrick/fetch/opendir"
 )
 
 // Files beside those of items.
@@ -28,8 +30,8 @@ const (
 // outside of it, whatever names or links say: all goes through an os.Root.
 type output struct {
 	root    *os.Root
-	err     error               // of writing: the folder is of no use any more
-	held    map[string]*os.Root // folders held open: a root walks each path from its own folder, at a call or two a step
+	err     error                   // of writing: the folder is of no use any more
+	held    map[string]*opendir.Dir // folders held open
 	folders map[string]bool
 	written map[pathKey]bool
 
@@ -39,7 +41,7 @@ type output struct {
 }
 
 // mostHeld bounds the folders held open: files come in the order of storage, from folder to folder.
-const mostHeld = 128
+const mostHeld = 256
 
 // pathKey tells paths apart as the pickiest file system does: without regard to case.
 type pathKey [16]byte
@@ -58,7 +60,7 @@ func openOutput(folder string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{root: root, folders: map[string]bool{".": true}, held: map[string]*os.Root{}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
+	o := &output{root: root, folders: map[string]bool{".": true}, held: map[string]*opendir.Dir{}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
 	if err = o.sweep("."); err == nil {
 		o.manifest, err = o.list()
 	}
@@ -90,10 +92,19 @@ func (o *output) sweep(folder string) error {
 
 // temporary makes a file under a name that no item has, in the folder where it will stay: file systems keep a folder's files
 // together, and look long for room where all were made in one. Mail is nobody else's business.
-func temporary(folder *os.Root) (string, *os.File, error) {
+func temporary(in *opendir.Dir) (string, *os.File, error) {
 	name := temporaryStart + rand.Text()
-	f, err := folder.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := in.Create(name)
 	return name, f, err
+}
+
+// temporary makes such a file at the top.
+func (o *output) temporary() (string, *os.File, error) {
+	in, err := o.enter(".")
+	if err != nil {
+		return "", nil, err
+	}
+	return temporary(in)
 }
 
 // file makes a file of what write writes; sum is the digest of that when write proves it itself, else nil. The error is that of
@@ -102,11 +113,11 @@ func (o *output) file(name string, sum []byte, write func(io.Writer) error) erro
 	if o.err != nil {
 		return o.err
 	}
-	folder, err := o.enter(path.Dir(name))
+	in, err := o.enter(path.Dir(name))
 	var unnamed string
 	var f *os.File
 	if err == nil {
-		unnamed, f, err = temporary(folder)
+		unnamed, f, err = temporary(in)
 	}
 	if err != nil {
 		o.err = err
@@ -125,10 +136,10 @@ func (o *output) file(name string, sum []byte, write func(io.Writer) error) erro
 	}
 	o.note(f.Close())
 	if err == nil && o.err == nil {
-		o.note(folder.Rename(unnamed, path.Base(name)))
+		o.note(in.Rename(unnamed, path.Base(name)))
 	}
 	if err != nil || o.err != nil {
-		_ = folder.Remove(unnamed) // what remains of it is swept by the next run
+		_ = in.Remove(unnamed) // what remains of it is swept by the next run
 		return errors.Join(err, o.err)
 	}
 	o.written[keyOf(name)] = true
@@ -146,9 +157,9 @@ func (o *output) note(err error) {
 }
 
 // enter opens a folder, made if it is not there. It is held open until too many are.
-func (o *output) enter(name string) (*os.Root, error) {
-	if folder := o.held[name]; folder != nil {
-		return folder, nil
+func (o *output) enter(name string) (*opendir.Dir, error) {
+	if in := o.held[name]; in != nil {
+		return in, nil
 	}
 	if err := o.folder(name); err != nil {
 		return nil, err
@@ -158,17 +169,17 @@ func (o *output) enter(name string) (*os.Root, error) {
 			return nil, err
 		}
 	}
-	folder, err := o.root.OpenRoot(name)
+	in, err := opendir.Open(o.root, name)
 	if err == nil {
-		o.held[name] = folder
+		o.held[name] = in
 	}
-	return folder, err
+	return in, err
 }
 
 // leave closes all folders held open.
 func (o *output) leave() (err error) {
-	for _, folder := range o.held {
-		err = errors.Join(err, folder.Close())
+	for _, in := range o.held {
+		err = errors.Join(err, in.Close())
 	}
 	clear(o.held)
 	return err
@@ -319,7 +330,7 @@ type listing struct {
 }
 
 func (o *output) list() (*listing, error) {
-	name, f, err := temporary(o.root)
+	name, f, err := o.temporary()
 	if err != nil {
 		return nil, err
 	}

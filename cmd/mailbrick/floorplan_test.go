@@ -49,8 +49,9 @@ var house = plan{
 		"fetch/mapi/vcard":    {layer: ground, imports: words("fetch/mapi fetch/mapi/codepage")},
 		"fetch/mapi/pst":      {layer: ground, imports: words("fetch/mapi")},
 		"fetch/mapi/rtf":      {layer: ground, imports: words("fetch/mapi/codepage")},
-		"fetch/mbox":          {layer: ground}, // files of many messages, which knows where one ends and not what one is
-		"fetch/throttle":      {layer: ground}, // when a request may go; it knows no protocol
+		"fetch/opendir":       {layer: ground, outside: words("golang.org/x/sys")}, // files of a directory held open, which fetch reads and restore makes; sys: openat
+		"fetch/mbox":          {layer: ground},                                     // files of many messages, which knows where one ends and not what one is
+		"fetch/throttle":      {layer: ground},                                     // when a request may go; it knows no protocol
 		"fetch/auth": {layer: ground, imports: words("fetch/wire"), // the messages of NTLM, the assertions of OAuth
 			outside: words("github.com/Azure/go-ntlmssp github.com/AzureAD/microsoft-authentication-library-for-go")},
 		"fetch/wire": {layer: ground, outside: words("github.com/klauspost/compress")}, // what both protocols have alike below their languages: base64, gzip, stalls, pages, errors of the network
@@ -65,11 +66,11 @@ var house = plan{
 		// The rooms. They never import one another; they meet in archive and are joined in cmd.
 		"fetch": {layer: rooms,
 			imports: words("archive fetch/ews fetch/graph fetch/wire fetch/auth fetch/throttle fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml " +
-				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mapi/calendar fetch/mapi/vcard fetch/mbox"), // the adapters that make sources of protocols and mail files; wire: the way through pages
+				"fetch/mapi/msg fetch/mapi/pst fetch/mapi/tnef fetch/mapi/calendar fetch/mapi/vcard fetch/mbox fetch/opendir"), // the adapters that make sources of protocols and mail files; wire: the way through pages
 			outside: words("golang.org/x/sync")},
 		"index": {layer: rooms, imports: words("archive fetch/mapi fetch/mapi/fasttransfer index/kql index/extract"),
 			outside: words("github.com/blevesearch go.etcd.io/bbolt github.com/RoaringBitmap golang.org/x/text golang.org/x/sync")},
-		"restore": {layer: rooms, imports: words("archive fetch/ews fetch/graph fetch/wire fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml fetch/mapi/msg fetch/mapi/pst"),
+		"restore": {layer: rooms, imports: words("archive fetch/ews fetch/graph fetch/wire fetch/opendir fetch/mapi fetch/mapi/fasttransfer fetch/mapi/eml fetch/mapi/msg fetch/mapi/pst"),
 			outside: words("golang.org/x/sync golang.org/x/sys")}, // sys: files are made durable together
 		"archive/retention": {layer: rooms, imports: words("archive"), outside: words("github.com/pelletier/go-toml")}, // policies are TOML; it tells the line of a mistake and brings nothing along
 
