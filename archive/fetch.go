@@ -36,6 +36,7 @@ type fetcher struct {
 	spare  []stretch // what was read around the recipe
 	used   [][]byte  // what was read lies in them,
 	held   int       // in so many bytes
+	made   []byte    // of the first delta: the recipe, as a rule
 }
 
 // piece is a frame that is to be read, or has been and is not opened yet.
@@ -60,11 +61,31 @@ func (f *fetcher) reset() {
 	clear(f.pieces)
 	f.spare = nil
 	for _, b := range f.used {
-		if cap(b) <= bufferKept {
-			f.a.ranges.Put(&b)
-		}
+		f.free(b)
 	}
 	f.used, f.held = nil, 0
+}
+
+// close lets go of all that was read, the recipe too.
+func (f *fetcher) close() {
+	f.reset()
+	f.free(f.made)
+	f.made = nil
+}
+
+// free gives a buffer to the next item.
+func (f *fetcher) free(b []byte) {
+	if cap(b) > 0 && cap(b) <= bufferKept {
+		f.a.ranges.Put(&b)
+	}
+}
+
+// idle is a buffer that an item before had, or none.
+func (f *fetcher) idle() []byte {
+	if kept, ok := f.a.ranges.Get().(*[]byte); ok {
+		return *kept
+	}
+	return nil
 }
 
 // buffer is memory for what is read in one go. Nothing of it goes further than to Unseal.
@@ -72,10 +93,7 @@ func (f *fetcher) buffer(n int) []byte {
 	if len(f.pieces) == 0 && len(f.spare) == 0 {
 		f.reset()
 	}
-	var b []byte
-	if kept, ok := f.a.ranges.Get().(*[]byte); ok {
-		b = *kept
-	}
+	b := f.idle()
 	if cap(b) < n {
 		b = make([]byte, n)
 	}
@@ -111,8 +129,15 @@ func (f *fetcher) chunk(ctx context.Context, id chunkID) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base of chunk %x: %w", id, err)
 	}
-	if data, err = delta.Apply(nil, base, data, maxRef); err != nil {
+	var dst []byte
+	if f.made == nil {
+		dst = f.idle()[:0]
+	}
+	if data, err = delta.Apply(dst, base, data, maxRef); err != nil {
 		return nil, fmt.Errorf("%w: chunk %x: %w", ErrDamaged, id, err)
+	}
+	if f.made == nil {
+		f.made = data
 	}
 	return data, nil
 }

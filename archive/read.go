@@ -163,7 +163,7 @@ func (p *position) advance(r *recipe, n uint64) {
 
 // Close lets the blob go, and the chunks that were read of it.
 func (b *blobReader) Close() error {
-	b.from.reset()
+	b.from.close()
 	b.err, b.streams, b.recipe = errBlobClosed, nil, nil
 	return nil
 }

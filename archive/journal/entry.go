@@ -173,9 +173,26 @@ func (e *encoder) entry(kind uint64, fill func(b []byte) []byte) {
 	e.out = wire.AppendBytes(e.out, e.payload)
 }
 
+// roughly is about how long a body is encoded, from what there is most of. An allocation of it is one, not twenty that grow.
+func (body *Body) roughly() int {
+	n := 4 << 10
+	for i := range body.Sections {
+		s := &body.Sections[i]
+		for k := range s.Versions {
+			v := &s.Versions[k]
+			n += 96 + len(v.ItemID) + len(v.ChangeKey) + len(v.FolderID) + len(v.Unparsed) + len(v.Summary)
+		}
+		for _, c := range s.Cursors {
+			n += 16 + len(c.Key) + len(c.Value)
+		}
+		n += 32 * len(s.Gone)
+	}
+	return n
+}
+
 // Encode gives the canonical bytes of a body.
 func (body *Body) Encode() []byte {
-	e := &encoder{}
+	e := &encoder{out: make([]byte, 0, body.roughly())}
 	if b := body.Begin; b != nil {
 		e.entry(kindBegin, func(p []byte) []byte { return wire.AppendBytes(append(p, b.Session[:]...), b.Program) })
 	}

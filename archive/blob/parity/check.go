@@ -110,7 +110,7 @@ func (b *Bucket) rewrite(ctx context.Context, name string, size int64) error {
 	if err != nil {
 		return err
 	}
-	w := &writer{out: out}
+	w := &writer{out: out, windows: &b.windows}
 	defer w.Abort() // its error would add nothing to the first
 	if _, err := io.Copy(w, &mended{ctx: ctx, mender: m}); err != nil {
 		return err

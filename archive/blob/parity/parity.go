@@ -22,6 +22,7 @@ type Bucket struct {
 	inner    blob.Bucket
 	prefixes []string
 	sizes    sizes
+	windows  sync.Pool // *[]byte, that writers use one after another
 }
 
 // sizes are those of payloads of which ranges were read. What they are never changes under a name; in an object store each look
@@ -78,7 +79,7 @@ func (b *Bucket) Create(ctx context.Context, name string) (blob.Writer, error) {
 	if err != nil || !b.Covers(name) {
 		return w, err
 	}
-	return &writer{out: w}, nil
+	return &writer{out: w, windows: &b.windows}, nil
 }
 
 // Open implements blob.Bucket. It asks the bucket inside for the size first, once,

@@ -2,18 +2,20 @@ package parity
 
 import (
 	"fmt"
+	"sync"
 
 	"mailbrick/archive/blob"
 )
 
 // writer passes the payload on, and what is to stand behind it in the end.
 type writer struct {
-	out    blob.Writer
-	size   int64
-	window []byte   // of the payload, not yet full
-	list   []byte   // hashes of the windows before
-	parity [][]byte // of the windows before
-	err    error    // of the code
+	out     blob.Writer
+	windows *sync.Pool
+	size    int64
+	window  []byte   // of the payload, not yet full
+	list    []byte   // hashes of the windows before
+	parity  [][]byte // of the windows before
+	err     error    // of the code
 }
 
 // Write passes errors on without keeping them: those of the writer inside stick.
@@ -29,6 +31,9 @@ func (w *writer) Write(p []byte) (int, error) {
 }
 
 func (w *writer) take(part []byte) {
+	if w.window == nil {
+		w.window = w.idle()
+	}
 	if need := len(w.window) + len(part); need > cap(w.window) {
 		size := max(2*cap(w.window), need)
 		if size >= windowSize {
@@ -40,6 +45,14 @@ func (w *writer) take(part []byte) {
 	if len(w.window) == windowSize {
 		w.seal()
 	}
+}
+
+// idle is the window of a writer before, nil when there is none.
+func (w *writer) idle() []byte {
+	if kept, ok := w.windows.Get().(*[]byte); ok {
+		return (*kept)[:0]
+	}
+	return nil
 }
 
 // grow is exact, where append would add a quarter for more to come.
@@ -91,7 +104,12 @@ func (w *writer) Commit() error {
 	return w.out.Commit()
 }
 
-func (w *writer) release() { w.window, w.list, w.parity = nil, nil, nil }
+func (w *writer) release() {
+	if window := w.window; window != nil {
+		w.windows.Put(&window)
+	}
+	w.window, w.list, w.parity = nil, nil, nil
+}
 
 // Abort implements blob.Writer.
 func (w *writer) Abort() error {

@@ -24,6 +24,7 @@ type builder struct {
 
 	scratch []byte // data of values that end copies
 	arena   []byte // room for small values
+	next    int    // length of the next arena
 }
 
 // mode is what becomes of a value's bytes.
@@ -41,6 +42,7 @@ const (
 	trusted   = 1 << 20 // most that is allocated because a length says so
 	smallest  = 4 << 10 // from here on a value is read into its own memory
 	arenaSize = 8 << 10
+	arenaMin  = 1 << 10 // of the first one: most messages need no more
 )
 
 // open begins the object that stands in top.
@@ -154,7 +156,8 @@ func (b *builder) own() []byte {
 		return append(make([]byte, 0, n), b.data...)
 	}
 	if n > len(b.arena) {
-		b.arena = make([]byte, arenaSize)
+		b.next = max(min(2*b.next, arenaSize), arenaMin)
+		b.arena = make([]byte, b.next)
 	}
 	data := b.arena[:n:n]
 	b.arena = b.arena[n:]
