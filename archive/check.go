@@ -206,7 +206,7 @@ func (c *checker) gap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.last.Number < last && !c.broken {
+	if last = max(last, c.a.Head()); c.last.Number < last && !c.broken {
 		// Others may have appended them since.
 		if err := c.follow(ctx); err != nil && !unreadable(err) {
 			return err

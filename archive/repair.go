@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/parity"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
@@ -62,7 +63,8 @@ type repairer struct {
 	report   *RepairReport
 	known    map[pack.Name]journal.Pack
 	order    []pack.Name
-	complete bool // known are all that the archive needs
+	head     journal.Head // of what was read of the journal
+	complete bool         // known are all that the archive needs
 }
 
 func (r *repairer) damaged(d Damage) { r.report.Damaged = append(r.report.Damaged, d) }
@@ -100,33 +102,44 @@ func (r *repairer) chain(ctx context.Context) error {
 	if r.keys == nil {
 		return nil
 	}
+	err := r.follow(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrWrongKey):
+		return err
+	case err != nil:
+		r.lost(journal.Object(r.head.Number+1), err.Error())
+		return nil
+	}
+	last, err := r.o.lastObject(ctx)
+	if err == nil && last > r.head.Number {
+		err = r.follow(ctx) // others may have appended it since
+	}
+	if err == nil && last > r.head.Number {
+		r.lost(journal.Object(r.head.Number+1), "it is missing")
+	}
+	r.complete = last <= r.head.Number
+	return err
+}
+
+// follow reads on in the journal.
+func (r *repairer) follow(ctx context.Context) error {
 	j, err := r.o.openJournal(r.keys)
 	if err != nil {
 		return err
 	}
-	var head journal.Head
-	for rec, err := range j.Follow(ctx, head) {
+	for rec, err := range j.Follow(ctx, r.head) {
 		if err == nil {
 			err = r.keys.rotated(ctx, rec)
 		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, ErrWrongKey):
+		if err != nil {
 			return err
-		case err != nil:
-			r.lost(journal.Object(head.Number+1), err.Error())
-			return nil
 		}
-		head = rec.Head
+		r.head = rec.Head
 		r.record(rec.Body)
 	}
-	last, err := r.o.lastObject(ctx)
-	if err == nil && last > head.Number {
-		r.lost(journal.Object(head.Number+1), "it is missing")
-	}
-	r.complete = last == head.Number
-	return err
+	return nil
 }
 
 // record notes the packs that a record adds and those that it takes away.
@@ -174,14 +187,26 @@ func (r *repairer) packs(ctx context.Context) error {
 		switch {
 		case p.Inline && p.At != 0: // its record's object was inspected
 		case there[name] && (named || !r.complete):
-			if err := r.pack(ctx, name); err != nil {
+			if err := r.pack(ctx, name); errors.Is(err, blob.ErrNotExist) {
+				r.gone(ctx, name)
+			} else if err != nil {
 				return err
 			}
 		case named:
-			r.lost(name.Object(), "it is missing")
+			r.gone(ctx, name)
 		}
 	}
 	return nil
+}
+
+// gone tells of a pack that is not there, unless another process pruned it since the journal was read.
+func (r *repairer) gone(ctx context.Context, name pack.Name) {
+	if r.complete {
+		_ = r.follow(ctx) // what it cannot read the next repair tells
+	}
+	if _, named := r.known[name]; named {
+		r.lost(name.Object(), "it is missing")
+	}
 }
 
 func (r *repairer) pack(ctx context.Context, name pack.Name) error {
@@ -199,6 +224,8 @@ func (r *repairer) pack(ctx context.Context, name pack.Name) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, blob.ErrNotExist):
+		return err
 	case err != nil:
 		r.lost(name.Object(), err.Error())
 	case t.SHA256 != p.SHA256:

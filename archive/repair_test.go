@@ -344,3 +344,49 @@ func TestCheckGoesOnWithWhatIsNew(t *testing.T) {
 		t.Errorf("%+v, at once %+v", want, again)
 	}
 }
+
+// TestAppendBehindDamagedRecord: who finds that the number of his record is taken by one that only its parity reads, passes it over.
+func TestAppendBehindDamagedRecord(t *testing.T) {
+	t.Parallel()
+	w := coveredArchive(t)
+	other := worldOf(w.memory, w.memory, vfs.NewCrashableMem()).short(0)
+	other.open(t)
+	s := other.begin(t, "c")
+	other.copies(t, s, "3", 1)
+	w.run(t, "a", func(s *Session) { w.copies(t, s, "4", 1) })
+	flip{journal.Object(w.Head()), 200, 1}.do(w.memory)
+	_, err := s.Commit(t.Context())
+	wantErr(t, "commit", err, nil)
+	if other.Head() != w.Head()+1 {
+		t.Errorf("the head is %d, was %d", other.Head(), w.Head())
+	}
+}
+
+// TestRepairAmidPrune: packs and records that another process prunes while Repair looks at them are no damage.
+func TestRepairAmidPrune(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		m := new(blobtest.Memory)
+		wantErr(t, "init", Init(t.Context(), Options{Bucket: m, Random: zeros{}, Parity: true}), nil)
+		w, faulty, pruned := worldOf(m, m, vfs.NewCrashableMem()).short(500), blobtest.NewFaulty(m), false
+		w.open(t)
+		for n := range 6 {
+			w.run(t, "a", func(s *Session) { w.copies(t, s, fmt.Sprint(n), 1+n%2) })
+		}
+		faulty.Slow = func(blobtest.Op, string) {
+			r, err := w.Prune(t.Context(), PruneOptions{MaxGarbage: 1e-9})
+			wantErr(t, "prune", err, nil)
+			pruned = r.Folded > 0
+		}
+		faulty.Order(blobtest.Fault{Nth: n, Kind: blobtest.Slow})
+		w.forgetAll(t, "a")
+		r, err := Repair(t.Context(), Options{Bucket: faulty, Catalog: "catalog", fs: vfs.NewMem(), folds: w.opts.folds}, nil)
+		if err != nil || len(r.Damaged) > 0 {
+			t.Fatalf("pruned at call %d: %v, %v", n, err, r.Damaged)
+		}
+		w.close(t)
+		if !pruned {
+			return // it was over
+		}
+	}
+}

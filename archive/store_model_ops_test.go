@@ -24,6 +24,7 @@ type storeOp struct {
 	A, B, C int
 	At      blobtest.Fault
 	Amid    []storeOp
+	Cancel  bool // at that call nobody wants it any more
 }
 
 func opsText(ops []storeOp) string {
@@ -36,10 +37,14 @@ func opsText(ops []storeOp) string {
 
 // often is how often each operation is rolled.
 var often = map[string]int{"put": 34, "remove": 4, "amend": 4, "folder": 3, "land": 6, "commit": 14, "close": 2, "kill": 2, "restart": 2,
-	"rebuild": 1, "forget": 8, "hold": 3, "release": 2, "refresh": 1, "prune": 8, "read": 4, "rotate": 2, "spoil": 1, "mend": 1, "check": 1, "compare": 1}
+	"rebuild": 1, "forget": 8, "hold": 3, "release": 2, "refresh": 1, "prune": 8, "read": 4, "rotate": 2, "spoil": 1, "mend": 2, "check": 2,
+	"compare": 1, "clock": 1, "catch up": 2}
 
 // amid are the operations that are done in the midst of another machine's.
-var amid = []string{"put", "put", "put", "remove", "amend", "land", "commit", "commit", "forget", "hold", "release", "prune", "prune", "read", "rotate", "kill"}
+var amid = []string{"put", "put", "put", "remove", "amend", "land", "commit", "commit", "forget", "hold", "release", "prune", "prune", "read", "rotate", "kill", "catch up"}
+
+// cancelled are the operations that may be broken off.
+var cancelled = []string{"put", "remove", "amend", "folder", "land", "commit", "forget", "hold", "release", "refresh", "prune", "catch up"}
 
 func rollOps(seed uint64, count int) (ops []storeOp) {
 	r := rand.New(rand.NewPCG(seed, 77))
@@ -64,13 +69,16 @@ func rollOps(seed uint64, count int) (ops []storeOp) {
 			message = r.IntN(7)
 		}
 		op := roll(all)
-		if r.IntN(3) == 0 && op.Do != "check" && op.Do != "compare" {
+		if r.IntN(3) == 0 && op.Do != "compare" {
 			op.At = rollFault(r, op.Do)
 			for range r.IntN(5) {
-				if other := roll(amid); op.At.Kind == blobtest.Slow && other.Machine != op.Machine {
+				other := roll(amid)
+				mine := other.Machine == op.Machine
+				if op.At.Kind == blobtest.Slow && (!mine || op.Do == "prune" && slices.Contains([]string{"put", "amend", "land", "commit", "forget", "catch up"}, other.Do)) {
 					op.Amid = append(op.Amid, other)
 				}
 			}
+			op.Cancel = op.At.Kind == blobtest.Slow && slices.Contains(cancelled, op.Do) && r.IntN(4) == 0
 		}
 		ops = append(ops, op)
 	}
@@ -89,7 +97,7 @@ func rollFault(r *rand.Rand, do string) blobtest.Fault {
 		at.Nth += r.IntN(12)
 	}
 	kinds := []blobtest.Kind{blobtest.Slow, blobtest.Slow, blobtest.Slow, blobtest.Error, blobtest.LostAnswer, blobtest.Dead, blobtest.Full}
-	if at.Kind = kinds[r.IntN(len(kinds))]; do == "read" {
+	if at.Kind = kinds[r.IntN(len(kinds))]; do == "read" || do == "check" || do == "mend" {
 		at.Kind = blobtest.Slow
 	}
 	return at
@@ -131,16 +139,29 @@ func shrinkOps(ops []storeOp, fails func([]storeOp) bool) []storeOp {
 // do does an operation. A machine whose call failed is started again.
 func (w *storeMachine) do(op *storeOp) {
 	if op.At.Op != "" {
-		w.faulty.Slow = func(blobtest.Op, string) { w.others(op.Amid) }
+		ctx, cancel := context.WithCancel(w.ctx)
+		defer cancel()
+		w.ctx = ctx
+		w.faulty.Slow = func(blobtest.Op, string) {
+			w.others(op.Amid)
+			if op.Cancel {
+				cancel()
+			}
+		}
 		w.faulty.Order(op.At)
 	}
 	err := w.doing(op)
 	w.faulty.Reset()
+	w.ctx = w.storeModel.ctx
 	if w.amid != nil {
 		panic(w.amid)
 	}
-	if err == nil {
-		return
+	if own := w.own; own != nil {
+		w.own = nil
+		err = own
+	}
+	if err == nil || op.Cancel && errors.Is(err, context.Canceled) {
+		return // what was broken off goes on as it likes
 	}
 	if !w.allowed(err) || op.At.Op == "" && !errors.Is(err, ErrPruned) && !errors.Is(err, ErrConflict) {
 		failf("machine %d: %s: %v", w.number, op.Do, err)
@@ -156,7 +177,12 @@ func (w *storeMachine) others(ops []storeOp) {
 		}
 	}()
 	for i := range ops {
-		w.machines[ops[i].Machine].do(&ops[i])
+		if m := w.machines[ops[i].Machine]; m != w {
+			m.do(&ops[i])
+		} else if w.own == nil && w.group.mu.TryLock() { // else nothing of this process can go on
+			w.group.mu.Unlock()
+			w.own = w.doing(&ops[i])
+		}
 	}
 }
 
@@ -186,6 +212,10 @@ func (w *storeMachine) doing(op *storeOp) error {
 		w.spoil(op)
 	case "mend":
 		w.mend()
+	case "clock":
+		w.ahead = time.Duration(op.A%20) * time.Hour
+	case "catch up":
+		return w.catchUpAlone(w.ctx)
 	case "check":
 		w.wantSound()
 	case "compare":
@@ -241,34 +271,28 @@ func (w *storeMachine) closeSession() error {
 	return s.Close(w.ctx)
 }
 
-// amend adds a version that shares its blob with the one before.
+// amend adds a version that shares its blob with the one before, which another machine may have put since the session began: then this
+// one's cannot land.
 func (w *storeMachine) amend(item string) error {
-	key := fmt.Sprint("k", len(w.puts))
-	w.puts[key] = storePut{}
-	err := w.session.Amend(item, key, func(b []byte) ([]byte, error) { return append(b, '!'), nil })
-	was, ok := w.live[item]
-	if errors.Is(err, ErrNotFound) {
-		if v := w.byKey(was); ok && v == nil {
-			failf("machine %d: %s of %s is not there to be amended", w.number, item, w.box.name)
-		}
-		return nil // it was forgotten
-	}
+	was, _, ok, err := w.session.Known(item)
 	if err != nil {
 		return err
 	}
+	key := fmt.Sprint("k", len(w.puts))
 	put := w.puts[was]
 	put.summary += "!"
-	w.puts[key], w.live[item] = put, key
-	return nil
-}
-
-func (m *storeModel) byKey(key string) *storeVersion {
-	for _, v := range m.versions {
-		if v.key == key {
-			return v
-		}
+	w.puts[key] = put
+	err = w.session.Amend(item, key, func(b []byte) ([]byte, error) { return append(b, '!'), nil })
+	if errors.Is(err, ErrNotFound) != !ok {
+		failf("machine %d: %s of %s is known: %v, but to amend it: %v", w.number, item, w.box.name, ok, err)
 	}
-	return nil
+	if err == nil {
+		w.live[item] = key
+	}
+	if !ok {
+		return nil
+	}
+	return err
 }
 
 // folder adds a folder, names it anew, or removes it with all items in it.
@@ -307,9 +331,10 @@ func (w *storeMachine) forget(op *storeOp) error {
 		f.Snapshots = append(f.Snapshots, SnapshotRef{box.name, s.Ordinal})
 	}
 	_, err := w.Forget(w.ctx, f)
+	w.ctx = w.storeModel.ctx
 	refused := errors.Is(err, ErrHeld) || errors.Is(err, ErrAlive) || errors.Is(err, ErrNotFound)
 	if err != nil && !refused {
-		w.crash() // and see
+		w.unsure(err)
 	}
 	for _, name := range names {
 		v := w.versions[name]
@@ -335,6 +360,15 @@ func (w *storeMachine) forget(op *storeOp) error {
 		failf("machine %d: forget %+v: %v", w.number, names, err)
 	}
 	return nil
+}
+
+// unsure is when something failed that may have happened: the journal knows.
+func (w *storeMachine) unsure(err error) {
+	if !errors.Is(err, context.Canceled) {
+		w.crash()
+		return
+	}
+	must(w.catchUpAlone(w.ctx))
 }
 
 func (w *storeMachine) offered(box *storeBox) (list []uint32) {
@@ -405,8 +439,9 @@ func (w *storeMachine) hold(op *storeOp) error {
 		h.doubt = true
 		err = w.RefreshHold(w.ctx, name, w.Head(), each)
 	}
+	w.ctx = w.storeModel.ctx
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		w.crash()
+		w.unsure(err)
 	}
 	w.see(name)
 	if errors.Is(err, ErrNotFound) {
@@ -439,9 +474,11 @@ func (w *storeMachine) see(name string) {
 func (w *storeMachine) prune(op *storeOp) error {
 	o := PruneOptions{MaxGarbage: []float64{0.05, 1e-9}[op.A%2], BrokenOff: []time.Duration{time.Hour, time.Nanosecond}[op.B%2]}
 	r, err := w.Prune(w.ctx, o)
+	w.ctx = w.storeModel.ctx
 	if err != nil {
 		return err
 	}
+	w.faulty.Reset()
 	if float64(r.Left) > o.MaxGarbage*float64(r.Bytes) && op.At.Op == "" && !w.spoilt {
 		failf("machine %d: prune left %+v", w.number, r)
 	}
@@ -480,14 +517,12 @@ func (w *storeMachine) spoil(op *storeOp) {
 
 // mend is a repair, by a process of its own.
 func (w *storeMachine) mend() {
-	if !w.spoilt {
-		return
-	}
 	o := w.opts
-	o.Bucket, o.fs = w.storeModel.memory, vfs.NewMem()
+	o.Bucket, o.fs = w.faulty, vfs.NewMem()
+	spoilt := w.spoilt
 	r, err := Repair(w.ctx, o, nil)
 	must(err)
-	if r.Beyond() > 0 {
+	if r.Beyond() > 0 || len(r.Damaged) > 0 && !spoilt {
 		failf("repair: %v", r.Damaged)
 	}
 	w.spoilt = false

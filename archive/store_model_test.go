@@ -111,6 +111,8 @@ type storeMachine struct {
 	*world
 	*storeModel
 	number  int
+	ctx     context.Context // of the operation at hand
+	ahead   time.Duration   // of its clock
 	faulty  *blobtest.Faulty
 	rand    *rand.Rand
 	session *Session
@@ -119,6 +121,7 @@ type storeMachine struct {
 	folders map[string]string
 	trying  *storeSnap // a commit that may have landed
 	amid    any        // what another machine failed with in the midst of a call
+	own     error      // what another part of this process ended with in the midst of a call
 }
 
 // storeFailure is what a play panics with.
@@ -186,9 +189,10 @@ func newStoreModel(t *testing.T, seed uint64) *storeModel {
 		m.boxes = append(m.boxes, &storeBox{number: n, name: fmt.Sprint("box", n)})
 	}
 	for n := range storeMachines {
-		w := &storeMachine{storeModel: m, number: n, faulty: blobtest.NewFaulty(m.memory), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
+		w := &storeMachine{storeModel: m, number: n, ctx: m.ctx, faulty: blobtest.NewFaulty(m.memory), rand: rand.New(rand.NewPCG(seed, uint64(n)))}
 		w.world = worldOf(m.memory, &staleLists{Bucket: w.faulty, rand: w.rand}, vfs.NewCrashableMem())
-		w.opts.Clock, w.opts.Random = now, &lockedRandom{rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(n)})}
+		w.opts.Clock = func() time.Time { return now().Add(w.ahead) }
+		w.opts.Random = &lockedRandom{rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(n)})}
 		if limit := []int{-1, 0, 3000}[seed/2%3]; limit >= 0 {
 			w.short(limit)
 		}
@@ -309,6 +313,13 @@ func (w *storeMachine) commit() error {
 		w.trying.items[item] = versionName{box: w.box.number, item: item}
 	}
 	snap, err := w.session.Commit(w.ctx)
+	w.ctx = w.storeModel.ctx
+	if errors.Is(err, context.Canceled) {
+		if last, e := w.Latest(w.box.name); e == nil {
+			w.adopt(last)
+		}
+		w.trying = nil
+	}
 	if err != nil {
 		return err
 	}
@@ -368,6 +379,7 @@ func (w *storeMachine) allowed(err error) bool {
 // crash starts a machine again, of whose catalog some is lost, and finds out what has landed.
 func (w *storeMachine) crash() {
 	w.faulty.Reset()
+	w.ctx = w.storeModel.ctx
 	_ = w.group.fail(errClosed)
 	old := w.cat
 	w.fs = w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: w.rand})
@@ -554,7 +566,7 @@ func (w *storeMachine) wantSound() {
 // and after what is garbage has gone.
 func (m *storeModel) settle() {
 	for _, w := range m.machines {
-		w.faulty.Reset()
+		w.ahead = 23 * time.Hour
 		w.restart(false)
 	}
 	m.machines[0].mend()

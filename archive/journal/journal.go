@@ -165,6 +165,8 @@ func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []b
 	switch {
 	case errors.Is(readErr, blob.ErrNotExist):
 		return err
+	case errors.Is(readErr, ErrDamaged) && errors.Is(err, blob.ErrExist):
+		return ErrTaken // whose it is tells who reads it by its parity
 	case readErr != nil:
 		return errors.Join(err, readErr)
 	case there.nonce != nonce:
