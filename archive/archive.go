@@ -62,7 +62,7 @@ var (
 // Options say how an archive is opened. Only Bucket and Catalog have to be set.
 type Options struct {
 	Bucket     blob.Bucket
-	Far        bool            // reading from Bucket is a trip over a network: more is kept in memory
+	Far        bool            // asking Bucket is a trip over a network: more is kept in memory, and asked at once
 	Catalog    string          // folder of this machine's catalog
 	Identities []seal.Identity // open an encrypted archive; they are tried first, being cheap
 	Passphrase string          // opens an encrypted archive
@@ -373,7 +373,7 @@ func (o *Options) lastObject(ctx context.Context) (last uint64, err error) {
 }
 
 func (o *Options) openJournal(keys journal.Keys) (*journal.Journal, error) {
-	return journal.Open(o.Bucket, keys, journal.Options{Random: o.Random, AnyClock: o.AnyClock, Folds: o.folds})
+	return journal.Open(o.Bucket, keys, journal.Options{Random: o.Random, AnyClock: o.AnyClock, Far: o.Far, Folds: o.folds})
 }
 
 func (a *Archive) hasJournal(ctx context.Context) bool {

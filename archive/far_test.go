@@ -82,6 +82,7 @@ func TestOpenFromAfar(t *testing.T) {
 					addHolder(t, o)
 				}
 				w := worldOf(m, far{m}, vfs.NewCrashableMem())
+				w.opts.Far = true
 				w.opts.Secrets = func(_ context.Context, o *Options) error {
 					o.Passphrase = "secret"
 					return nil

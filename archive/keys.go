@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,9 +151,34 @@ func (o *Options) unlock(ctx context.Context) (c config, ring seal.Ring, err err
 		err = o.Secrets(ctx, o)
 	}
 	if err == nil {
-		ring, err = o.openRing(ctx, c.Encrypted, names)
+		ring, err = o.openListed(ctx, c.Encrypted, names, math.MaxUint32)
 	}
 	return c, ring, err
+}
+
+// openListed opens the key with the files of these names up to a generation.
+func (o *Options) openListed(ctx context.Context, encrypted bool, names []keyName, newest uint32) (ring seal.Ring, err error) {
+	err = o.whileListed(ctx, names, func(names []keyName) (err error) {
+		ring, err = o.openRing(ctx, encrypted, upTo(names, newest))
+		return err
+	})
+	return ring, err
+}
+
+// whileListed does something with the key files of these names, and again with those that are there then when one of them is gone: a
+// rotation takes files away.
+func (o *Options) whileListed(ctx context.Context, names []keyName, do func([]keyName) error) error {
+	for {
+		err := do(slices.Clone(names))
+		if !errors.Is(err, blob.ErrNotExist) {
+			return err
+		}
+		now, listErr := o.keyNames(ctx)
+		if listErr != nil || slices.Equal(now, names) {
+			return errors.Join(err, listErr)
+		}
+		names = now
+	}
 }
 
 // keyring is a key that was opened, and can be again.
@@ -162,7 +188,7 @@ func (o *Options) keyring(ring seal.Ring, encrypted bool) *keyring {
 		if err != nil {
 			return seal.Ring{}, err
 		}
-		return o.openRing(ctx, encrypted, upTo(names, newest))
+		return o.openListed(ctx, encrypted, names, newest)
 	}}
 }
 
@@ -316,14 +342,25 @@ func (k *Keys) record(ctx context.Context, c journal.KeyChange) error {
 
 // holderFiles reads the file of each holder: the newest, but for what a rotation that was broken off has left.
 func (k *Keys) holderFiles(ctx context.Context) ([]holderFile, error) {
-	if _, err := k.follow(ctx); err != nil {
-		return nil, err
-	}
 	names, err := k.opts.keyNames(ctx)
 	if err != nil {
 		return nil, err
 	}
-	held, err := k.opts.holderFiles(ctx, upTo(names, k.head.Sealing()), func(seal.Kind) bool { return true })
+	var held []holderFile
+	err = k.opts.whileListed(ctx, names, func(names []keyName) (err error) {
+		if _, err = k.follow(ctx); err == nil {
+			held, err = k.opts.holderFiles(ctx, upTo(names, k.head.Sealing()), func(seal.Kind) bool { return true })
+		}
+		for i := range held {
+			if err == nil && errors.Is(held[i].err, blob.ErrNotExist) {
+				return held[i].err
+			}
+		}
+		return err
+	})
+	if errors.Is(err, blob.ErrNotExist) && len(held) > 0 {
+		err = nil // it is listed and not there: that is said of its holder
+	}
 	for i := range held {
 		if h := &held[i]; h.err == nil && h.generation < k.head.Sealing() {
 			h.err = errStale
@@ -469,7 +506,9 @@ func (k *Keys) Rotate(ctx context.Context) (uint32, error) {
 		return 0, err
 	}
 	for _, f := range files {
-		if err := k.opts.putKey(ctx, f); err != nil {
+		if err := k.opts.putKey(ctx, f); errors.Is(err, blob.ErrExist) {
+			return 0, fmt.Errorf("%w: %w", ErrKeysChanged, err) // whose those are that are there the record will say, or the next rotation
+		} else if err != nil {
 			return 0, err
 		}
 	}

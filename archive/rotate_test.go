@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"mailbrick/archive/blob"
+	"mailbrick/archive/blob/blobtest"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/seal"
 )
@@ -227,5 +229,42 @@ func TestBehindRotations(t *testing.T) {
 			t.Errorf("%d rotations: read as\n%s, want\n%s", rotations, got, want)
 		}
 		w.wantSound(t)
+	}
+}
+
+// TestOpenKeysAmidFold: other machines commit, rotate the key and prune at any moment of opening the keys.
+func TestOpenKeysAmidFold(t *testing.T) {
+	t.Parallel()
+	for n, amid := 1, true; amid; n++ {
+		w, byPassword := sealedWorld(t)
+		w.short(0)
+		w.reopen(t)
+		for i := range 3 {
+			w.run(t, "a", func(s *Session) { w.add(t, s, fmt.Sprint(i), i+2) })
+		}
+		faulty := blobtest.NewFaulty(w.memory)
+		faulty.Order(blobtest.Fault{Nth: n, Kind: blobtest.Slow})
+		amid = false
+		faulty.Slow = func(blobtest.Op, string) {
+			amid = true
+			w.run(t, "a", func(s *Session) { w.add(t, s, "before", 9) })
+			_, err := openKeys(t, byPassword).Rotate(t.Context())
+			wantErr(t, "rotate", err, nil)
+			w.run(t, "a", func(s *Session) { w.add(t, s, "after", 10) })
+			w.forgetAll(t, "a")
+			w.prune(t, PruneOptions{MaxGarbage: 1e-9})
+		}
+		o := byPassword
+		o.Bucket, o.folds = faulty, w.opts.folds
+		k, err := OpenKeys(t.Context(), o)
+		if err != nil {
+			t.Fatalf("pruned before call %d: %v", n, err)
+		}
+		if list, err := k.Holders(t.Context()); err != nil || len(list) != 1 || list[0].Err != nil {
+			t.Fatalf("pruned before call %d: %+v, %v", n, list, err)
+		}
+		if _, err := k.Rotate(t.Context()); err != nil && !(amid && errors.Is(err, ErrKeysChanged)) {
+			t.Fatalf("pruned before call %d: rotate: %v", n, err)
+		}
 	}
 }

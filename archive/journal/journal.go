@@ -89,6 +89,7 @@ type Journal struct {
 type Options struct {
 	Random   io.Reader
 	AnyClock bool                  // do not mind ErrClock
+	Far      bool                  // asking the bucket is a trip over a network
 	Folds    [segmentLevels]uint64 // numbers of a segment, by level; 0 is as the format has it
 }
 
@@ -294,6 +295,9 @@ func (j *Journal) object(ctx context.Context, n uint64) (*Record, error) {
 // Generation is the generation of the key that record n says it is sealed under. Nothing proves it before the record is read.
 func (j *Journal) Generation(ctx context.Context, n uint64) (uint32, error) {
 	in, err := j.bucket.Open(ctx, Object(n), 0, prefixSize)
+	for level := 1; errors.Is(err, blob.ErrNotExist) && level <= segmentLevels; level++ { // it may have been folded meanwhile
+		in, _, err = j.openSegment(ctx, j.span(level, n), Span{n, n})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("journal record %d: %w", n, err)
 	}

@@ -97,23 +97,46 @@ func (j *Journal) covered(spans map[Span]bool, level int, n uint64) bool {
 }
 
 // After tells whether there may be a record behind number n. An answer of no is of a moment that is past.
+//
+// What has been folded moves from the object to the segment, and on to the wider one, so they are asked in this order: a record that was
+// there when After began is found. Where asking is a trip over a network all are asked at once; a fold that goes on between two answers
+// may hide the record then, from who only reads: whoever appends, or misses a pack, follows the journal.
 func (j *Journal) After(ctx context.Context, n uint64) (bool, error) {
 	names := []string{Object(n + 1)}
 	for level := 1; level <= segmentLevels; level++ {
 		names = append(names, j.span(level, n+1).Object())
 	}
+	ask := j.oneByOne
+	if j.opts.Far {
+		ask = j.atOnce
+	}
+	for _, err := range ask(ctx, names) {
+		if !errors.Is(err, blob.ErrNotExist) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// oneByOne asks for objects until one is there.
+func (j *Journal) oneByOne(ctx context.Context, names []string) (answers []error) {
+	for _, name := range names {
+		_, err := j.bucket.Size(ctx, name)
+		if answers = append(answers, err); err == nil {
+			break
+		}
+	}
+	return answers
+}
+
+func (j *Journal) atOnce(ctx context.Context, names []string) []error {
 	answers := make([]error, len(names))
 	var look sync.WaitGroup
 	for i, name := range names {
 		look.Go(func() { _, answers[i] = j.bucket.Size(ctx, name) })
 	}
 	look.Wait()
-	for _, err := range answers {
-		if !errors.Is(err, blob.ErrNotExist) {
-			return err == nil, err
-		}
-	}
-	return false, nil
+	return answers
 }
 
 // Folded are the objects whose records lie in another one as well, and those others, which stay. Of one that Fold has not made, or made

@@ -356,6 +356,56 @@ func TestReaderAmidFold(t *testing.T) {
 	}
 }
 
+// TestAfterAmidFold folds before every call of one who asks whether there is more: a record that was there all the time is not missed.
+func TestAfterAmidFold(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		records int
+		early   uint64 // the number before which all is folded already
+		at      uint64
+	}{"into a segment": {7, 0, 2}, "into a wider one": {21, 16, 5}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 10 { // calls at once come in any order
+				for nth := 1; nth <= 3; nth++ {
+					b := memory()
+					chain(t, folding(t, b, 1), int(max(tt.early, 7)))
+					if err := foldAll(t.Context(), folding(t, b, 2), b, tt.early); err != nil {
+						t.Fatal(err)
+					}
+					extend(t, folding(t, b, 1), tt.records)
+					f := amid(b, blobtest.Size, nth, func() {
+						if err := foldAll(t.Context(), folding(t, b, 2), b, uint64(tt.records)); err != nil {
+							t.Fatal(err)
+						}
+					})
+					if more, err := folding(t, f, 3).After(t.Context(), tt.at); !more || err != nil {
+						t.Fatalf("folded before call %d: %v, %v", nth, more, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// extend appends until there are so many records.
+func extend(t *testing.T, j *Journal, records int) {
+	t.Helper()
+	var head Head
+	for r, err := range j.Follow(t.Context(), Head{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		head = r.Head
+	}
+	for head.Number < uint64(records) {
+		var err error
+		if head, err = j.Append(t.Context(), signer(1), head, &Body{}, nil, noon(int(head.Number)+100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestFoldCrashes stops the power at every call of the file system while a journal is folded, and goes on.
 func TestFoldCrashes(t *testing.T) {
 	t.Parallel()
