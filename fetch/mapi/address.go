@@ -42,10 +42,11 @@ func (m *Message) Bcc() []Address { return m.recipients(RecipientBcc) }
 
 func (m *Message) recipients(kind int32) []Address {
 	var list []Address
+	codePage := m.Properties.CodePage()
 	for _, r := range m.Recipients {
 		if RecipientKind(r) == kind {
 			list = append(list, r.address(family{PidTagDisplayName, PidTagAddressType,
-				PidTagEmailAddress, PidTagSMTPAddress}, m.Properties.CodePage()))
+				PidTagEmailAddress, PidTagSMTPAddress}, codePage))
 		}
 	}
 	return list

@@ -15,6 +15,8 @@ const summaryVersion = 1
 const (
 	summaryList = 64   // members of a repeated field kept
 	summaryText = 1024 // bytes of a string kept
+
+	usualSummary = 512 // bytes that it is encoded in
 )
 
 // ErrSummary says that bytes are not a summary this program can read.
@@ -67,7 +69,9 @@ func InSummary(id uint16) bool {
 }
 
 func clip(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	if !utf8.ValidString(s) { // which is told at eight bytes a step
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
 	if len(s) <= summaryText {
 		return s
 	}
@@ -112,7 +116,7 @@ const (
 
 // Encode is deterministic.
 func (s Summary) Encode() []byte {
-	b := []byte{summaryVersion}
+	b := append(make([]byte, 0, usualSummary), summaryVersion)
 	for _, f := range []struct {
 		tag  byte
 		text []string
@@ -123,7 +127,7 @@ func (s Summary) Encode() []byte {
 		repeated := f.tag >= summaryTo
 		for _, text := range f.text[:min(len(f.text), summaryList)] {
 			if text != "" || repeated {
-				b = appendField(b, f.tag, []byte(clip(text)))
+				b = appendField(b, f.tag, clip(text))
 			}
 		}
 	}
@@ -132,7 +136,7 @@ func (s Summary) Encode() []byte {
 	b = appendField(b, summarySize, binary.AppendUvarint(nil, uint64(s.Size)))
 	b = appendField(b, summaryFlags, []byte{s.flags()})
 	if s.MessageID != "" {
-		b = appendField(b, summaryMessageID, []byte(clip(s.MessageID)))
+		b = appendField(b, summaryMessageID, clip(s.MessageID))
 	}
 	return b
 }
@@ -147,7 +151,7 @@ func (s Summary) flags() (f byte) {
 	return f
 }
 
-func appendField(b []byte, tag byte, data []byte) []byte {
+func appendField[T string | []byte](b []byte, tag byte, data T) []byte {
 	b = binary.AppendUvarint(append(b, tag), uint64(len(data)))
 	return append(b, data...)
 }

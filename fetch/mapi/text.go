@@ -27,29 +27,43 @@ func decodeText(t Type, data []byte, codePage int) string {
 	}
 	switch codePage {
 	case 1200:
-		return decodeUTF16(data, binary.LittleEndian)
+		return decodeUTF16(data)
 	case 1201:
-		return decodeUTF16(data, binary.BigEndian)
+		return decodeUTF16(swapped(data))
 	}
 	// One terminator goes; NULs inside belong to the value.
 	return DecodeCodePage(codePage, bytes.TrimSuffix(data, []byte{0}))
 }
 
-func decodeUTF16(b []byte, order binary.ByteOrder) string {
+// swapped is big-endian text as little-endian.
+func swapped(b []byte) []byte {
+	out := make([]byte, len(b)&^1)
+	for i := 0; i < len(out); i += 2 {
+		out[i], out[i+1] = b[i+1], b[i]
+	}
+	return out
+}
+
+// decodeUTF16 reads little-endian text. What no pair of surrogates is comes as the replacement character.
+func decodeUTF16(b []byte) string {
 	if n := len(b) &^ 1; n >= 2 && b[n-2] == 0 && b[n-1] == 0 {
 		b = b[:n-2]
 	}
 	var s strings.Builder
 	s.Grow(len(b) / 2)
-	for i := 0; i+1 < len(b); i += 2 {
-		r := rune(order.Uint16(b[i:]))
+	for len(b) >= 2 {
+		r := rune(binary.LittleEndian.Uint16(b))
+		if b = b[2:]; r < utf8.RuneSelf {
+			s.WriteByte(byte(r))
+			continue
+		}
 		if utf16.IsSurrogate(r) {
 			low := rune(utf8.RuneError)
-			if i+3 < len(b) {
-				low = rune(order.Uint16(b[i+2:]))
+			if len(b) >= 2 {
+				low = rune(binary.LittleEndian.Uint16(b))
 			}
 			if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-				i += 2
+				b = b[2:]
 			}
 		}
 		s.WriteRune(r)
