@@ -172,9 +172,12 @@ func (c *call) tellNow(x *xmlWriter) error {
 	if err := c.ticket.settle(c.ctx); err != nil {
 		return err
 	}
+	if err := x.Flush(); err != nil {
+		return err // cut, as another fault wants it: nobody was told
+	}
 	c.ticket.order(c.ctx, c.busyFor, false)
 	c.busyFor = 0
-	return x.Flush()
+	return nil
 }
 
 // leave is the throttle's for one part of the request.
