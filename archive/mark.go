@@ -109,7 +109,7 @@ func (m *marker) markEach(ctx context.Context, progress func(done, total int64, 
 		}
 		items++
 		progress(items, 0, "versions")
-		return m.recipe(id)
+		return m.recipe(ctx, id)
 	})
 	if err != nil {
 		return err
@@ -135,15 +135,18 @@ func recipeIn(value []byte, from uint32) (id chunkID, shown bool, err error) {
 }
 
 // recipe marks a recipe and the one that it is the difference from; what they name follows when they are read.
-func (m *marker) recipe(id chunkID) error {
+func (m *marker) recipe(ctx context.Context, id chunkID) error {
 	row, err := m.a.cat.chunk(id)
 	if err != nil {
 		return fmt.Errorf("recipe: %w", err)
 	}
 	m.place(row)
-	// That it is marked says nothing: it may be the base of others, whose own names nobody has read.
 	pm := m.packs[row.pack]
-	if pm == nil || !pm.recipes.set(row.index) {
+	if pm == nil { // it was stored once more since marking began, where nobody will look, and what it names was not
+		return m.version(ctx, id)
+	}
+	// That it is marked says nothing: it may be the base of others, whose own names nobody has read.
+	if !pm.recipes.set(row.index) {
 		return nil
 	}
 	if row.base == (chunkID{}) {
@@ -314,9 +317,9 @@ func (a *Archive) plain(ctx context.Context, p *journal.Pack, ref pack.FrameRef)
 	return plain, journalError(err)
 }
 
-// version marks what one version needs, at once.
-func (m *marker) version(ctx context.Context, v *journal.Version) error {
-	refs, err := m.a.references(ctx, v, &group{})
+// version marks what the versions with a recipe need, at once.
+func (m *marker) version(ctx context.Context, recipe chunkID) error {
+	refs, err := m.a.references(ctx, &journal.Version{Recipe: recipe}, &group{})
 	if err != nil {
 		return err
 	}

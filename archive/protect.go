@@ -105,7 +105,7 @@ func (m *marker) markWanted(ctx context.Context, wanted iter.Seq2[*Version, erro
 			return versions, err
 		}
 		versions++
-		if err := m.recipe(v.recipe); err != nil {
+		if err := m.recipe(ctx, v.recipe); err != nil {
 			return versions, err
 		}
 	}

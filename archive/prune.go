@@ -514,7 +514,7 @@ func (p *pruning) follow(ctx context.Context) error {
 		for i := range rec.Body.Sections {
 			s := &rec.Body.Sections[i]
 			for k := range s.Versions {
-				if err := p.marks.version(ctx, &s.Versions[k]); err != nil {
+				if err := p.marks.version(ctx, s.Versions[k].Recipe); err != nil {
 					return err
 				}
 			}
@@ -536,7 +536,7 @@ func (p *pruning) pending(ctx context.Context, g *group) error {
 				continue
 			}
 			// One that is nowhere was pruned by another process: this group cannot land, and says so then.
-			if err := p.marks.version(ctx, &s.Versions[i]); err != nil && !errors.Is(err, errNowhere) {
+			if err := p.marks.version(ctx, s.Versions[i].Recipe); err != nil && !errors.Is(err, errNowhere) {
 				return err
 			}
 		}

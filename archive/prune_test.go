@@ -1,8 +1,13 @@
 package archive
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"sync"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // forgetAll forgets all versions of a mailbox, those of the latest snapshot too.
@@ -131,4 +136,34 @@ func TestPruneKeepsWhatBasesName(t *testing.T) {
 	if got := w.shas(t, "a"); fmt.Sprint(got) != fmt.Sprint(before) {
 		t.Error("other items than before")
 	}
+}
+
+// TestPruneAmidStoredAnew: a recipe that another machine stored once more, of an item that it took back, comes into the catalog while
+// marking goes on. It lies in a pack that came since then, and what it names is needed all the same.
+func TestPruneAmidStoredAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
+	other.open(t)
+	body := noise(1, 3000)
+	item := func(head byte) []byte { return append(bytes.Repeat([]byte{head}, 708), body...) }
+	put := func(s *Session, item string, data []byte) {
+		wantErr(t, "put", put1(t.Context(), s, Item{ItemID: item}, data), nil)
+	}
+	w.run(t, "a", func(s *Session) { put(s, "first", item('1')); put(s, "stays", noise(2, 9000)) })
+	wantErr(t, "catch up", other.catchUpAlone(t.Context()), nil)
+	w.run(t, "b", func(s *Session) { put(s, "second", item('2')) })
+	latest, err := w.Latest("a")
+	wantErr(t, "latest", err, nil)
+	_, err = w.Forget(t.Context(), Forget{Living: true, Versions: []VersionRef{{"a", w.ids.item("a", "first"), latest.Ordinal}}})
+	wantErr(t, "forget", err, nil)
+	s := other.begin(t, "c")
+	put(s, "taken back", item('2'))
+	wantErr(t, "remove", s.Remove("taken back"), nil)
+	amid := sync.OnceFunc(func() {
+		_, err := s.Commit(t.Context())
+		wantErr(t, "commit", errors.Join(err, w.catchUpAlone(t.Context())), nil)
+	})
+	w.prune(t, PruneOptions{MaxGarbage: 1e-9, Progress: func(int64, int64, string) { amid() }})
+	w.wantSound(t)
 }

@@ -85,19 +85,23 @@ func rollOps(seed uint64, count int) (ops []storeOp) {
 	return ops
 }
 
+// amidProgress is where a prune tells how far it is: between calls of the bucket others go on as well.
+const amidProgress blobtest.Op = "amidProgress"
+
 func rollFault(r *rand.Rand, do string) blobtest.Fault {
 	calls := []blobtest.Fault{{Op: blobtest.Commit, Name: "packs/"}, {Op: blobtest.Commit, Name: "journal/"}, {Op: blobtest.Create, Name: "journal/"},
 		{Op: blobtest.Open, Name: "journal/"}, {Op: blobtest.Open, Name: "packs/"}}
 	if do == "prune" {
-		calls = append(calls, blobtest.Fault{Op: blobtest.List}, blobtest.Fault{Op: blobtest.Remove}, blobtest.Fault{Op: blobtest.Remove, Name: "journal/"})
+		calls = append(calls, blobtest.Fault{Op: blobtest.List}, blobtest.Fault{Op: blobtest.Remove}, blobtest.Fault{Op: blobtest.Remove, Name: "journal/"},
+			blobtest.Fault{Op: amidProgress}, blobtest.Fault{Op: amidProgress})
 	}
 	at := calls[r.IntN(len(calls))]
 	at.Nth = 1 + r.IntN(4)
-	if at.Op == blobtest.Open {
+	if at.Op == blobtest.Open || at.Op == amidProgress {
 		at.Nth += r.IntN(12)
 	}
 	kinds := []blobtest.Kind{blobtest.Slow, blobtest.Slow, blobtest.Slow, blobtest.Error, blobtest.LostAnswer, blobtest.Dead, blobtest.Full}
-	if at.Kind = kinds[r.IntN(len(kinds))]; do == "read" || do == "check" || do == "mend" {
+	if at.Kind = kinds[r.IntN(len(kinds))]; do == "read" || do == "check" || do == "mend" || at.Op == amidProgress {
 		at.Kind = blobtest.Slow
 	}
 	return at
@@ -472,7 +476,12 @@ func (w *storeMachine) see(name string) {
 }
 
 func (w *storeMachine) prune(op *storeOp) error {
-	o := PruneOptions{MaxGarbage: []float64{0.05, 1e-9}[op.A%2], BrokenOff: []time.Duration{time.Hour, time.Nanosecond}[op.B%2]}
+	calls := 0
+	o := PruneOptions{Progress: func(int64, int64, string) {
+		if calls++; op.At.Op == amidProgress && calls == op.At.Nth {
+			w.faulty.Slow(amidProgress, "")
+		}
+	}, MaxGarbage: []float64{0.05, 1e-9}[op.A%2], BrokenOff: []time.Duration{time.Hour, time.Nanosecond}[op.B%2]}
 	r, err := w.Prune(w.ctx, o)
 	w.ctx = w.storeModel.ctx
 	if err != nil {

@@ -63,7 +63,6 @@ type storeModel struct {
 	versions map[versionName]*storeVersion
 	holds    map[string]*storeHold
 	spoilt   bool // something is damaged and not mended
-	landed   int
 }
 
 // storePut is an item as a machine put it.
@@ -363,7 +362,6 @@ func (w *storeMachine) complete(box *storeBox, snap Snapshot, s *storeSnap, live
 		s.items[item] = name
 	}
 	box.snaps = append(box.snaps, s)
-	w.landed++
 }
 
 // allowed tells whether an error is one of those that a run may end with. Its machine is started again then.
