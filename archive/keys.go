@@ -485,12 +485,16 @@ func (k *Keys) removeFiles(ctx context.Context, which func(keyName) bool) error 
 	return locked
 }
 
-// Rotate makes a new generation of the key for all holders that are left, and returns its number. All new files are there
+// Rotate makes a new generation of the key for all holders that are left, and returns its number; ErrUnexplained when there is one more
+// than the journal knows of. All new files are there
 // before the record, and the old ones until after it: one broken off leaves each holder what he needs. The number is above that
 // of any file, so what a broken one left is never taken up.
 func (k *Keys) Rotate(ctx context.Context) (uint32, error) {
 	held, err := k.holderFiles(ctx)
 	if err != nil {
+		return 0, err
+	}
+	if err := k.explained(ctx, held); err != nil {
 		return 0, err
 	}
 	number, err := k.highest(ctx)

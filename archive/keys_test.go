@@ -345,3 +345,50 @@ func keyFiles(m *blobtest.Memory) (names []string) {
 	}
 	return names
 }
+
+// TestRotateWantsToKnowEverybody: who was a holder, kept the key and can write to the bucket puts a file of his own there. A rotation
+// does not give him the new generation.
+func TestRotateWantsToKnowEverybody(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(t *testing.T, m *blobtest.Memory, ring seal.Ring, to seal.Recipient, was map[string][]byte){
+		"the file that he had": func(_ *testing.T, m *blobtest.Memory, _ seal.Ring, _ seal.Recipient, was map[string][]byte) {
+			for name, data := range was {
+				m.Put(name, data)
+			}
+		},
+		"one of his making": func(t *testing.T, m *blobtest.Memory, ring seal.Ring, to seal.Recipient, _ map[string][]byte) {
+			f, err := seal.NewFile(ring, to, "nobody you know", new(clock).now(), rand.Reader)
+			wantErr(t, "new file", err, nil)
+			m.Put(nameOf(f).object(), f.Bytes())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, o := sealedArchive(t)
+			k := openKeys(t, o)
+			to, byHost := host(t, m)
+			added, err := k.Add(t.Context(), to, "server")
+			wantErr(t, "add", err, nil)
+			was := map[string][]byte{}
+			for _, name := range keyFiles(m) {
+				if strings.Contains(name, added.ID) {
+					was[name] = m.Bytes(name)
+				}
+			}
+			ring := openKeys(t, byHost).ring()
+			wantErr(t, "remove", k.Remove(t.Context(), added.ID), nil)
+			plant(t, m, ring, to, was)
+			wantErr(t, "rotate", errorOf(k.Rotate(t.Context())), ErrUnexplained)
+			holders, err := k.Holders(t.Context())
+			wantErr(t, "list", err, nil)
+			for _, h := range holders {
+				if h.Kind != seal.Passphrase {
+					wantErr(t, "remove whom nobody knows", k.Remove(t.Context(), h.ID), nil)
+				}
+			}
+			wantErr(t, "rotate again", errorOf(k.Rotate(t.Context())), nil)
+			wantErr(t, "open", errorOf(OpenKeys(t.Context(), byHost)), ErrWrongKey)
+			wantErr(t, "open", errorOf(OpenKeys(t.Context(), o)), nil)
+		})
+	}
+}

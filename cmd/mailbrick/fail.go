@@ -60,6 +60,7 @@ var verdicts = [...]verdict{
 	{archive.ErrWrongKey, exitWrongKey, "give the archive's password with --password-file or MAILBRICK_PASSWORD, or a holder's key with --identity"},
 	{archive.ErrLastHolder, exitFailed, "add another holder first: `mailbrick key add`"},
 	{archive.ErrNotEncrypted, exitFailed, "it was made with --insecure-no-encryption; whoever has its files can read it"},
+	{archive.ErrUnexplained, exitFailed, "`mailbrick key list` and `log` show who is there and who was added; remove whom you do not know (`key remove`), or add him again, and rotate then"},
 	{archive.ErrKeysChanged, exitInUse, "run the same command again"},
 	{archive.ErrClock, exitFailed, "set this machine's clock right; if the time of the last record is the wrong one, MAILBRICK_ANY_CLOCK=1 goes on from it"},
 	{seal.ErrPlugin, exitFailed, "the program age-plugin-NAME must be installed where commands are found"},
