@@ -290,6 +290,12 @@ type chunkRow struct {
 
 var errNowhere = fmt.Errorf("%w: the chunk is nowhere", ErrDamaged)
 
+// nowhere is errNowhere of a chunk. Each chunk that is new is looked up first: its words are put together where they are read.
+type nowhere chunkID
+
+func (n nowhere) Error() string { return fmt.Sprintf("%v: %x", errNowhere, n[:]) }
+func (n nowhere) Unwrap() error { return errNowhere }
+
 // known is chunk for those who read the same chunks again and again.
 func (c *catalog) known(id chunkID) (chunkRow, error) {
 	if row, ok := c.rows.get(id); ok {
@@ -311,7 +317,7 @@ func (c *catalog) chunk(id chunkID) (chunkRow, error) {
 		return out, err
 	}
 	if row == nil {
-		return out, fmt.Errorf("%w: %x", errNowhere, id)
+		return out, nowhere(id)
 	}
 	r := wire.NewReader(row)
 	out.pack = r.Uint32()
