@@ -511,6 +511,9 @@ func (p *pruning) follow(ctx context.Context) error {
 		if err != nil {
 			return journalError(err)
 		}
+		if err := p.bases(ctx, rec.Body.Packs); err != nil {
+			return err
+		}
 		for i := range rec.Body.Sections {
 			s := &rec.Body.Sections[i]
 			for k := range s.Versions {
@@ -518,6 +521,30 @@ func (p *pruning) follow(ctx context.Context) error {
 					return err
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// bases marks what the deltas of packs that came since marking began need. Whether any version needs these deltas nobody asks before
+// the next time, and until then the catalog knows them.
+func (p *pruning) bases(ctx context.Context, packs []journal.Pack) error {
+	for i := range packs {
+		t, err := p.a.table(ctx, &packs[i])
+		if err = journalError(err); unreadable(err) {
+			continue // no catalog knows what is in it
+		}
+		if err != nil {
+			return err
+		}
+		err = t.Places(func(c pack.Chunk, _ pack.Place) error {
+			if c.Base == (chunkID{}) {
+				return nil
+			}
+			return p.marks.chunk(c.Base)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -167,3 +167,31 @@ func TestPruneAmidStoredAnew(t *testing.T) {
 	w.prune(t, PruneOptions{MaxGarbage: 1e-9, Progress: func(int64, int64, string) { amid() }})
 	w.wantSound(t)
 }
+
+// TestPruneAmidDelta: a delta that another machine lets land while prune marks, of an item that it took back, may come again: the base
+// that nobody else needs stays as long as the catalog knows the delta.
+func TestPruneAmidDelta(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
+	other.open(t)
+	put := func(s *Session, item string, n int) {
+		data := noise(1, 3000)
+		copy(data[100:], fmt.Sprintf("copy %d", n))
+		wantErr(t, "put", put1(t.Context(), s, Item{ItemID: item, Similar: []byte("copies")}, data), nil)
+	}
+	w.run(t, "a", func(s *Session) { put(s, "base", 1) })
+	wantErr(t, "catch up", other.catchUpAlone(t.Context()), nil)
+	w.forgetAll(t, "a")
+	s := other.begin(t, "c")
+	put(s, "taken back", 2)
+	wantErr(t, "remove", s.Remove("taken back"), nil)
+	amid := sync.OnceFunc(func() {
+		_, err := s.Commit(t.Context())
+		wantErr(t, "commit", err, nil)
+	})
+	w.run(t, "d", func(s *Session) { wantErr(t, "put", put1(t.Context(), s, Item{ItemID: "else"}, noise(2, 3000)), nil) })
+	w.prune(t, PruneOptions{MaxGarbage: 1e-9, Progress: func(int64, int64, string) { amid() }})
+	w.run(t, "b", func(s *Session) { put(s, "again", 2) })
+	w.wantSound(t)
+}
