@@ -46,7 +46,8 @@
 // scanner knows XML 1.0 with namespaces, in UTF-8, without a DTD, which it
 // refuses. Names, attributes, texts that are held, depth, the entries of a page
 // (5,000), folders in all (1,000,000) and the answer as a whole (32 MiB, of an
-// export 4 GiB) have limits, checked before memory is taken.
+// export 4 GiB) have limits, checked before memory is taken. Package wire says how
+// slow an answer may be, and where lists end that a server does not.
 //
 // # Truncation
 //

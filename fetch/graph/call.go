@@ -119,6 +119,8 @@ func signalOf(err error) throttle.Signal {
 		return throttle.Signal{Kind: throttle.Served}
 	case !errors.As(err, &e):
 		return throttle.Signal{Kind: throttle.Lost}
+	case errors.Is(err, wire.ErrStalled): // a line that too many share, maybe
+		return throttle.Signal{Kind: throttle.Slow}
 	case lostBetween(e) && e.Status != http.StatusServiceUnavailable: // the server may be well behind who lost its answer: begin with little
 		return throttle.Signal{Kind: throttle.Busy}
 	case e.Status == http.StatusTooManyRequests || e.rule() == BackOff:

@@ -44,7 +44,8 @@
 // reads JSON (RFC 8259) in pieces of a buffer of 64 KiB; the string goes through a base64 decoder to the caller as it
 // comes from the wire, and a call takes the same memory whatever the size. Names, texts that are held, numbers, depth,
 // links, the entries of a page (5,000 items, 25,000 folders), folders in all (250,000) and the answer as a whole (32 MiB, of an export 4 GiB) have
-// limits, checked before memory is taken. Members may come in any order, codes and the member "error" in any case.
+// limits, checked before memory is taken. Package wire says how slow an answer may be, and where lists end that a server does not.
+// Members may come in any order, codes and the member "error" in any case.
 //
 // # Truncation
 //

@@ -48,7 +48,7 @@ func (l *line) read(w *wire.Watchdog, body io.Reader) (int64, time.Duration, err
 // TestAnswersThatDrip: a body must keep a least rate, whatever its pieces; one that is slow and honest comes in whole.
 func TestAnswersThatDrip(t *testing.T) {
 	t.Parallel()
-	const kilo, item = 1000, 250_000_000
+	const kilo, item = 1000, 250_000_000 * 4 / 3 // in base64
 	for name, row := range map[string]struct {
 		piece int
 		rests time.Duration
@@ -63,8 +63,8 @@ func TestAnswersThatDrip(t *testing.T) {
 		"a little below the least rate":       {108, time.Second, item, wire.ErrStalled, 100 * stall},
 		"a short answer, a byte every second": {1, time.Second, 290, nil, stall},
 		"a little above the least rate":       {111, time.Second, 1 << 20, nil, 3 * time.Hour},
-		"10 KB/s":                             {10 * kilo, time.Second, item, nil, 8 * time.Hour},
-		"10 KB/s that rests 30 s every 30 s":  {300 * kilo, time.Minute, item, nil, 14 * time.Hour},
+		"10 KB/s":                             {10 * kilo, time.Second, item, nil, 10 * time.Hour},
+		"10 KB/s that rests 30 s every 30 s":  {300 * kilo, time.Minute, item, nil, 19 * time.Hour},
 		"its 32nd part":                       {300 * kilo / 32, time.Minute, 24 << 20, nil, 48 * time.Hour},
 		"bursts four minutes apart":           {64 << 10, 4 * time.Minute, 10 << 20, nil, 24 * time.Hour},
 	} {
