@@ -17,13 +17,17 @@ var ErrUnexplained = errors.New("the journal does not explain a holder")
 // he has, and has not removed him since. Of one it need not say so: who came with the archive. It reads the whole journal.
 func (k *Keys) explained(ctx context.Context, held []holderFile) error {
 	said := map[string]*journal.KeyChange{}
-	for rec, err := range k.journal.Until(ctx, journal.Head{}, k.head.Number) {
+	var head journal.Head
+	for rec, err := range k.journal.Until(ctx, head, k.head.Number) {
 		if err != nil {
 			return journalError(err)
 		}
-		if c := rec.Body.Key; c != nil && c.Action != journal.KeyRotated {
-			said[c.Holder] = c
+		if head = rec.Head; rec.Body.Key != nil && rec.Body.Key.Action != journal.KeyRotated {
+			said[rec.Body.Key.Holder] = rec.Body.Key
 		}
+	}
+	if head.Number != k.head.Number || head.Hash != k.head.Hash {
+		return fmt.Errorf("%w: journal record %d is missing", ErrDamaged, head.Number+1)
 	}
 	var silent []string
 	for _, h := range held {

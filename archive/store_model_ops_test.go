@@ -501,7 +501,7 @@ func (w *storeMachine) rotate() error {
 	if w.host == nil {
 		return nil
 	}
-	keys, err := OpenKeys(w.ctx, Options{Bucket: w.faulty, Identities: w.opts.Identities, Clock: w.opts.Clock})
+	keys, err := OpenKeys(w.ctx, Options{Bucket: w.faulty, Identities: w.opts.Identities, Clock: w.opts.Clock, folds: w.opts.folds})
 	if err == nil {
 		_, err = keys.Rotate(w.ctx)
 	}
