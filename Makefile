@@ -46,9 +46,12 @@ bench-peers:
 	@[ -d $(CORPUS)/base ] || ../shared/bench/make-corpus.sh $(CORPUS) $(ITEMS)
 	go run ./cmd/mailbench -corpus $(CORPUS) -peers ../shared/bench/peers.sh
 
-# Long loops: kills, power losses, large corpora. The short suite has a small seeded share of each.
+# Long loops: kills, power losses, damage, models, large corpora. The short suite has a small seeded share of each.
+# make torture TORTURE=kill for those of the list (.ci/torture -l) whose line has the word.
+TORTURE ?=
+
 torture:
-	MAILBRICK_TORTURE=1 go test -timeout 60m ./...
+	.ci/torture $(TORTURE)
 
 accept:
 	../shared/accept/main-job.sh .
