@@ -30,8 +30,14 @@
 // # A watch
 //
 // Watch runs mailboxes again and again. Many notifications of one mailbox are one run; a mailbox that nobody listens to is asked
-// now and then, the less often the less happens; one that fails waits ever longer and stops nobody else. A full run asks for the
+// now and then, the less often the less happens; one that fails and does not get on waits ever longer and stops nobody else. A full run asks for the
 // changes of all folders, whatever their marks say: a mark that did not move must not hide anything for ever.
+//
+// # Seats
+//
+// Some mailboxes are read at once, each in a seat (Seats). One that its server lets wait for three seconds and more (Options.Slow: it is
+// in a back-off, a request takes its time over little, or nothing comes at all) stands up for another, and goes on when it can. So
+// what a mailbox has to wait for is no loss while another can be served. Some times as many stand as sit, for memory's sake.
 //
 // # Cursors
 //

@@ -97,7 +97,7 @@ func StandardCosts() map[string]Cost {
 		"ExportItems":       {Request: milliseconds(5), Item: milliseconds(8), Megabyte: milliseconds(40)},
 		"graph.exportItems": {Request: milliseconds(5), Item: milliseconds(8), Megabyte: milliseconds(40)},
 		"UploadItems":       {Request: milliseconds(5), Item: milliseconds(15), Megabyte: milliseconds(60)},
-		"graph.import":      {Request: milliseconds(20), Megabyte: milliseconds(60)},
+		"graph.importItem":  {Request: milliseconds(20), Megabyte: milliseconds(60)},
 	}
 }
 
