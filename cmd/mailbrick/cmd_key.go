@@ -83,7 +83,7 @@ func newKeyRotateCommand() *cli.Command {
 		Usage:     "make a new generation of the key",
 		UsageText: "mailbrick key rotate",
 		Description: "What is stored from then on is sealed under the new generation, which only the holders of now get. What was stored before " +
-			"stays as it is and can be read by them; holders need do nothing.\n\nExample:\n  mailbrick key rotate",
+			"stays as it is and can be read by them; holders need do nothing. It refuses where somebody has a key file whom the journal has not added.\n\nExample:\n  mailbrick key rotate",
 		Flags:  commonFlags(),
 		Action: func(c *cli.Context) error { return runKeyRotate(c.Context, commonOf(c)) },
 	}
