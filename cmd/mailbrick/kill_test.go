@@ -34,7 +34,7 @@ var killedVerbs = [][]string{
 	{"backup"}, {"backup", "--no-index"}, {"prune", "--apply", "--broken-off", "1ns", "--max-garbage", "1"},
 	{"backup"}, {"key", "rotate"}, {"backup"}, {"forget", "--mailbox", "ann", "--reason", "kills", "--apply"}, {"prune", "--apply", "--broken-off", "1ns"},
 	{"backup", "--no-index"}, {"rebuild", "--catalog"}, {"backup"}, {"rebuild", "--index"}, {"backup"}, {"verify", "--read-all"},
-	{"backup"}, {"forget", "--mailbox", "bob", "--reason", "kills", "--apply"}, {"hold", "add", "--mailbox", "bob", "--reason", "kills", "--apply", "--name"}, {"repair"},
+	{"backup"}, {"forget", "--mailbox", "ann", "--reason", "kills", "--apply"}, {"hold", "add", "--mailbox", "bob", "--reason", "kills", "--apply", "--name"}, {"repair"},
 }
 
 // TestKilledPrograms kills the program (kill -9) at any moment of what it does, again and again on one archive. Each time it opens and
