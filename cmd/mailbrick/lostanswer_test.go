@@ -97,7 +97,8 @@ type lostTrial struct {
 
 func newLost(t *testing.T) *lostTrial {
 	t.Helper()
-	l := &lostTrial{trial: newTrial(t, exchangetest.Options{})}
+	// Imports go at once: one may be on its way while another is told to wait.
+	l := &lostTrial{trial: newTrial(t, exchangetest.Options{Throttle: exchangetest.Policy{Grace: exchangetest.StandardPolicy().Grace}})}
 	words := l.signedIn("ews", l.serve(l.exchange), "--password-file", l.password)
 	l.exchange.AddMailbox("twins@contoso.example")
 	must := func(args []string) {
