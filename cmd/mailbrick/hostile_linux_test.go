@@ -213,6 +213,14 @@ func codes(s *hostile, w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, soap(`<s:Fault><faultcode>`+sent+`</faultcode><faultstring>no</faultstring><detail><m:ResponseCode>`+sent+s.password()+`</m:ResponseCode></detail></s:Fault>`))
 }
 
+// quotes answers with something that is no HTTP and holds the credentials, which net/http quotes.
+func quotes(text string) func(*hostile, http.ResponseWriter, *http.Request) {
+	return func(s *hostile, w http.ResponseWriter, r *http.Request) {
+		_, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		raw(false, strings.ReplaceAll(text, "{SENT}", sent+" "+s.password()))(s, w, r)
+	}
+}
+
 // leadsToSecrets redirects to a place whose name holds the credentials.
 func leadsToSecrets(s *hostile, w http.ResponseWriter, r *http.Request) {
 	_, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -317,6 +325,10 @@ func attacks() []attack {
 		}, said: "longer than|too long"},
 		{name: "its credentials back", how: reflects, said: "you said|ErrorAccessDenied|ErrorItemCorrupt"},
 
+		{name: "its credentials as a protocol", how: quotes("{SENT}\r\n\r\n"), said: "."},
+		{name: "its credentials as a status", how: quotes("HTTP/1.1 {SENT}\r\n\r\n"), said: "."},
+		{name: "its credentials as a header", how: quotes("HTTP/1.1 200 OK\r\n{SENT}\r\n\r\n"), said: "."},
+		{name: "its credentials as a length", how: quotes("HTTP/1.1 200 OK\r\nContent-Length: {SENT}\r\n\r\n"), said: "."},
 		{name: "its credentials as a code", how: codes, said: "HTTP 500|: no|without"},
 
 		{name: "entity bomb", by: "ews", how: says(bomb), said: notExchange + "|cut short"},

@@ -162,7 +162,7 @@ func (c *Client) scrub(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words {
 		switch {
-		case strings.Contains(w, "eyJ"): // a token begins so
+		case strings.Contains(w, "eyJ"), strings.Contains(w, "TlRMTVNTUA"): // a token begins so, and what NTLM sends
 			words[i] = "(secret)"
 		case strings.Contains(w, "@") && !c.given(w):
 			words[i] = "(address)"

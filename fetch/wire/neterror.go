@@ -32,6 +32,18 @@ func PlainError(err error) error {
 	return fmt.Errorf("%s: %w", o.Op, o.Err)
 }
 
+// Scrubbed is an error whose text has gone through a sieve: net/http quotes what a server says that is no HTTP, and what it calls its
+// reason to close a connection of HTTP/2.
+func Scrubbed(err error, sieve func(string) string) error { return &scrubbed{sieve(err.Error()), err} }
+
+type scrubbed struct {
+	text string
+	err  error
+}
+
+func (s *scrubbed) Error() string { return s.text }
+func (s *scrubbed) Unwrap() error { return s.err }
+
 // plainNameError leaves out which server of names was asked.
 func plainNameError(err error) error {
 	var d *net.DNSError
@@ -90,7 +102,7 @@ func Code(code string) string {
 	bad := strings.ContainsFunc(code, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-' && r != '.'
 	})
-	if bad || len(code) > 100 || strings.Contains(code, "eyJ") { // a token begins so
+	if bad || len(code) > 100 || strings.Contains(code, "eyJ") || strings.Contains(code, "TlRMTVNTUA") { // a token begins so, and what NTLM sends
 		return ""
 	}
 	return code
