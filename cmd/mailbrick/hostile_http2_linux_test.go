@@ -53,7 +53,9 @@ func abuses() map[string]func(s stream) error {
 	good := block(":status", "200", "content-type", "text/xml")
 	long := strings.Repeat("a", 4000)
 	return map[string]func(s stream) error{
-		"it goes":            func(s stream) error { return s.WriteGoAway(s.id, http2.ErrCodeEnhanceYourCalm, []byte("hunter2hunter2 a2VlcGVyOmh1bnRlcjJodW50ZXIy")) },
+		"it goes": func(s stream) error {
+			return s.WriteGoAway(s.id, http2.ErrCodeEnhanceYourCalm, []byte("hunter2hunter2 a2VlcGVyOmh1bnRlcjJodW50ZXIy"))
+		},
 		"it resets":          func(s stream) error { return s.WriteRSTStream(s.id, http2.ErrCodeInternal) },
 		"it wants HTTP/1":    func(s stream) error { return s.WriteRSTStream(s.id, http2.ErrCodeHTTP11Required) },
 		"endless headers":    func(s stream) error { return s.endless(good, block("x-a", long)) },
