@@ -274,6 +274,9 @@ func (g *group) dependAgain() error {
 		if err != nil {
 			return err
 		}
+		if _, under := g.under[id]; under && row.base != (chunkID{}) {
+			return fmt.Errorf("%w: chunk %x, and stored anew as a delta", ErrPruned, id) // nothing can be a delta against it
+		}
 		g.depends[row.pack] = struct{}{}
 	}
 	return nil

@@ -42,6 +42,7 @@ type group struct {
 	deltas   delta.Encoder
 	depends  map[uint32]struct{}  // packs of earlier records that rows of this group point into
 	needs    map[chunkID]struct{} // the chunks in them
+	under    map[chunkID]struct{} // of these and of its own, bases of its own deltas
 	pruned   uint64               // catalog.condemned when bases and lost were looked up,
 	checked  uint64               // and all of needs
 	sections map[string]*section
@@ -87,6 +88,7 @@ func (g *group) reset() {
 	g.tables, g.short, g.order, g.bytes, g.rows = nil, nil, nil, 0, 0
 	g.fresh, g.sections = map[chunkID]struct{}{}, map[string]*section{}
 	g.depends, g.needs = map[uint32]struct{}{}, map[chunkID]struct{}{}
+	g.under = map[chunkID]struct{}{}
 	g.since, g.checked = time.Time{}, g.a.cat.pruned()
 }
 
@@ -145,6 +147,7 @@ func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encod
 		if err := g.depend(base.id); err != nil {
 			return err
 		}
+		g.under[base.id] = struct{}{}
 		c.Class, c.Base = pack.Deltas, base.id
 		return g.add(ctx, c, g.difference)
 	})

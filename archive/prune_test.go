@@ -195,3 +195,26 @@ func TestPruneAmidDelta(t *testing.T) {
 	w.run(t, "b", func(s *Session) { put(s, "again", 2) })
 	w.wantSound(t)
 }
+
+// TestPrunedBaseStoredAsDelta: a base that was pruned, and stored anew by another machine as a delta, is none any more for what was
+// stored against it and has not landed.
+func TestPrunedBaseStoredAsDelta(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	put := func(s *Session, item string, n int) {
+		data := noise(1, 3000)
+		copy(data[100:], fmt.Sprintf("copy %d", n))
+		wantErr(t, "put", put1(t.Context(), s, Item{ItemID: item, Similar: []byte("copies")}, data), nil)
+	}
+	w.run(t, "a", func(s *Session) { put(s, "base", 1) })
+	other := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
+	other.open(t)
+	s := w.begin(t, "b")
+	put(s, "copy", 2)
+	other.forgetAll(t, "a")
+	other.prune(t, PruneOptions{MaxGarbage: 1e-9})
+	other.run(t, "c", func(s *Session) { put(s, "another", 3); put(s, "once more", 1) })
+	_, err := s.Commit(t.Context())
+	wantErr(t, "commit", err, ErrPruned)
+	other.wantSound(t)
+}

@@ -334,7 +334,7 @@ func (w *storeMachine) adopt(snap Snapshot) {
 	if int(snap.Ordinal) <= len(box.snaps) {
 		return
 	}
-	for _, other := range w.machines {
+	for _, other := range append([]*storeMachine{w}, w.machines...) {
 		if tr := other.trying; tr != nil && other.box == box && tr.Ordinal == snap.Ordinal && int(snap.Ordinal) == len(box.snaps)+1 {
 			w.complete(box, snap, tr, other.live)
 			return
