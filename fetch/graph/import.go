@@ -55,9 +55,9 @@ func (c *Client) ImportItem(ctx context.Context, im Import) (ItemRef, error) {
 
 // importInto sends an item with the session that there is, and once more with a new one should that be refused.
 func (c *Client) importInto(ctx context.Context, mailbox string, item *wire.Body) (ref ItemRef, err error) {
-	var s session
-	for _, renewed := range []bool{false, true} {
-		if s, err = c.session(ctx, mailbox, s); err != nil {
+	for _, renew := range []bool{false, true} {
+		s, err := c.session(ctx, mailbox, renew)
+		if err != nil {
 			return ref, err
 		}
 		op := &operation{name: "import", method: http.MethodPost, url: s.url, item: item, once: true}
@@ -71,7 +71,7 @@ func (c *Client) importInto(ctx context.Context, mailbox string, item *wire.Body
 			err = unknown(err)
 		}
 		var e *Error
-		if !renewed && errors.As(err, &e) && !op.unsure && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
+		if !renew && errors.As(err, &e) && !op.unsure && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
 			continue
 		}
 		return ref, err
@@ -120,8 +120,8 @@ func (s *scanner) imported() (ref ItemRef, err error) {
 	return ref, err
 }
 
-// session gives a place for imports, a new one if there is none or only the one that was refused. Of imports at once one asks.
-func (c *Client) session(ctx context.Context, mailbox string, refused session) (session, error) {
+// session gives a place for imports, a new one if it must. Of imports at once one asks.
+func (c *Client) session(ctx context.Context, mailbox string, renew bool) (session, error) {
 	select {
 	case c.renewing <- struct{}{}:
 		defer func() { <-c.renewing }()
@@ -131,7 +131,7 @@ func (c *Client) session(ctx context.Context, mailbox string, refused session) (
 	c.mu.Lock()
 	s, ok := c.sessions[mailbox]
 	c.mu.Unlock()
-	if ok && s != refused && (s.expires.IsZero() || c.opts.Clock().Add(skew).Before(s.expires)) {
+	if ok && !renew && (s.expires.IsZero() || c.opts.Clock().Add(skew).Before(s.expires)) {
 		return s, nil
 	}
 	err := c.call(ctx, &operation{
