@@ -68,7 +68,7 @@ func openOutput(folder string) (*output, error) {
 		o.exceptions, err = o.list()
 	}
 	if err != nil {
-		_ = root.Close()
+		_ = errors.Join(o.leave(), root.Close()) // the first error is the one to tell
 		return nil, err
 	}
 	return o, nil

@@ -14,8 +14,10 @@ import (
 var ErrDamaged = errors.New("delta damaged")
 
 const (
-	seed   = 8 // bytes that must be alike before a match is looked at
-	stride = 8 // every so many places of the base are known to the search
+	seed   = 8  // bytes that must be alike before a match is looked at
+	stride = 8  // every so many places of the base are known to the search
+	field  = 64 // a field up to this length that differs in place is passed over at once, whatever of it stands elsewhere
+	hurry  = 6  // where nothing is alike the search goes on by steps that grow by one with each 1<<hurry bytes
 
 	fewBits, mostBits = 8, 16 // of the search's table: it is as long as the base asks for, so that it stays in the nearest cache
 )
@@ -30,12 +32,13 @@ type Encoder struct {
 
 // Encode appends the delta that makes target of base.
 func (e *Encoder) Encode(dst, base, target []byte) []byte {
-	e.learn(base)
+	e.moves, e.literals = e.moves[:0], e.literals[:0]
 	s := search{e: e, base: base, target: target}
 	for s.at+seed <= len(target) {
-		if !s.onward() && !s.elsewhere() {
-			s.at++
+		if s.at == s.done && s.onward(field) || s.onward(1) || s.elsewhere() {
+			continue
 		}
+		s.at += 1 + (s.at-s.done)>>hurry
 	}
 	dst = wire.AppendUvarint(dst, uint64(len(target)))
 	dst = wire.AppendBytes(dst, e.moves)
@@ -47,7 +50,6 @@ func (e *Encoder) learn(base []byte) {
 	width := min(max(bits.Len(uint(len(base)*4/stride)), fewBits), mostBits)
 	e.shift = uint(64 - width)
 	clear(e.table[:1<<width])
-	e.moves, e.literals = e.moves[:0], e.literals[:0]
 	for i := 0; i+seed <= len(base); i += stride {
 		if at := &e.table[e.hash(base[i:])]; *at == 0 {
 			*at = int32(i + 1)
@@ -66,21 +68,30 @@ type search struct {
 	at           int // in the target
 	done         int // of the target, by the moves so far
 	onwards      int // in the base: where the last move ended
+	learned      bool
 }
 
 // onward takes a match that goes on where the last one ended, past as many bytes as were inserted: a field that differs in
-// place.
-func (s *search) onward() bool {
+// place. It looks at so many places.
+func (s *search) onward(places int) bool {
 	from := s.onwards + s.at - s.done
-	if from+seed > len(s.base) || binary.LittleEndian.Uint64(s.base[from:]) != binary.LittleEndian.Uint64(s.target[s.at:]) {
-		return false
+	places = min(places, len(s.base)-from-seed+1, len(s.target)-s.at-seed+1)
+	for k := range places {
+		if binary.LittleEndian.Uint64(s.base[from+k:]) == binary.LittleEndian.Uint64(s.target[s.at+k:]) {
+			s.at += k
+			s.move(from + k)
+			return true
+		}
 	}
-	s.move(from)
-	return true
+	return false
 }
 
 // elsewhere takes a match anywhere in the base.
 func (s *search) elsewhere() bool {
+	if !s.learned {
+		s.e.learn(s.base)
+		s.learned = true
+	}
 	from := int(s.e.table[s.e.hash(s.target[s.at:])]) - 1
 	if from < 0 || binary.LittleEndian.Uint64(s.base[from:]) != binary.LittleEndian.Uint64(s.target[s.at:]) {
 		return false
