@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -45,13 +46,15 @@ func even(ctx context.Context, corpus string) error {
 
 // touch has n bytes of memory for once.
 func touch(n int64) {
-	for held := make([][]byte, 0, n>>20); n >= 1<<20; n -= 1 << 20 {
+	held := make([][]byte, 0, n>>20)
+	for ; n >= 1<<20; n -= 1 << 20 {
 		piece := make([]byte, 1<<20)
 		for i := 0; i < len(piece); i += 4 << 10 {
 			piece[i] = 1
 		}
 		held = append(held, piece)
 	}
+	runtime.KeepAlive(held)
 }
 
 // available is what the system has left of memory; 0 where it does not say.
