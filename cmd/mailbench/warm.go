@@ -21,15 +21,10 @@ const mostTouched = 8 << 30
 // machine has of it. In a virtual machine the first touch of a page is the host's work, and counts as that of the program that
 // happens to do it: writing a file cost 45 us there, or 140.
 func even(ctx context.Context, corpus string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	// In a process of its own: what this one had in memory would count as its children's peak.
-	c := exec.CommandContext(ctx, self, "-touch", strconv.FormatInt(min(available()/2, mostTouched), 10))
-	c.Stderr = os.Stderr
-	if err := c.Run(); err != nil {
-		return fmt.Errorf("touch memory: %w", err)
+	if n := min(available()/2, mostTouched); n > 0 {
+		if err := touchElsewhere(ctx, n); err != nil {
+			return fmt.Errorf("touch memory: %w", err)
+		}
 	}
 	return filepath.WalkDir(corpus, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -42,6 +37,17 @@ func even(ctx context.Context, corpus string) error {
 		_, err = io.Copy(io.Discard, f)
 		return errors.Join(err, f.Close())
 	})
+}
+
+// touchElsewhere touches memory in a process of its own: what this one had would count as its children's peak.
+func touchElsewhere(ctx context.Context, n int64) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, self, "-touch", strconv.FormatInt(n, 10))
+	c.Stderr = os.Stderr
+	return c.Run()
 }
 
 // touch has n bytes of memory for once.
