@@ -35,10 +35,13 @@ func (e *Encoder) Encode(dst, base, target []byte) []byte {
 	e.moves, e.literals = e.moves[:0], e.literals[:0]
 	s := search{e: e, base: base, target: target}
 	for s.at+seed <= len(target) {
-		if s.at == s.done && s.onward(field) || s.onward(1) || s.elsewhere() {
-			continue
+		places := 1
+		if s.at == s.done {
+			places = field
 		}
-		s.at += 1 + (s.at-s.done)>>hurry
+		if !s.onward(places) && !s.elsewhere() {
+			s.at += 1 + (s.at-s.done)>>hurry
+		}
 	}
 	dst = wire.AppendUvarint(dst, uint64(len(target)))
 	dst = wire.AppendBytes(dst, e.moves)

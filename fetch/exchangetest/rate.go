@@ -170,7 +170,7 @@ func (k *ticket) gives(parts ...string) (before bool) {
 	return before
 }
 
-// item gives an item in a state; when it was given before the work for it was for nothing.
+// givesItem is gives for an item in a state; when it was given before the work for it was for nothing.
 func (k *ticket) givesItem(id, changeKey string) {
 	if !k.gives("item", id, changeKey) {
 		return
