@@ -10,6 +10,7 @@ import (
 
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
+	"mailbrick/fetch/wire"
 )
 
 // endpoint is one address of EWS in a run: its connections, signed in, and what all clients there know of the account.
@@ -59,7 +60,7 @@ func (e *endpoints) of(ctx context.Context, url, mailbox string) (*endpoint, err
 			e.talk.warn("Exchange Online ends EWS for good on 2027-04-01: use --graph")
 		}
 	}
-	via, err := e.sign.around(url, auth.ScopeEWS, ews.Network())
+	via, err := e.sign.around(url, auth.ScopeEWS, wire.Network())
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (e *endpoints) discovery() ews.Discovery {
 		return ews.Discovery{Online: true}
 	}
 	return ews.Discovery{Hide: e.sign.hide, SignIn: func(url string) (http.RoundTripper, error) {
-		return e.sign.around(url, "", ews.Network())
+		return e.sign.around(url, "", wire.Network())
 	}}
 }
 

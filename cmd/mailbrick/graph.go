@@ -13,6 +13,7 @@ import (
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/graph"
 	"mailbrick/fetch/throttle"
+	"mailbrick/fetch/wire"
 	"mailbrick/restore"
 )
 
@@ -54,7 +55,7 @@ func graphOf(c *cli.Context, o *common) (*graphServer, error) {
 			return nil, usagef("--%s does not go with --graph", flag)
 		}
 	}
-	g := &graphServer{url: c.String("graph"), plain: graph.Network(), waits: o.waits,
+	g := &graphServer{url: c.String("graph"), plain: wire.Network(), waits: o.waits,
 		app: throttle.New(throttle.Options{Start: 16})}
 	if _, err := graph.New(graph.Options{URL: g.url, Mailbox: "nobody"}); err != nil {
 		return nil, err // so that a wrong URL is said once
@@ -63,7 +64,7 @@ func graphOf(c *cli.Context, o *common) (*graphServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.signed, err = auth.Bearer(g.url, app, auth.ScopeGraph, graph.Network())
+	g.signed, err = auth.Bearer(g.url, app, auth.ScopeGraph, wire.Network())
 	return g, err
 }
 

@@ -3,6 +3,8 @@ package auth
 import (
 	"encoding/base64"
 	"net/http"
+
+	"mailbrick/fetch/wire"
 )
 
 type basic struct {
@@ -29,4 +31,4 @@ func (b *basic) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets go of connections that are not in use.
-func (b *basic) CloseIdleConnections() { closeIdle(b.via) }
+func (b *basic) CloseIdleConnections() { wire.CloseIdle(b.via) }

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"net/http"
+
+	"mailbrick/fetch/wire"
 )
 
 // What tokens are asked for.
@@ -45,4 +47,4 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets go of connections that are not in use.
-func (b *bearer) CloseIdleConnections() { closeIdle(b.via) }
+func (b *bearer) CloseIdleConnections() { wire.CloseIdle(b.via) }

@@ -63,7 +63,7 @@ func (a *App) failure(ctx context.Context, err error) error {
 
 // cut is an authority that is not reached, or its answer.
 func (a *App) cut(err error) error {
-	return &Error{Server: a.target.host, cause: wire.Scrubbed(wire.PlainError(err), a.plain), hint: wire.TLSHint(err)}
+	return &Error{Server: a.target.host, cause: wire.PlainError(err, a.plain), hint: wire.TLSHint(err)}
 }
 
 // noToken is an answer without one from whatever is there.
@@ -118,7 +118,7 @@ func (h *authority) Do(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets go of connections that are not in use.
-func (h *authority) CloseIdleConnections() { closeIdle(h.via) }
+func (h *authority) CloseIdleConnections() { wire.CloseIdle(h.via) }
 
 const tokenPath = "/oauth2/v2.0/token"
 

@@ -64,9 +64,3 @@ func withHeader(r *http.Request, authorization string) *http.Request {
 	out.Header.Set("Authorization", authorization)
 	return out
 }
-
-func closeIdle(via http.RoundTripper) {
-	if c, ok := via.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}

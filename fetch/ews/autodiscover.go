@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"mailbrick/fetch/wire"
 )
 
 // OnlineURL is where Exchange Online has EWS for everybody.
@@ -18,7 +20,7 @@ var ErrStrayRedirect = errors.New("the host is not one of the mailbox's own doma
 
 // Discovery says how to look for the address of EWS; the zero Discovery asks what can be asked without credentials.
 type Discovery struct {
-	HTTP http.RoundTripper // carries what is not signed in; Network() if nil
+	HTTP http.RoundTripper // carries what is not signed in; wire.Network if nil
 	// SignIn gives what carries requests to a URL signed in. It is asked for a host of the mailbox's domain only, and only
 	// when that host has asked for credentials.
 	SignIn    func(targetURL string) (http.RoundTripper, error)
@@ -37,7 +39,7 @@ const (
 func (o Discovery) Find(ctx context.Context, address string) (string, error) {
 	d := &search{o: o, seen: map[string]bool{}}
 	if d.o.HTTP == nil {
-		t := Network()
+		t := wire.Network()
 		defer t.CloseIdleConnections()
 		d.o.HTTP = t
 	}

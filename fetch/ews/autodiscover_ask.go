@@ -67,7 +67,7 @@ func (d *search) unanswered(u *url.URL, err error) error {
 		e.hint = s.Hint()
 		return e
 	}
-	e := d.failed(u.Scheme+"://"+u.Host, wire.PlainError(err))
+	e := d.failed(u.Scheme+"://"+u.Host, wire.PlainError(err, d.hide))
 	switch hint := wire.TLSHint(err); {
 	case hint != "":
 		e.hint = hint

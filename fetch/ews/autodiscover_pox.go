@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"mailbrick/fetch/wire"
 )
 
 const (
@@ -60,7 +62,7 @@ func (d *search) poxSend(ctx context.Context, target string) (*said, error) {
 	if err != nil {
 		return nil, d.failed("", err)
 	}
-	defer closeIdle(via)
+	defer wire.CloseIdle(via)
 	s, err = d.send(ctx, via, http.MethodPost, target, body)
 	if err == nil && s.status == http.StatusUnauthorized {
 		e := d.failed("https://"+s.url.Host, ErrCredentials)

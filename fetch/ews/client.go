@@ -169,7 +169,7 @@ func transport(given *http.Client) http.RoundTripper {
 	if given != nil && given.Transport != nil {
 		return given.Transport
 	}
-	return Network()
+	return wire.Network()
 }
 
 // Rest is how long back-offs will let nothing begin from now on.
@@ -195,5 +195,5 @@ func (c *Client) Stats() Stats {
 
 // Close lets go of connections that are not in use.
 func (c *Client) Close() {
-	closeIdle(c.via)
+	wire.CloseIdle(c.via)
 }

@@ -12,6 +12,7 @@ import (
 	"mailbrick/fetch/auth"
 	"mailbrick/fetch/ews"
 	"mailbrick/fetch/exchangetest"
+	"mailbrick/fetch/wire"
 )
 
 // highWater notes the most memory in use above what there was at first.
@@ -62,8 +63,8 @@ func TestSignInHoldsNoBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	for how, around := range map[string]func() (http.RoundTripper, error){
-		"NTLM":   func() (http.RoundTripper, error) { return auth.NTLM(h.URL, `CORP\backup`, "secret", ews.Network()) },
-		"Bearer": func() (http.RoundTripper, error) { return auth.Bearer(h.URL, app, auth.ScopeEWS, ews.Network()) },
+		"NTLM":   func() (http.RoundTripper, error) { return auth.NTLM(h.URL, `CORP\backup`, "secret", wire.Network()) },
+		"Bearer": func() (http.RoundTripper, error) { return auth.Bearer(h.URL, app, auth.ScopeEWS, wire.Network()) },
 	} {
 		t.Run(how, func(t *testing.T) {
 			to := how + "@x.example"

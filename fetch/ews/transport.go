@@ -171,7 +171,7 @@ func (c *Client) judge(ctx context.Context, op *operation, status int, err error
 	var syntax *syntaxError
 	wrong := errors.As(err, &syntax) && !syntax.Cut // not for its length: less at a time would be as wrong
 	return &Error{Operation: op.name, Status: status, class: Transient, split: op.splits && !wrong,
-		cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.Scrubbed(wire.PlainError(err), c.scrub))}
+		cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.PlainError(err, c.scrub))}
 }
 
 // networkError is a request without an answer.
@@ -187,7 +187,7 @@ func (c *Client) networkError(ctx context.Context, op *operation, body func() *w
 	if errors.As(err, &s) {
 		return signInError(op, s)
 	}
-	e := &Error{Operation: op.name, class: Transient, split: op.splits, cause: wire.Scrubbed(wire.PlainError(err), c.scrub)}
+	e := &Error{Operation: op.name, class: Transient, split: op.splits, cause: wire.PlainError(err, c.scrub)}
 	if who := c.unmet(err); who != "" {
 		e.unmet, e.split = true, false // nobody there is no reason to ask for less
 		e.Text, e.hint = who+" does not answer", unmetHint

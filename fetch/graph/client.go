@@ -184,15 +184,12 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// Network is what carries requests where nothing else is given, to put a sign-in around.
-func Network() *http.Transport { return wire.Network() }
-
 // transport gives what carries requests. The client of net/http is left out: it follows redirects.
 func transport(given *http.Client) http.RoundTripper {
 	if given != nil && given.Transport != nil {
 		return given.Transport
 	}
-	return Network()
+	return wire.Network()
 }
 
 // Rest is how long back-offs will let nothing begin from now on.

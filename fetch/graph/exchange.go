@@ -154,7 +154,7 @@ func (c *Client) judge(ctx context.Context, op *operation, status int, err error
 	case errors.Is(err, ErrOtherHost):
 		return &Error{Operation: op.name, Status: status, class: Permanent, cause: err}
 	}
-	return &Error{Operation: op.name, Status: status, class: Transient, cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.Scrubbed(wire.PlainError(err), c.scrub))}
+	return &Error{Operation: op.name, Status: status, class: Transient, cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.PlainError(err, c.scrub))}
 }
 
 // networkError is a request without an answer.
@@ -171,7 +171,7 @@ func (c *Client) networkError(ctx context.Context, op *operation, to *url.URL, b
 	if errors.As(err, &s) {
 		return signInError(op, s)
 	}
-	e := &Error{Operation: op.name, class: Transient, cause: wire.Scrubbed(wire.PlainError(err), c.scrub)}
+	e := &Error{Operation: op.name, class: Transient, cause: wire.PlainError(err, c.scrub)}
 	switch proxy, server := wire.Unmet(err); {
 	case proxy:
 		e.unmet, e.Text = true, "the proxy does not answer"

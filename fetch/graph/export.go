@@ -214,7 +214,7 @@ func (x *export) body(s *scanner, i int, changeKey string) error {
 	if changeKey != "" {
 		item.ChangeKey = changeKey
 	}
-	b := &body{s: s, d: wire.NewDecoder(urlSafe(s.chunk))}
+	b := &body{c: x.c, s: s, d: wire.NewDecoder(urlSafe(s.chunk))}
 	if err := x.deliver(i, item, b, nil); err != nil {
 		return err
 	}
@@ -298,6 +298,7 @@ var (
 
 // body is the decoded data of one item.
 type body struct {
+	c   *Client
 	s   *scanner
 	d   *wire.Decoder
 	err error
@@ -312,7 +313,7 @@ func (b *body) Read(p []byte) (int, error) {
 		err = errNoData
 	}
 	if err != nil && err != io.EOF {
-		err = &Error{Operation: "exportItems", Status: http.StatusOK, class: Transient, cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.PlainError(err))}
+		err = &Error{Operation: "exportItems", Status: http.StatusOK, class: Transient, cause: fmt.Errorf("%w (%w)", ErrTruncated, wire.PlainError(err, b.c.scrub))}
 	}
 	b.err = err
 	return n, err

@@ -473,7 +473,7 @@ func TestCertificatesThatDoNotMatch(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
-	c, err := New(Options{URL: s.URL, Mailbox: "m@x.example", HTTP: &http.Client{Transport: signedIn{Network()}}})
+	c, err := New(Options{URL: s.URL, Mailbox: "m@x.example", HTTP: &http.Client{Transport: signedIn{wire.Network()}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -663,4 +663,20 @@ func FuzzExport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestBrokenItemTellsNoSecret: what net/http quotes of a server that breaks off amid an item goes through the sieve, as it does between
+// answers.
+func TestBrokenItemTellsNoSecret(t *testing.T) {
+	t.Parallel()
+	c, err := New(Options{URL: "https://graph.example", Mailbox: "m@x.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := errors.New(`http2: server sent GOAWAY and closed the connection; debug="eyJhbGciOi"`)
+	b := &body{c: c, d: wire.NewDecoder(func() ([]byte, error) { return nil, said })}
+	_, err = io.ReadAll(b)
+	if !errors.Is(err, ErrTruncated) || !errors.Is(err, said) || strings.Contains(err.Error(), "eyJ") {
+		t.Error(err)
+	}
 }

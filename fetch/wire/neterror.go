@@ -14,8 +14,14 @@ import (
 	"time"
 )
 
-// PlainError leaves out what net and net/http put around an error: URL and addresses.
-func PlainError(err error) error {
+// PlainError leaves out what net and net/http put around an error: URL and addresses. What is left of its text goes through a sieve:
+// net/http quotes what a server says that is no HTTP, and what it calls its reason to close a connection of HTTP/2.
+func PlainError(err error, sieve func(string) string) error {
+	err = bareError(err)
+	return &sieved{sieve(err.Error()), err}
+}
+
+func bareError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -25,24 +31,20 @@ func PlainError(err error) error {
 	case !errors.As(err, &o):
 		return err
 	case o.Op == "proxyconnect":
-		return PlainError(o.Err)
+		return bareError(o.Err)
 	case o.Op == "dial":
 		return plainNameError(o.Err)
 	}
 	return fmt.Errorf("%s: %w", o.Op, o.Err)
 }
 
-// Scrubbed is an error whose text has gone through a sieve: net/http quotes what a server says that is no HTTP, and what it calls its
-// reason to close a connection of HTTP/2.
-func Scrubbed(err error, sieve func(string) string) error { return &scrubbed{sieve(err.Error()), err} }
-
-type scrubbed struct {
+type sieved struct {
 	text string
 	err  error
 }
 
-func (s *scrubbed) Error() string { return s.text }
-func (s *scrubbed) Unwrap() error { return s.err }
+func (s *sieved) Error() string { return s.text }
+func (s *sieved) Unwrap() error { return s.err }
 
 // plainNameError leaves out which server of names was asked.
 func plainNameError(err error) error {

@@ -6,7 +6,7 @@ import "net/http"
 // each of many connections.
 const maxHeader = 1 << 20
 
-// Network is what carries requests: the proxy of the environment, the roots of this machine.
+// Network is what carries requests where nothing else is given, to put a sign-in around: the proxy of the environment, the roots of this machine.
 func Network() *http.Transport {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -17,4 +17,11 @@ func Network() *http.Transport {
 	t.MaxIdleConnsPerHost = 16
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
 	return t
+}
+
+// CloseIdle lets go of connections that are not in use.
+func CloseIdle(via http.RoundTripper) {
+	if t, ok := via.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
 }

@@ -79,7 +79,7 @@ func TestWatchdog(t *testing.T) {
 func TestPlainErrorNamesNoURL(t *testing.T) {
 	t.Parallel()
 	inner := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "h", Server: "10.1.2.3:53"}}
-	err := wire.PlainError(&url.Error{Op: "Post", URL: "https://h/?authtoken=secret", Err: inner})
+	err := wire.PlainError(&url.Error{Op: "Post", URL: "https://h/?authtoken=secret", Err: inner}, strings.Clone)
 	if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "10.1.2.3") {
 		t.Error(err)
 	}
