@@ -23,7 +23,13 @@ type tableSource func(ctx context.Context, p *journal.Pack) (*pack.Table, error)
 func (c *catalog) apply(ctx context.Context, rec *journal.Record, tables tableSource) error {
 	a := &application{catalog: c, batch: c.db.NewIndexedBatch(), rec: rec, states: map[string]*mailboxState{}, packs: c.packs,
 		placed: map[chunkID]chunkRow{}, firsts: map[chunkID][]byte{}, holdsNew: map[string]*Hold{}}
-	defer a.batch.Close()
+	defer a.close()
+	if rec.Body.Condemn != nil {
+		var err error
+		if a.graves, err = a.dig(rec.Body.Condemn); err != nil {
+			return err
+		}
+	}
 	for i := range rec.Body.Packs {
 		p := &rec.Body.Packs[i]
 		t, err := tables(ctx, p)
@@ -84,8 +90,10 @@ type application struct {
 	rec    *journal.Record
 	states map[string]*mailboxState
 	packs  uint32
+	graves graves               // what the record takes away
 	placed map[chunkID]chunkRow // rows of this record's packs
 	firsts map[chunkID][]byte   // what summaries of this record are stored against
+	view   *probe               // of the catalog as this record leaves it; made when first needed
 
 	holdsNew map[string]*Hold // nil of one that ended
 }
@@ -105,15 +113,13 @@ func (a *application) commit() error {
 			return err
 		}
 	}
-	if err := a.batch.Commit(pebble.NoSync); err != nil {
+	if err := errors.Join(a.batch.Commit(pebble.NoSync), a.probes.renew()); err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	if a.rec.Body.Condemn != nil {
 		a.rows.clear()
 	} else {
-		for id, row := range a.placed {
-			a.rows.replace(id, row, 1)
-		}
+		a.rows.replace(a.placed)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -164,8 +170,10 @@ func (a *application) pack(p *journal.Pack, t *pack.Table) error {
 		row = wire.AppendUvarint(wire.AppendUvarint(row, uint64(at.Offset)), uint64(at.Length))
 		row = wire.AppendUvarint(row, uint64(placed.index))
 		if ch.Base != (chunkID{}) {
-			// Others may be stored against it: what two machines stored at the same time stays whole.
-			if old, err := a.place(ch.ID); err == nil && old.base == (chunkID{}) || err != nil && !errors.Is(err, errNowhere) {
+			// Others may be stored against it: what two machines stored at the same time stays whole. Not so if this record takes
+			// the whole one away: who wrote it could not see that.
+			old, err := a.place(ch.ID)
+			if err == nil && old.base == (chunkID{}) && !a.graves.has(old.pack, old.index) || err != nil && !errors.Is(err, errNowhere) {
 				return err
 			}
 			row = append(row, ch.Base[:]...)
@@ -282,7 +290,7 @@ func (a *application) folder(st *mailboxState, ordinal uint32, f *journal.Folder
 
 // version adds a version and ends the one before it.
 func (a *application) version(st *mailboxState, ordinal uint32, v *journal.Version) error {
-	last, err := lastRow(a.catalog, a.batch, keyVersion, st.number, v.ID)
+	last, err := a.lastRow(keyVersion, st.number, v.ID)
 	if err != nil {
 		return err
 	}
@@ -364,7 +372,7 @@ func (c *catalog) summaryOf(b []byte) ([]byte, error) {
 
 // gone ends an item's last version.
 func (a *application) gone(st *mailboxState, ordinal uint32, id ID) error {
-	last, err := lastRow(a.catalog, a.batch, keyVersion, st.number, id)
+	last, err := a.lastRow(keyVersion, st.number, id)
 	if err != nil || last == nil || last.to != Forever {
 		return err
 	}
@@ -394,7 +402,7 @@ func (a *application) standing(st *mailboxState, ordinal uint32, last *row) (sta
 		s.before = last.to >= ordinal
 		return s, nil
 	}
-	earlier, err := lastRowBefore(a.catalog, a.batch, last.key)
+	earlier, err := a.lastRowBefore(last.key)
 	s.before = err == nil && earlier != nil && earlier.to >= ordinal
 	return s, err
 }
@@ -415,7 +423,7 @@ func (st *mailboxState) count(s standing, n int) {
 }
 
 func (a *application) endRow(space byte, mailbox uint32, name [16]byte, ordinal uint32) error {
-	last, err := lastRow(a.catalog, a.batch, space, mailbox, name)
+	last, err := a.lastRow(space, mailbox, name)
 	if err != nil {
 		return err
 	}
@@ -439,6 +447,9 @@ type row struct {
 }
 
 func (c *catalog) openRow(key, value []byte) (*row, error) {
+	if !keyFits(key) {
+		return nil, errKey
+	}
 	r := wire.NewReader(value)
 	out := &row{cat: c, key: append([]byte(nil), key...), from: binary.BigEndian.Uint32(key[len(key)-4:]), to: r.Uint32()}
 	if r.Err() != nil {
@@ -448,25 +459,30 @@ func (c *catalog) openRow(key, value []byte) (*row, error) {
 	return out, nil
 }
 
-// lastRow is the newest row of a name, nil when there is none.
-func lastRow(c *catalog, r pebble.Reader, space byte, mailbox uint32, name [16]byte) (*row, error) {
+// lastRow is the newest row of a name as this record leaves it, nil when there is none.
+func (a *application) lastRow(space byte, mailbox uint32, name [16]byte) (*row, error) {
 	prefix := rowPrefix(space, mailbox, name)
-	return lastIn(c, r, prefix, after(prefix))
+	return a.lastIn(prefix, after(prefix))
 }
 
 // lastRowBefore is the row of the same name before the one with a key.
-func lastRowBefore(c *catalog, r pebble.Reader, key []byte) (*row, error) {
-	return lastIn(c, r, key[:len(key)-4], key)
+func (a *application) lastRowBefore(key []byte) (*row, error) { return a.lastIn(key[:rowNameEnd], key) }
+
+func (a *application) lastIn(name, end []byte) (last *row, err error) {
+	if a.view == nil {
+		a.view, err = probeIn(a.batch)
+	} else {
+		a.view.refresh()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.view.last(a.catalog, name, end)
 }
 
-func lastIn(c *catalog, r pebble.Reader, from, to []byte) (*row, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
-	if err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
+func (a *application) close() {
+	if a.view != nil {
+		_ = a.view.close() // what it could not read it has told
 	}
-	defer it.Close()
-	if !it.Last() {
-		return nil, it.Error()
-	}
-	return c.openRow(it.Key(), it.Value())
+	_ = a.batch.Close()
 }

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -10,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/sync/errgroup"
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/parity"
@@ -130,25 +133,32 @@ func (o *Options) defaults() {
 	}
 }
 
+// Bytes of frames kept in memory: by who reads, by who follows changes, which are read in the order in which they were written, and
+// beside the bases of a group (basesHeld) by who writes.
+const (
+	framesRead     = 32 << 20
+	framesFollowed = 8 << 20
+	framesWritten  = 8 << 20
+)
+
 // Archive is an open archive. It is for concurrent use.
 type Archive struct {
-	opts    Options
-	config  config
-	key     seal.Key // the root
-	keys    *keyring
-	parity  *parity.Bucket // opts.Bucket, where the archive keeps parity
-	journal *journal.Journal
-	packs   *pack.Reader
-	mended  *mended // nil without parity
-	cutter  *chunker.Chunker
-	ids     idMaker
-	cat     *catalog
-	frames  *lru[frameKey, []byte]
-	inline  *lru[pack.Name, []byte] // packs that lie in records, as they are stored
-	pieces  sync.Pool               // of *buffers
-	ranges  sync.Pool               // of *[]byte, for what a fetcher reads
-	group   *group
-	signer  func() (ed25519.PrivateKey, error) // this machine's key, read when first needed
+	opts   Options
+	config config
+	key    seal.Key // the root
+	keys   *keyring
+	parity *parity.Bucket // opts.Bucket, where the archive keeps parity
+	*source
+	cutter *chunker.Chunker
+	ids    idMaker
+	lock   io.Closer // of the catalog
+	cat    *catalog
+	frames *lru[frameKey, []byte]
+	memory sync.Pool // of *contentMemory
+	ranges sync.Pool // of *[]byte, for what a fetcher reads
+	group  *group
+	namer  func() (*namer, error)             // for what is stored, made when first needed
+	signer func() (ed25519.PrivateKey, error) // this machine's key, read when first needed
 }
 
 // Open opens an archive and brings the catalog up to the journal's head. Of a bucket far away it asks what it can at once:
@@ -160,60 +170,78 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		return nil, err
 	}
 	key, keys := ring.Root(), o.keyring(ring, c.Encrypted)
-	a := &Archive{opts: o, config: c, key: key, keys: keys, parity: o.covered, packs: pack.NewReader(o.Bucket, keys), ids: newIDMaker(key),
-		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](16 << 20),
-		inline: newLRU[pack.Name, []byte](inlineHeld),
-		pieces: sync.Pool{New: func() any { return &buffers{} }}}
-	if a.journal, err = o.openJournal(keys); err != nil {
+	a := &Archive{opts: o, config: c, key: key, keys: keys, parity: o.covered, ids: newIDMaker(key),
+		cutter: chunker.New(key.Derive("gear table"), chunker.Params{}), frames: newLRU[frameKey, []byte](framesRead),
+		memory: sync.Pool{New: newContentMemory}}
+	if a.source, err = o.newSource(keys); err != nil {
 		return nil, err
 	}
-	if a.mended, err = o.newMended(keys); err != nil {
+	a.inline = newLRU[pack.Name, []byte](inlineHeld)
+	if a.lock, err = o.lockCatalog(ctx); err != nil {
 		return nil, err
 	}
-	lock, err := o.lockCatalog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if o.Rebuild {
-		if err := a.remakeCatalog(ctx); err != nil {
-			return nil, errors.Join(err, lock.Close())
-		}
-	}
-	if a.cat, err = a.openCatalog(lock); err != nil {
-		return nil, err
+	if err := a.bringCatalog(ctx); err != nil {
+		return nil, errors.Join(err, a.lock.Close())
 	}
 	a.group = newGroup(a)
+	a.namer = sync.OnceValues(func() (*namer, error) { return newNamer(a.ids, a.opts.Random) })
 	a.signer = sync.OnceValues(func() (ed25519.PrivateKey, error) { return a.opts.signerKey(key) })
-	if err := a.follow(ctx); err != nil {
-		return nil, errors.Join(err, a.cat.close())
-	}
 	return a, nil
+}
+
+// Rest lets go of memory that only writing is faster by, for who goes on with something else. Sessions may begin as before.
+func (a *Archive) Rest() {
+	a.group.unload()
+	if a.parity != nil {
+		a.parity.Rest()
+	}
 }
 
 // Close keeps what unfinished sessions added as a checkpoint, unless an error stopped them, and lets the catalog go.
 func (a *Archive) Close() error {
 	err := a.group.finish(context.Background())
-	return errors.Join(err, a.cat.close())
+	return errors.Join(err, a.cat.close(), a.lock.Close())
+}
+
+// bringCatalog opens the catalog and brings it up to the journal's head. One that is made anew is opened again when it is whole, and
+// gives back what memory it took.
+func (a *Archive) bringCatalog(ctx context.Context) (err error) {
+	beside := a.catalogOptions().dir + ".new"
+	if err := a.opts.fs.RemoveAll(beside); err != nil {
+		return fmt.Errorf("remove a catalog that was not finished: %w", full(err))
+	}
+	if a.opts.Rebuild {
+		if err := a.remakeCatalog(ctx, beside); err != nil {
+			return err
+		}
+	}
+	for {
+		if a.cat, err = a.openCatalog(); err != nil {
+			return err
+		}
+		if err = a.follow(ctx); err == nil && !a.cat.anew {
+			return nil
+		}
+		if err = errors.Join(err, a.cat.close()); err != nil {
+			return err
+		}
+	}
 }
 
 // remakeCatalog makes a catalog from the bucket beside the one that is there, and puts it in its place when it is whole. The
 // lock is taken.
-func (a *Archive) remakeCatalog(ctx context.Context) error {
+func (a *Archive) remakeCatalog(ctx context.Context, beside string) (err error) {
 	fs, o := a.opts.fs, a.catalogOptions()
 	old := o.dir
-	o.dir += ".new"
-	err := fs.RemoveAll(o.dir)
-	if err != nil {
-		return fmt.Errorf("make the catalog anew: %w", err)
-	}
-	if a.cat, err = openCatalog(o, io.NopCloser(nil)); err != nil {
+	o.dir = beside
+	if a.cat, err = openCatalog(o); err != nil {
 		return err
 	}
 	if err := errors.Join(a.follow(ctx), a.cat.close()); err != nil {
 		return errors.Join(err, fs.RemoveAll(o.dir))
 	}
 	if err := errors.Join(fs.RemoveAll(old), fs.Rename(o.dir, old)); err != nil {
-		return fmt.Errorf("make the catalog anew: %w", err)
+		return fmt.Errorf("make the catalog anew: %w", full(err))
 	}
 	return nil
 }
@@ -222,9 +250,9 @@ func (a *Archive) catalogOptions() catalogOptions {
 	return catalogOptions{fs: a.opts.fs, dir: a.opts.fs.PathJoin(a.opts.Catalog, "db"), key: a.key, random: a.opts.Random, fatal: a.opts.Fatal}
 }
 
-func (a *Archive) openCatalog(lock io.Closer) (*catalog, error) {
+func (a *Archive) openCatalog() (*catalog, error) {
 	o := a.catalogOptions()
-	c, err := openCatalog(o, lock)
+	c, err := openCatalog(o)
 	if err == nil {
 		return c, nil
 	}
@@ -232,20 +260,23 @@ func (a *Archive) openCatalog(lock io.Closer) (*catalog, error) {
 		// Nothing is only in the catalog: one of another version is made anew from the bucket, and one of which a crash has
 		// kept some files and not others. Damage is told: it may be the disk's.
 		if err := o.fs.RemoveAll(o.dir); err != nil {
-			return nil, errors.Join(err, lock.Close())
+			return nil, fmt.Errorf("remove a catalog that is to be made anew: %w", full(err))
 		}
-		if c, err = openCatalog(o, lock); err == nil {
+		if c, err = openCatalog(o); err == nil {
 			return c, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("%w (`mailbrick rebuild --catalog` makes it anew)", err), lock.Close())
+	if !errors.Is(err, blob.ErrFull) {
+		err = fmt.Errorf("%w (`mailbrick rebuild --catalog` makes it anew)", err)
+	}
+	return nil, err
 }
 
 // lockCatalog takes the catalog for this process, waiting as long as Options.Wait for another to end.
 func (o *Options) lockCatalog(ctx context.Context) (io.Closer, error) {
 	fs, dir := o.fs, o.Catalog
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make catalog folder: %w", err)
+		return nil, fmt.Errorf("make catalog folder: %w", full(err))
 	}
 	deadline := time.Now().Add(o.Wait)
 	for {
@@ -254,7 +285,7 @@ func (o *Options) lockCatalog(ctx context.Context) (io.Closer, error) {
 			o.signHolder()
 			return lock, nil
 		}
-		if errors.Is(err, os.ErrPermission) {
+		if err = full(err); errors.Is(err, os.ErrPermission) || errors.Is(err, blob.ErrFull) {
 			return nil, fmt.Errorf("lock the catalog: %w", err)
 		}
 		if time.Now().After(deadline) {
@@ -286,21 +317,42 @@ func (o *Options) holder() string {
 func (a *Archive) follow(ctx context.Context) error {
 	head := a.cat.headNow()
 	if head.Number == 0 {
-		if err := a.catchUp(ctx); err != nil {
-			return err
-		}
-		return a.noGap(ctx)
+		return a.followTo(ctx, a.opts.lastObject)
 	}
 	var more bool
-	var behind error
+	var last uint64
+	var behind, listed error
 	var look sync.WaitGroup
 	look.Go(func() { more, behind = a.journal.After(ctx, head.Number) })
+	look.Go(func() { last, listed = a.lastNear(ctx, head.Number+1) })
 	err := a.stillThere(ctx, head)
 	look.Wait()
-	if err != nil || !more && behind == nil {
+	if err = cmp.Or(err, listed); err != nil || !more && behind == nil && last <= head.Number {
 		return err
 	}
-	return a.catchUp(ctx)
+	return a.followTo(ctx, func(context.Context) (uint64, error) { return last, nil })
+}
+
+// followTo catches up, and makes sure that it did not end where a record is missing, before one that the bucket lists: nothing else would
+// know of those behind it, what is there would pass for all there is, and the next commit would fork the chain.
+func (a *Archive) followTo(ctx context.Context, list func(context.Context) (last uint64, err error)) error {
+	err := a.catchUp(ctx)
+	if err != nil {
+		return err
+	}
+	last, err := list(ctx)
+	if err != nil || last <= a.Head() {
+		return err
+	}
+	// Another process may have appended them since.
+	if err := a.catchUp(ctx); err != nil || last <= a.Head() {
+		return err
+	}
+	return missing(a.Head()+1, last)
+}
+
+func missing(record, last uint64) error {
+	return fmt.Errorf("%w: journal record %d is missing, record %d is there", ErrDamaged, record, last)
 }
 
 // stillThere makes sure that the bucket has the record that the catalog knows last.
@@ -308,7 +360,7 @@ func (a *Archive) stillThere(ctx context.Context, head journal.Head) error {
 	if err := a.keys.need(ctx, head.Sealing()); err != nil {
 		return err
 	}
-	rec, err := again(ctx, a, func(r reading) (*journal.Record, error) { return r.journal.Recall(ctx, head.Number, head.Hash) })
+	rec, err := again(ctx, a.source, func(r reading) (*journal.Record, error) { return r.journal.Recall(ctx, head.Number, head.Hash) })
 	if errors.Is(err, blob.ErrNotExist) && !a.hasJournal(ctx) {
 		return fmt.Errorf("%w: there is no journal: put a copy of the journal/ folder back", ErrDamaged)
 	}
@@ -345,23 +397,57 @@ func (a *Archive) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// noGap makes sure, when a catalog was made anew, that the journal did not end where a record is missing: nothing else
-// would know of those behind it, and the next commit would fork the chain.
-func (a *Archive) noGap(ctx context.Context) error {
-	last, err := a.opts.lastObject(ctx)
-	if err != nil || last <= a.Head() {
-		return err
-	}
-	// Another process may have appended them since.
-	if err := a.catchUp(ctx); err != nil || last <= a.Head() {
-		return err
-	}
-	return fmt.Errorf("%w: journal record %d is missing, record %d is there", ErrDamaged, a.Head()+1, last)
-}
-
 // lastObject is the highest number of a record in the bucket.
 func (o *Options) lastObject(ctx context.Context) (last uint64, err error) {
-	for info, err := range o.Bucket.List(ctx, journal.Prefix) {
+	return o.lastWith(ctx, journal.Prefix)
+}
+
+// lastNear is a number of a record from another number on, the highest that is found without a list of the whole journal, which may be long:
+// where one is missing, and as many follow as are, one of them is found. A folder is read whole for any list, so it is asked for one in
+// twice the distance each time; of a bucket that is far away are listed, at once, those that are of the same hundred as the segment
+// that the number may lie in, and as one a little above.
+func (a *Archive) lastNear(ctx context.Context, from uint64) (last uint64, err error) {
+	if a.opts.Far {
+		return a.lastListed(ctx, hundred(a.journal.Span(from).From), hundred(from+10))
+	}
+	for away := uint64(1); away <= 256; away *= 2 {
+		n := from + away
+		for _, s := range []journal.Span{{From: n, To: n}, a.journal.Span(n)} {
+			_, err := a.opts.Bucket.Size(ctx, s.Object())
+			if err == nil {
+				last = n
+				break
+			}
+			if !errors.Is(err, blob.ErrNotExist) {
+				return last, err
+			}
+		}
+	}
+	return last, nil
+}
+
+// lastListed lists one prefix, or two at once.
+func (a *Archive) lastListed(ctx context.Context, prefixes ...string) (uint64, error) {
+	var lasts [2]uint64
+	var g errgroup.Group
+	for i, prefix := range slices.Compact(prefixes) {
+		g.Go(func() (err error) {
+			lasts[i], err = a.opts.lastWith(ctx, prefix)
+			return err
+		})
+	}
+	err := g.Wait()
+	return max(lasts[0], lasts[1]), err
+}
+
+// hundred is what names of records begin with that differ in two digits.
+func hundred(n uint64) string {
+	name := journal.Object(n)
+	return name[:len(name)-2]
+}
+
+func (o *Options) lastWith(ctx context.Context, prefix string) (last uint64, err error) {
+	for info, err := range o.Bucket.List(ctx, prefix) {
 		if err != nil {
 			return last, fmt.Errorf("list the journal: %w", err)
 		}
@@ -372,8 +458,12 @@ func (o *Options) lastObject(ctx context.Context) (last uint64, err error) {
 	return last, nil
 }
 
-func (o *Options) openJournal(keys journal.Keys) (*journal.Journal, error) {
-	return journal.Open(o.Bucket, keys, journal.Options{Random: o.Random, AnyClock: o.AnyClock, Far: o.Far, Folds: o.folds})
+func (o *Options) openJournal(b blob.Bucket, keys journal.Keys) (*journal.Journal, error) {
+	opts := journal.Options{Random: o.Random, AnyClock: o.AnyClock, Far: o.Far, Folds: o.folds}
+	if o.covered != nil {
+		opts.Mended = mendedBucket{o.covered}
+	}
+	return journal.Open(b, keys, opts)
 }
 
 func (a *Archive) hasJournal(ctx context.Context) bool {
@@ -384,7 +474,7 @@ func (a *Archive) hasJournal(ctx context.Context) bool {
 // journalError sorts what the lower packages say into this package's words.
 func journalError(err error) error {
 	switch {
-	case errors.Is(err, journal.ErrVersion), errors.Is(err, pack.ErrVersion), errors.Is(err, journal.ErrUnknownEntry):
+	case errors.Is(err, journal.ErrVersion), errors.Is(err, pack.ErrVersion), errors.Is(err, parity.ErrVersion), errors.Is(err, journal.ErrUnknownEntry):
 		return fmt.Errorf("%w: %w", ErrVersion, err)
 	case errors.Is(err, journal.ErrDamaged), errors.Is(err, pack.ErrDamaged), errors.Is(err, parity.ErrBeyondRepair), errors.Is(err, blob.ErrNotExist):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)

@@ -1,13 +1,14 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -24,7 +25,7 @@ import (
 )
 
 // catalogVersion is the layout of keys and values. Another one is not read but rebuilt: nothing is only in the catalog.
-const catalogVersion = 8
+const catalogVersion = 9
 
 // Key spaces. A key is the byte, then fixed fields in big-endian order, so that a range is what a question needs.
 const (
@@ -47,16 +48,46 @@ const (
 	keyCondemn  = 'x' // name of a pack that was condemned → nothing
 )
 
+// keyFits tells whether a key is as long as those of its space are. Who reads keys may rely on it.
+func keyFits(key []byte) bool {
+	if len(key) == 0 {
+		return false
+	}
+	n := len(key) - 1
+	switch key[0] {
+	case keyMeta:
+		return n == 1
+	case keyMailbox, keyPack:
+		return n == 4
+	case keySnapshot, keyFrame, keySimilar:
+		return n == 8
+	case keyPackName, keyChunk, keySummary, keyWriter, keyCondemn:
+		return n == 16
+	case keyCursor:
+		return n == 4+16
+	case keyFolder, keyVersion:
+		return n == 4+16+4
+	case keySigner:
+		return n == 32
+	case keyHeld:
+		return n >= 16
+	}
+	return key[0] == keyHold
+}
+
+var errKey = fmt.Errorf("%w: catalog: a key that is none", ErrDamaged)
+
 // catalog is what the journal and the packs say, laid out for questions. It follows the journal and can be deleted. Its files
 // are encrypted (secretFS). It has no log of its own: after a crash it is older, by whole records, and follows the journal again.
 type catalog struct {
 	db     *pebble.DB
-	lock   io.Closer
+	anew   bool // there was none when it was opened
 	ids    idMaker
-	rows   *lru[chunkID, chunkRow] // as the catalog is now
-	deltas delta.Encoder           // for apply, one at a time
-	dirty  bool                    // something was applied since it was opened
-	failed chan error              // what the database could not do in the background
+	probes probes
+	rows   rowCache      // as the catalog is now
+	deltas delta.Encoder // for apply, one at a time
+	dirty  bool          // something was applied since it was opened
+	failed chan error    // what the database could not do in the background
 
 	mu        sync.RWMutex
 	head      journal.Head
@@ -80,9 +111,6 @@ type mailboxState struct {
 	record  uint64 // the last one that says something of the mailbox, as far as this process saw it happen; not kept
 }
 
-// rowsHeld is how many chunks' places are kept in memory.
-const rowsHeld = 1 << 14
-
 // catalogOptions are where the catalog lies and with which key its files are encrypted.
 type catalogOptions struct {
 	fs     vfs.FS
@@ -93,26 +121,40 @@ type catalogOptions struct {
 }
 
 // What the catalog holds in memory: blocks and, counted with them, tables that are not written yet. Small blocks serve what is
-// looked up here and there, as chunks are; a listing reads many anyway.
+// looked up here and there, as chunks are; a listing reads many anyway. One that is made anew has the process to itself, and more:
+// larger tables are merged less often, and nearly all that records look up is at hand. Eight new tables wait to be merged, not
+// four: a first backup writes less of what it has just written again, and who looks up a row asks the filters of some more.
 const (
-	cacheBytes    = 16 << 20
-	memTableBytes = 4 << 20
-	blockBytes    = 16 << 10
+	cacheBytes        = 16 << 20
+	memTableBytes     = 4 << 20
+	anewCacheBytes    = 64 << 20
+	anewMemTableBytes = 16 << 20
+	blockBytes        = 16 << 10
+	tablesWaiting     = 8
 )
 
-func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
-	c := &catalog{lock: lock, mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key), rows: newLRU[chunkID, chunkRow](rowsHeld)}
+func catalogMemory(anew bool) (cache int64, table uint64) {
+	if anew {
+		return anewCacheBytes, anewMemTableBytes
+	}
+	return cacheBytes, memTableBytes
+}
+
+func openCatalog(o catalogOptions) (*catalog, error) {
+	_, err := o.fs.Stat(o.dir)
+	c := &catalog{anew: errors.Is(err, os.ErrNotExist), mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key)}
+	c.failed = make(chan error, 1)
+	talk := pebbleTalk{o.fatal, c.failed, new(atomic.Int32)}
 	fs, err := newSecretFS(o.fs, o.key, o.random)
 	if err != nil {
 		return nil, err
 	}
-	cache := pebble.NewCache(cacheBytes)
+	cacheSize, tableSize := catalogMemory(c.anew)
+	cache := pebble.NewCache(cacheSize)
 	defer cache.Unref()
-	c.failed = make(chan error, 1)
-	talk := pebbleTalk{o.fatal, c.failed}
-	opts := &pebble.Options{FS: fs, EventListener: &pebble.EventListener{BackgroundError: talk.background, DataCorruption: talk.damaged},
-		Cache: cache, MemTableSize: memTableBytes, MaxOpenFiles: 500, DisableWAL: true,
-		FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: talk, L0CompactionThreshold: 4}
+	opts := &pebble.Options{FS: syncedFS{fs, talk}, Comparer: rowComparer(), EventListener: &pebble.EventListener{BackgroundError: talk.background, DataCorruption: talk.damaged, FlushEnd: talk.flushed},
+		Cache: cache, MemTableSize: tableSize, MaxOpenFiles: 500, DisableWAL: true,
+		FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: talk, L0CompactionThreshold: tablesWaiting}
 	for i := range opts.Levels {
 		l := &opts.Levels[i]
 		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), blockBytes
@@ -123,7 +165,7 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 		err = fmt.Errorf("%w: or it is another archive's: %w", ErrDamaged, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open catalog: %w", err)
+		return nil, fmt.Errorf("open catalog: %w", full(err))
 	}
 	c.db = db
 	err = c.loadMeta()
@@ -131,9 +173,22 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 		err = errors.Join(c.loadMailboxes(), c.loadHolds())
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, c.probes.renew(), db.Close())
 	}
 	return c, nil
+}
+
+// rowComparer is Pebble's own order. A filter knows a row of a mailbox by all of its key but the ordinal: it tells that a name has no
+// row at all. The name of the order is kept, so that a catalog of a version before that is opened and told by its version.
+func rowComparer() *pebble.Comparer {
+	c := *pebble.DefaultComparer
+	c.Split = func(key []byte) int {
+		if len(key) > rowNameEnd && (key[0] == keyVersion || key[0] == keyFolder) {
+			return rowNameEnd
+		}
+		return len(key)
+	}
+	return &c
 }
 
 // pebbleTalk keeps Pebble's talk out of the terminal; what matters comes back as an error. What it cannot go on after (its disk
@@ -141,7 +196,11 @@ func openCatalog(o catalogOptions, lock io.Closer) (*catalog, error) {
 type pebbleTalk struct {
 	fatal  func(error)
 	failed chan<- error
+	tries  *atomic.Int32 // that failed since something was written
 }
+
+// triesMost is how often what is written in the background may fail in a row: who waits for it would wait for ever.
+const triesMost = 100
 
 func (pebbleTalk) Infof(string, ...any)  {}
 func (pebbleTalk) Errorf(string, ...any) {}
@@ -164,13 +223,59 @@ func (t pebbleTalk) background(err error) {
 	default: // one is enough
 	}
 	t.full(err)
+	if !pebble.IsCorruptionError(err) && t.tries.Add(1) >= triesMost {
+		t.fatal(fmt.Errorf("catalog: %w", err))
+	}
+}
+
+// syncedFS tells of a folder that cannot be synced, of which the database makes a panic.
+type syncedFS struct {
+	vfs.FS
+	talk pebbleTalk
+}
+
+func (fs syncedFS) OpenDir(name string) (vfs.File, error) {
+	f, err := fs.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return syncedDir{f, fs.talk}, nil
+}
+
+func (fs syncedFS) Unwrap() vfs.FS { return fs.FS }
+
+type syncedDir struct {
+	vfs.File
+	talk pebbleTalk
+}
+
+func (d syncedDir) Sync() error {
+	err := d.File.Sync()
+	if err != nil {
+		d.talk.Fatalf("sync its folder: %w", err)
+	}
+	return err
+}
+
+func (t pebbleTalk) flushed(info pebble.FlushInfo) {
+	if info.Err == nil {
+		t.tries.Store(0)
+	}
 }
 
 // full ends the process over a full disk, where Pebble would try again for ever.
 func (t pebbleTalk) full(err error) {
 	if vfs.IsNoSpaceError(err) {
-		t.fatal(fmt.Errorf("catalog: %w: %w", blob.ErrFull, err))
+		t.fatal(fmt.Errorf("catalog: %w", full(err)))
 	}
+}
+
+// full tells a full disk.
+func full(err error) error {
+	if vfs.IsNoSpaceError(err) {
+		return fmt.Errorf("%w: %w", blob.ErrFull, err)
+	}
+	return err
 }
 
 var errCatalogVersion = errors.New("catalog of another version")
@@ -194,11 +299,18 @@ func (c *catalog) loadMeta() error {
 	h := wire.NewReader(head)
 	c.head = journal.Head{Number: h.Uvarint(), Hash: [32]byte(h.Fixed(32)), Time: time.UnixMilli(int64(h.Uvarint())).UTC()}
 	c.packs, c.head.Generation = h.Uint32(), h.Uint32()
-	return h.Done()
+	if err := h.Done(); err != nil {
+		return fmt.Errorf("%w: catalog: head: %w", ErrDamaged, err)
+	}
+	return nil
 }
 
 func (c *catalog) close() error {
-	return errors.Join(c.flush(), c.db.Close(), c.lock.Close())
+	err := errors.Join(c.probes.renew(), c.flush(), c.db.Close())
+	if err != nil {
+		return fmt.Errorf("catalog: %w", full(err))
+	}
+	return nil
 }
 
 // flush makes what was applied durable. The database would try again for ever where it fails: nothing is lost if it does not, the
@@ -209,34 +321,35 @@ func (c *catalog) flush() error {
 	}
 	done, err := c.db.AsyncFlush()
 	if err != nil {
-		return fmt.Errorf("catalog: %w", err)
+		return err
 	}
 	select {
 	case <-done:
 		return nil
 	case err := <-c.failed:
-		return fmt.Errorf("catalog: %w", err)
+		return err
 	}
 }
 
 // get reads a value; nil when there is none.
-func (c *catalog) get(key []byte) ([]byte, error) { return getFrom(c.db, key) }
-
-// seldom is get for keys that are mostly not there: Pebble's Get passes over the filters of the last level, where nearly all lies,
-// and reads a block to learn that there is nothing.
-func (c *catalog) seldom(key []byte) ([]byte, error) {
-	it, err := c.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+func (c *catalog) get(key []byte) ([]byte, error) {
+	p, err := c.probes.take(c.db)
 	if err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
+		return nil, err
 	}
-	var row []byte
-	if it.SeekPrefixGE(key) && bytes.Equal(it.Key(), key) {
-		row = bytes.Clone(it.Value())
+	row, err := p.get(key)
+	return row, c.probes.give(p, err)
+}
+
+// lastRow is the newest row of a name, nil when there is none.
+func (c *catalog) lastRow(space byte, mailbox uint32, name [16]byte) (*row, error) {
+	p, err := c.probes.take(c.db)
+	if err != nil {
+		return nil, err
 	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
-	}
-	return row, nil
+	prefix := rowPrefix(space, mailbox, name)
+	last, err := p.last(c, prefix, after(prefix))
+	return last, c.probes.give(p, err)
 }
 
 func getFrom(r pebble.Reader, key []byte) ([]byte, error) {
@@ -258,8 +371,11 @@ func (c *catalog) loadMailboxes() error {
 		if err != nil {
 			return err
 		}
+		if int(st.number) != len(c.names) || c.mailboxes[name] != nil { // keys are in order of number
+			return fmt.Errorf("%w: catalog: mailbox %d is out of order", ErrDamaged, st.number)
+		}
 		c.mailboxes[name] = st
-		c.names = append(c.names, name) // keys are in order of number
+		c.names = append(c.names, name)
 		return nil
 	})
 }
@@ -281,6 +397,9 @@ func scanFrom(ctx context.Context, r pebble.Reader, from, to []byte, visit func(
 	}
 	for ok := it.First(); ok; ok = it.Next() {
 		err := ctx.Err()
+		if err == nil && !keyFits(it.Key()) {
+			err = errKey
+		}
 		if err == nil {
 			err = visit(it.Key(), it.Value())
 		}
@@ -311,6 +430,9 @@ func summaryKey(base chunkID) []byte { return append([]byte{keySummary}, base[:]
 func similarKey(mark pack.Similar) []byte { return append([]byte{keySimilar}, mark[:]...) }
 
 func key32(space byte, n uint32) []byte { return binary.BigEndian.AppendUint32([]byte{space}, n) }
+
+// rowNameEnd is where the ordinal begins in the key of a version or a folder.
+const rowNameEnd = 1 + 4 + 16
 
 // rowKey is the key of something of a mailbox that has a 16-byte name and begins at an ordinal.
 func rowKey(space byte, mailbox uint32, name [16]byte, from uint32) []byte {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -26,40 +27,112 @@ import (
 	"mailbrick/archive/wire"
 )
 
-// TestCatalogDiskFull: when the catalog's disk is full the process is told to end; the commit is in the bucket, and the next
-// process shows it.
-func TestCatalogDiskFull(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.close(t)
-	var full atomic.Bool
-	noSpace := syscall.ENOSPC
-	if runtime.GOOS == "windows" {
-		noSpace = 112 // ERROR_DISK_FULL
-	}
-	w.opts.fs = errorfs.Wrap(w.fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if full.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose {
-			return noSpace
+// unwritable is a file system that fails with an error whatever writes below a folder, when there are no times left.
+func unwritable(under vfs.FS, folder string, left *atomic.Int32, failure error) vfs.FS {
+	return errorfs.Wrap(under, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		writes := op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose
+		if writes && strings.HasPrefix(op.Path, folder) && left.Add(-1) < 0 {
+			return failure
 		}
 		return nil
 	}))
-	told := make(chan error, 10)
-	w.opts.Fatal = func(err error) { told <- err; runtime.Goexit() }
-	w.open(t)
-	s := w.begin(t, "m")
-	w.add(t, s, "i", 5)
-	full.Store(true)
-	_, err := s.Commit(t.Context())
-	wantErr(t, "commit", err, nil)
-	wantErr(t, "end", s.Close(t.Context()), nil)
-	go func() { _ = w.Close() }() // the process would have ended
-	wantErr(t, "told", <-told, blob.ErrFull)
-	after := worldOf(w.memory, w.memory, w.fs.CrashClone(vfs.CrashCloneCfg{}))
-	after.open(t)
-	if snaps := after.snapshots(t, "m"); len(snaps) != 1 || snaps[0].Items != 1 {
-		t.Errorf("snapshots %+v", snaps)
+}
+
+func noSpace() error {
+	if runtime.GOOS == "windows" {
+		return syscall.Errno(112) // ERROR_DISK_FULL
 	}
-	after.wantSound(t)
+	return syscall.ENOSPC
+}
+
+// TestCatalogCannotWrite: when the catalog's disk is full or fails, at whichever write, the process ends with a word of it and never
+// hangs. What was committed is in the bucket, and the next process shows it.
+func TestCatalogCannotWrite(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{"full": noSpace(), "fails": syscall.EIO} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for after, ended := int32(0), false; !ended; after++ {
+				ended = catalogWriteFails(t, after, failure)
+			}
+		})
+	}
+}
+
+// catalogWriteFails tells whether no write failed.
+func catalogWriteFails(t *testing.T, after int32, failure error) bool {
+	t.Helper()
+	w := newWorld(t)
+	w.run(t, "before", func(s *Session) { w.add(t, s, "i", 4) })
+	w.close(t)
+	fs := w.fs
+	if after%2 == 0 { // without a catalog
+		fs = vfs.NewCrashableMem()
+	}
+	var left atomic.Int32
+	left.Store(after)
+	w.opts.fs = unwritable(fs, "catalog", &left, failure)
+	told := make(chan error, 10)
+	var committed atomic.Bool
+	w.opts.Fatal = func(err error) { told <- err; runtime.Goexit() }
+	go func() { told <- w.oneItem(&committed) }() // the process would have ended
+	err := <-told
+	if err != nil && !strings.Contains(err.Error(), failure.Error()) || err != nil && errors.Is(failure, noSpace()) != errors.Is(err, blob.ErrFull) {
+		t.Errorf("after %d writes: %v", after, err)
+	}
+	if errors.Is(failure, noSpace()) && err != nil && strings.Contains(err.Error(), "rebuild") {
+		t.Errorf("after %d writes of a full disk a rebuild is advised: %v", after, err)
+	}
+	next := worldOf(w.memory, w.memory, fs.CrashClone(vfs.CrashCloneCfg{}))
+	next.open(t)
+	if snaps := next.Mailboxes(); err == nil && !committed.Load() || committed.Load() && len(snaps) != 2 || len(snaps) == 0 {
+		t.Errorf("after %d writes: %v; there are %+v", after, err, snaps)
+	}
+	next.wantSound(t)
+	next.close(t)
+	return err == nil
+}
+
+// TestCatalogFailsForGood: what waits for room in memory does not wait for ever when nothing can be written.
+func TestCatalogFailsForGood(t *testing.T) {
+	t.Parallel()
+	told := make(chan error, 10)
+	var left atomic.Int32
+	left.Store(1 << 30)
+	c, err := openCatalog(catalogOptions{fs: unwritable(vfs.NewMem(), "db", &left, syscall.EIO), dir: "db", random: cryptorand.Reader,
+		fatal: func(err error) { told <- err; runtime.Goexit() }})
+	wantErr(t, "open", err, nil)
+	left.Store(0)
+	go func() { // the process would have ended
+		for n := range 20 * memTableBytes / 1000 {
+			if err := c.db.Set(appendUint32(nil, uint32(n)), make([]byte, 1000), pebble.NoSync); err != nil {
+				told <- err
+				return
+			}
+		}
+		told <- nil
+	}()
+	if err := <-told; err == nil || !strings.Contains(err.Error(), syscall.EIO.Error()) {
+		t.Errorf("told %v", err)
+	}
+}
+
+// oneItem backs up one item and ends.
+func (w *world) oneItem(committed *atomic.Bool) error {
+	ctx := context.Background()
+	if err := w.tryOpen(ctx); err != nil {
+		return err
+	}
+	s, err := w.Begin("m")
+	if err == nil {
+		c := s.NewContent(ctx)
+		err = errors.Join(c.Add(Segment{Data: blobOf(5)}), s.Put(ctx, Item{ItemID: "i"}, c))
+	}
+	if err == nil {
+		_, err = s.Commit(ctx)
+		committed.Store(err == nil)
+	}
+	return errors.Join(err, w.Close())
 }
 
 func TestCatalogOfAnotherVersion(t *testing.T) {

@@ -2,24 +2,29 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"time"
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/parity"
 	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
+	"mailbrick/archive/seal"
 	"mailbrick/archive/wire"
 )
 
 // CheckReport is what Check found.
 type CheckReport struct {
 	Packs, Chunks, Items, Records int
-	Before                        int // of the items, those that a check which was broken off had proved
-	Orphans                       int // packs that no record names: of a run that was killed; no error
+	Before                        int       // of the items, those that a check which was broken off had proved
+	Since                         time.Time // when that one began, or the first of several; zero where none was
+	Orphans                       int       // packs that no record names: of a run that was killed; no error
 	Errors                        []string
 	Mendable                      int // of the errors, those that Repair mends
 }
@@ -39,9 +44,9 @@ type CheckOptions struct {
 // for what kept Check from looking. One with ReadAll that is broken off goes on where it was.
 func (a *Archive) Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
 	c := &checker{a: a, o: o, report: &CheckReport{}, packs: map[pack.Name]journal.Pack{}, there: map[uint32]bool{},
-		writers: map[[32]byte]bool{}, removed: map[string]bool{}}
+		writers: map[[32]byte]bool{}, said: holderWords{}}
 	c.inspector = inspector{bucket: a.rawBucket(), parity: a.parity, found: c.damaged, leftover: c.leftover}
-	for _, step := range []func(context.Context) error{c.chain, c.small, c.kept, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
+	for _, step := range []func(context.Context) error{c.chain, c.small, c.holders, c.kept, c.records, c.gap, c.present, c.resume, c.contents, c.items} {
 		if err := step(ctx); err != nil {
 			return c.report, errors.Join(err, c.save())
 		}
@@ -59,7 +64,7 @@ type checker struct {
 	there   map[uint32]bool   // packs by number, asked for so far
 	last    journal.Head      // of the chain
 	writers map[[32]byte]bool // announced so far
-	removed map[string]bool   // holders that are none any more
+	said    holderWords       // of the chain
 	broken  bool              // the chain does not read to its end
 	proof
 
@@ -92,8 +97,8 @@ func (c *checker) progress(done, total int64, what string) {
 func (c *checker) chain(ctx context.Context) error {
 	for rec, err := range c.a.records(ctx, journal.Head{}) {
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			if ctx.Err() != nil || blob.OutOfReach(err) {
+				return cmp.Or(ctx.Err(), err)
 			}
 			c.damage(journalError(err))
 			c.broken = true
@@ -121,21 +126,68 @@ func (c *checker) record(ctx context.Context, rec *journal.Record) {
 			delete(c.packs, name)
 		}
 	}
-	if k := rec.Body.Key; k != nil && k.Action != journal.KeyRotated {
-		c.removed[k.Holder] = k.Action == journal.KeyRemoved
-	}
+	c.said.hear(rec)
 }
 
-// leftover tells whether nobody needs a key file: it is of one who was removed, or of another generation than the one in use.
-func (c *checker) leftover(k keyName) bool {
-	return !c.broken && (k.generation != c.last.Sealing() || c.removed[k.holder])
+// leftover tells whether nobody needs a key file: it is of another generation than the one in use, of one who was removed, or of one who
+// was never added, since that was broken off.
+func (c *checker) leftover(k keyName, all []keyName) bool {
+	switch {
+	case c.broken:
+		return false
+	case k.generation != c.last.Sealing():
+		return true
+	case c.said[k.holder] != nil:
+		return !c.said.added(k.holder)
+	}
+	return !c.mayBeFirst(k, all)
+}
+
+// mayBeFirst tells whether a holder of whom the journal says nothing may be the one who came with the archive: with a password, or without
+// encryption. Where several may be, a half file is not his.
+func (c *checker) mayBeFirst(k keyName, all []keyName) bool {
+	if k.kind != seal.Passphrase && k.kind != seal.Plain {
+		return false
+	}
+	return !slices.ContainsFunc(all, func(n keyName) bool { return n.kind == k.kind && n.holder != k.holder && c.said[n.holder] == nil })
+}
+
+// holders makes sure that who was added has a file.
+func (c *checker) holders(ctx context.Context) error {
+	o := Options{Bucket: c.bucket}
+	for !c.broken {
+		names, err := o.keyNames(ctx)
+		if err != nil {
+			return err
+		}
+		before := c.last.Number
+		if err := c.follow(ctx); unreadable(err) {
+			return nil // which the next check tells
+		} else if err != nil {
+			return err
+		}
+		lost := slices.DeleteFunc(slices.Sorted(maps.Keys(c.said)), func(id string) bool {
+			return !c.said.added(id) || slices.ContainsFunc(names, func(n keyName) bool { return n.holder == id && n.generation == c.last.Sealing() })
+		})
+		if len(lost) > 0 && before != c.last.Number {
+			continue // he was added, or the key rotated, since the names were listed
+		}
+		for _, id := range lost {
+			c.damage(fmt.Errorf("%w: holder %s (%s) was added, and has no file in keys/: he cannot open the archive (put a copy of it back, or `mailbrick key remove %s` and add him again)",
+				ErrDamaged, id, c.said[id].Kind, id))
+		}
+		return nil
+	}
+	return nil
 }
 
 // again reads the records that others appended meanwhile, and tells whether the archive still needs a pack.
-func (c *checker) again(ctx context.Context, name pack.Name) bool {
-	_ = c.follow(ctx) // it is damage, and the next check's
+func (c *checker) again(ctx context.Context, name pack.Name) (bool, error) {
+	if err := c.follow(ctx); err != nil && !unreadable(err) { // damage is the next check's
+		return false, err
+	}
 	_, ok := c.packs[name]
-	return ok
+	return ok, nil
 }
 
 func (c *checker) follow(ctx context.Context) error {
@@ -239,7 +291,9 @@ func (c *checker) present(ctx context.Context) error {
 			}
 		}
 		if needed && !ok && !c.broken {
-			needed = c.again(ctx, name)
+			if needed, err = c.again(ctx, name); err != nil {
+				return err
+			}
 		}
 		switch {
 		case !needed:
@@ -271,11 +325,14 @@ func (c *checker) contents(ctx context.Context) error {
 		if !ok {
 			continue // missing, and told already
 		}
-		if err := c.pack(ctx, name, p); errors.Is(err, blob.ErrNotExist) {
-			if c.again(ctx, name) {
-				c.damage(err)
+		err := c.pack(ctx, name, p)
+		if errors.Is(err, blob.ErrNotExist) {
+			var needed bool
+			if needed, err = c.again(ctx, name); needed {
+				c.damage(fmt.Errorf("%w: pack %x is missing", ErrDamaged, name))
 			}
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 		c.report.Packs++
@@ -297,25 +354,36 @@ func (c *checker) pack(ctx context.Context, name pack.Name, p journal.Pack) erro
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, blob.ErrNotExist):
+	case errors.Is(err, blob.ErrNotExist), blob.OutOfReach(err):
 		return err
 	case err != nil && whole:
 		c.damage(err)
 	case err != nil:
 	default:
 		c.report.Chunks += t.Chunks()
-		if n, err := c.a.cat.chunksOf(name); (err != nil || n != t.Chunks()) && c.again(ctx, name) {
-			c.damage(errors.Join(err, fmt.Errorf("%w: the catalog was made when pack %x could not be read (`mailbrick rebuild --catalog` makes it anew)", ErrDamaged, name)))
-		}
+		return c.catalogued(ctx, name, t.Chunks())
 	}
 	return nil
+}
+
+// catalogued makes sure that the catalog knows all chunks of a pack.
+func (c *checker) catalogued(ctx context.Context, name pack.Name, chunks int) error {
+	n, err := c.a.cat.chunksOf(name)
+	if err == nil && n == chunks {
+		return nil
+	}
+	needed, againErr := c.again(ctx, name)
+	if needed {
+		c.damage(errors.Join(err, fmt.Errorf("%w: the catalog was made when pack %x could not be read (`mailbrick rebuild --catalog` makes it anew)", ErrDamaged, name)))
+	}
+	return againErr
 }
 
 func (c *checker) bytes(ctx context.Context, name pack.Name, p journal.Pack) (whole bool, err error) {
 	before := len(c.report.Errors)
 	if c.parity != nil && !p.Inline { // else its record's object was inspected
 		_, err = c.covered(ctx, name.Object(), p.Size)
-	} else if digestErr := c.digest(ctx, &p); ctx.Err() != nil || errors.Is(digestErr, blob.ErrNotExist) {
+	} else if digestErr := c.digest(ctx, &p); ctx.Err() != nil || errors.Is(digestErr, blob.ErrNotExist) || blob.OutOfReach(digestErr) {
 		err = errors.Join(ctx.Err(), digestErr)
 	} else if digestErr != nil {
 		c.damage(digestErr)
@@ -324,7 +392,7 @@ func (c *checker) bytes(ctx context.Context, name pack.Name, p journal.Pack) (wh
 }
 
 func (c *checker) digest(ctx context.Context, p *journal.Pack) error {
-	_, err := again(ctx, c.a, func(r reading) ([32]byte, error) {
+	_, err := again(ctx, c.a.source, func(r reading) ([32]byte, error) {
 		r.inline = nil // as it is now
 		packs, err := r.of(ctx, p)
 		if err != nil {
@@ -413,8 +481,8 @@ func (c *checker) prove(ctx context.Context) error {
 
 // checked notes what was found of an item.
 func (c *checker) checked(ctx context.Context, v *Version, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if ctx.Err() != nil || blob.OutOfReach(err) {
+		return cmp.Or(ctx.Err(), err)
 	}
 	c.report.Items++
 	c.progress(int64(c.report.Items), 0, "items")
@@ -466,7 +534,11 @@ func (c *checker) packThere(ctx context.Context, n uint32) error {
 		return err
 	}
 	if _, ok := c.packs[p.Name]; !ok && !p.Inline {
-		if _, err := c.a.opts.Bucket.Size(ctx, pack.Name(p.Name).Object()); err != nil { // one that was added meanwhile is there
+		_, err := c.a.opts.Bucket.Size(ctx, pack.Name(p.Name).Object())
+		if blob.OutOfReach(err) {
+			return err
+		}
+		if err != nil { // one that was added meanwhile is there
 			return fmt.Errorf("%w: it lies in pack %x, which is missing", ErrDamaged, p.Name)
 		}
 	}

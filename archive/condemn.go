@@ -83,14 +83,8 @@ func (g *group) packIn(ctx context.Context, bucket blob.Bucket) (*pack.Writer, e
 // condemn takes packs out of the catalog, and the chunks that lie in no other. Those that are needed lie in packs of the same
 // record: their rows are in the batch.
 func (a *application) condemn(ctx context.Context, c *journal.Condemn) error {
-	gone := graves{}
-	for _, b := range c.Buried {
-		if err := gone.bury(a, &b); err != nil {
-			return err
-		}
-	}
 	for _, name := range c.Packs {
-		if err := a.condemnPack(name, gone); err != nil {
+		if err := a.condemnPack(name); err != nil {
 			return err
 		}
 	}
@@ -110,36 +104,54 @@ func (a *application) condemn(ctx context.Context, c *journal.Condemn) error {
 			return err
 		}
 	}
-	if len(gone) == 0 {
+	if len(a.graves) == 0 {
 		return nil
 	}
-	return a.sweep(ctx, gone)
+	return a.sweepRows(ctx, []byte{keyChunk}, func(_, value []byte) bool { return a.graves.holds(value) })
 }
 
 // graves are the chunks that go: by number of their pack a bit for each, or nil for all of them.
 type graves map[uint32]bits
 
-func (g graves) bury(a *application, b *journal.Buried) error {
-	number, err := getFrom(a.batch, packNameKey(b.Pack))
-	if err == nil && len(number) == 4 {
-		g[binary.BigEndian.Uint32(number)] = append(bits{}, b.Chunks...)
+// dig makes the graves of a record, before its packs are applied. What is not known here lies in none.
+func (a *application) dig(c *journal.Condemn) (graves, error) {
+	out := graves{}
+	bury := func(name pack.Name, chunks bits) error {
+		number, err := getFrom(a.batch, packNameKey(name))
+		if err == nil && len(number) == 4 {
+			out[binary.BigEndian.Uint32(number)] = chunks
+		}
+		return err
 	}
-	return err
+	for _, b := range c.Buried {
+		if err := bury(b.Pack, append(bits{}, b.Chunks...)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range c.Packs {
+		if err := bury(name, nil); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// has tells whether the chunk of a number in a pack goes.
+func (g graves) has(pack, index uint32) bool {
+	dead, ok := g[pack]
+	return ok && (dead == nil || dead.has(index))
 }
 
 func (g graves) holds(row []byte) bool {
 	r := wire.NewReader(row)
-	dead, ok := g[r.Uint32()]
-	if !ok || dead == nil {
-		return ok
-	}
+	pack := r.Uint32()
 	r.Uvarint()
 	r.Uvarint()
 	r.Uvarint()
-	return dead.has(r.Uint32())
+	return g.has(pack, r.Uint32())
 }
 
-func (a *application) condemnPack(name pack.Name, gone graves) error {
+func (a *application) condemnPack(name pack.Name) error {
 	number, err := getFrom(a.batch, packNameKey(name))
 	if err != nil {
 		return err
@@ -160,7 +172,7 @@ func (a *application) condemnPack(name pack.Name, gone graves) error {
 	if len(number) != 4 {
 		return nil
 	}
-	gone[n] = nil
+	a.graves[n] = nil // known to dig, unless it is a pack of this very record
 	frames := key32(keyFrame, n)
 	err = errors.Join(a.batch.Delete(packNameKey(name), nil), a.batch.Delete(key32(keyPack, n), nil),
 		a.batch.DeleteRange(frames, after(frames), nil))
@@ -182,11 +194,6 @@ func (a *application) inlinePack(n uint32) (bool, error) {
 // sweepBatch is how many rows go at once.
 const sweepBatch = 1 << 16
 
-// sweep takes away the rows of chunks that lie in packs that are gone.
-func (a *application) sweep(ctx context.Context, gone graves) error {
-	return a.sweepRows(ctx, []byte{keyChunk}, func(_, value []byte) bool { return gone.holds(value) })
-}
-
 // sweepRows takes away rows with a prefix. It does so before the record's own batch, and in pieces: nothing needs these rows any more,
 // and after a crash the record is applied again.
 func (a *application) sweepRows(ctx context.Context, prefix []byte, goes func(key, value []byte) bool) error {
@@ -198,6 +205,9 @@ func (a *application) sweepRows(ctx context.Context, prefix []byte, goes func(ke
 	rows := a.db.NewBatch()
 	defer func() { rows.Close() }()
 	for ok := it.First(); ok; ok = it.Next() {
+		if !keyFits(it.Key()) {
+			return errKey
+		}
 		if !goes(it.Key(), it.Value()) {
 			continue
 		}
@@ -282,14 +292,20 @@ func (g *group) dependAgain() error {
 	return nil
 }
 
-// moved tells, after something could not be read, that it may be now: its pack was pruned, and the catalog knows where its
-// chunks are.
-func (a *Archive) moved(ctx context.Context, err error) bool {
+// orMoved reads something and, where that fails, once more if it may be there now: its pack was pruned, and the catalog knows where its
+// chunks are. It catches up to know. Where that fails nobody can tell damage from what was moved, and the error is why.
+func orMoved[T any](ctx context.Context, a *Archive, catchUp func(context.Context) error, read func() (T, error)) (T, error) {
+	got, err := read()
 	gone := errors.Is(err, blob.ErrNotExist) || errors.Is(err, errCondemned)
 	if !gone && !errors.Is(err, ErrDamaged) {
-		return false
+		return got, err
 	}
 	before := a.cat.pruned()
-	err = a.catchUpAlone(ctx)
-	return err == nil && (gone || a.cat.pruned() != before) // a record may be void that a pack lay in
+	if failed := catchUp(ctx); failed != nil {
+		return got, fmt.Errorf("%v; whether it has moved the journal must tell: %w", err, failed)
+	}
+	if !gone && a.cat.pruned() == before { // of what is gone a record may be void that a pack lay in
+		return got, err
+	}
+	return read()
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"mailbrick/archive/blob"
@@ -48,7 +49,7 @@ func Init(ctx context.Context, o Options) error {
 		return fmt.Errorf("make an archive with parity in a bucket where nothing can be mended: %w", errors.ErrUnsupported)
 	}
 	encrypted := o.Passphrase != ""
-	left, err := leftOf(ctx, o.Bucket)
+	left, begun, err := leftOf(ctx, o.Bucket)
 	if err != nil {
 		return err
 	}
@@ -60,22 +61,49 @@ func Init(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if begun {
+		return o.takeUpConfig(ctx, encrypted)
+	}
 	return o.writeConfig(ctx, encrypted)
 }
 
-// leftOf is the key of an Init that was broken off. Anything else in the bucket is an error.
-func leftOf(ctx context.Context, b blob.Bucket) (key string, err error) {
-	names, err := listTwice(ctx, b, "")
-	if err != nil {
-		return "", err
-	}
-	for _, name := range names {
-		if _, isKey := parseKeyObject(name); key != "" || !isKey {
-			return "", fmt.Errorf("%w: %s", ErrExists, name)
+// leftOf is the key of an Init that was broken off, and whether it left a config that has no copy yet. Anything else in the bucket is an
+// error.
+func leftOf(ctx context.Context, b blob.Bucket) (key string, config bool, err error) {
+	for info, err := range b.List(ctx, "") {
+		name := strings.TrimSuffix(info.Name, copySuffix)
+		_, isKey := parseKeyObject(name)
+		switch {
+		case err != nil:
+			return "", false, fmt.Errorf("list the bucket: %w", err)
+		case name == configObject && !config:
+			config = true
+		case isKey && (key == "" || key == name):
+			key = name
+		default:
+			return "", false, fmt.Errorf("%w: %s", ErrExists, name)
 		}
-		key = name
 	}
-	return key, nil
+	if config && key == "" {
+		return "", false, fmt.Errorf("%w: %s", ErrExists, configObject)
+	}
+	return key, config, nil
+}
+
+// takeUpConfig goes on with the config of an Init that was broken off.
+func (o *Options) takeUpConfig(ctx context.Context, encrypted bool) error {
+	c, err := readConfig(ctx, o.Bucket)
+	if err != nil {
+		return err
+	}
+	if c.Encrypted != encrypted || c.Parity != o.Parity {
+		return fmt.Errorf("%w: %s, of an archive that was begun another way", ErrExists, configObject)
+	}
+	data, err := c.bytes()
+	if err != nil {
+		return err
+	}
+	return o.putConfig(ctx, data)
 }
 
 func (o *Options) writeFirstKey(ctx context.Context, encrypted bool) error {
@@ -122,6 +150,10 @@ func (o *Options) writeConfig(ctx context.Context, encrypted bool) error {
 	if err != nil {
 		return err
 	}
+	return o.putConfig(ctx, data)
+}
+
+func (o *Options) putConfig(ctx context.Context, data []byte) error {
 	if err := putTwice(ctx, o.Bucket, configObject, data); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}

@@ -30,7 +30,7 @@ type Content struct {
 	held    int // bytes in all buffers
 	framing int // bytes of framing in literals
 	small   int // other bytes in literals
-	pieces  *buffers
+	memory  *contentMemory
 	whole   []byte // the recipe
 	refs    []reference
 	version journal.Version // once ended
@@ -39,7 +39,21 @@ type Content struct {
 	err     error
 }
 
-// buffers are pieces of memory that items use one after another.
+// contentMemory is what items use one after another.
+type contentMemory struct {
+	digest   hash.Hash
+	streams  []openStream
+	index    map[int]int
+	takes    []take
+	literals buffers // of what goes into recipes
+	chunks   buffers // of what is cut: these grow to the longest chunk, and there are few at a time
+}
+
+func newContentMemory() any {
+	return &contentMemory{digest: sha256.New(), index: map[int]int{}}
+}
+
+// buffers are pieces of memory.
 type buffers struct {
 	free [][]byte
 	size int
@@ -74,7 +88,9 @@ type openStream struct {
 
 // NewContent begins an item's content. The context is that of the item: Add takes part in writing it.
 func (s *Session) NewContent(ctx context.Context) *Content {
-	return &Content{s: s, ctx: ctx, digest: sha256.New(), index: map[int]int{}, pieces: s.a.pieces.Get().(*buffers)}
+	m := s.a.memory.Get().(*contentMemory)
+	m.digest.Reset()
+	return &Content{s: s, ctx: ctx, memory: m, digest: m.digest, streams: m.streams[:0], index: m.index, takes: m.takes[:0]}
 }
 
 // Size is how many bytes were added.
@@ -152,9 +168,9 @@ func (c *Content) stream(seg Segment) (int, error) {
 	c.index[seg.Stream] = n
 	st := openStream{kind: seg.Kind}
 	if seg.Kind == Framing || seg.Kind == Small {
-		st.literal = c.pieces.take()
+		st.literal = c.memory.literals.take()
 	} else {
-		st.buf = c.pieces.take()
+		st.buf = c.memory.chunks.take()
 	}
 	c.streams = append(c.streams, st)
 	return n, nil
@@ -217,7 +233,7 @@ func (c *Content) flush(n int) error {
 	if st.kind == Small {
 		return nil // it comes in pieces, and goes on in its buffer
 	}
-	c.pieces.give(st.buf)
+	c.memory.chunks.give(st.buf)
 	st.buf = nil
 	return nil
 }
@@ -236,7 +252,11 @@ func (c *Content) emit(n, k int) error {
 }
 
 func (c *Content) store(kind Kind, data []byte) (chunkID, error) {
-	id := c.s.a.ids.chunk(data)
+	names, err := c.s.a.namer()
+	if err != nil {
+		return chunkID{}, err
+	}
+	id := names.chunk(data)
 	ref, err := c.s.a.group.chunk(c.ctx, id, kind, data)
 	if err != nil {
 		return id, fmt.Errorf("store a chunk: %w", err)
@@ -261,8 +281,12 @@ func (c *Content) end(similar []byte) error {
 	c.digest.Sum(c.version.SHA256[:0])
 	c.version.Size = c.size
 	r := c.recipe()
-	c.version.Recipe = c.s.a.ids.recipe(c.version.SHA256, r.shape())
-	ref, err := c.s.a.group.recipe(c.ctx, c.version.Recipe, c.s.a.ids.similar(similar), func() ([]byte, error) { return c.encoded(r) })
+	shape := r.shape()
+	if long := len(shape) + c.framing + c.small; long > maxRecipe { // said here: what the group cannot store ends the group
+		return fmt.Errorf("%w: a recipe of %d bytes", ErrParts, long)
+	}
+	c.version.Recipe = c.s.a.ids.recipe(c.version.SHA256, shape)
+	ref, err := c.s.a.group.recipe(c.ctx, c.version.Recipe, c.s.a.ids.similar(similar), func() []byte { return c.encoded(r) })
 	if err != nil {
 		return fmt.Errorf("store a recipe: %w", err)
 	}
@@ -284,23 +308,32 @@ func (c *Content) finish(ctx context.Context, similar []byte) (journal.Version, 
 }
 
 // encoded is the recipe as it is stored.
-func (c *Content) encoded(r *recipe) ([]byte, error) {
-	c.whole = r.append(c.pieces.take(), true)
-	if len(c.whole) > maxRecipe {
-		return nil, fmt.Errorf("%w: a recipe of %d bytes", ErrParts, len(c.whole))
-	}
-	return c.whole, nil
+func (c *Content) encoded(r *recipe) []byte {
+	c.whole = r.append(c.memory.literals.take(), true)
+	return c.whole
 }
+
+// manyKept is how many streams and takes of an item keep their room for the next.
+const manyKept = 1 << 12
 
 // release gives the memory to the next item.
 func (c *Content) release() {
+	m := c.memory
 	for n := range c.streams {
-		c.pieces.give(c.streams[n].literal)
-		c.pieces.give(c.streams[n].buf)
+		m.literals.give(c.streams[n].literal)
+		m.chunks.give(c.streams[n].buf)
 	}
-	c.pieces.give(c.whole)
-	c.s.a.pieces.Put(c.pieces)
-	c.streams, c.takes, c.index, c.pieces, c.whole = nil, nil, nil, nil, nil
+	m.literals.give(c.whole)
+	m.streams, m.takes = nil, nil
+	if len(c.streams) <= manyKept && len(c.takes) <= manyKept {
+		clear(c.streams) // what they point to is the item's
+		clear(c.index)
+		m.streams, m.takes = c.streams, c.takes
+	} else {
+		m.index = map[int]int{}
+	}
+	c.s.a.memory.Put(m)
+	c.streams, c.takes, c.index, c.memory, c.digest, c.whole = nil, nil, nil, nil, nil, nil
 }
 
 func (c *Content) recipe() *recipe {

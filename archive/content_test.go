@@ -13,7 +13,7 @@ func (c *Content) buffers() (n int) {
 	for _, s := range c.streams {
 		n += cap(s.buf) + cap(s.literal)
 	}
-	for _, p := range c.pieces.free {
+	for _, p := range append(c.memory.literals.free, c.memory.chunks.free...) {
 		n += cap(p)
 	}
 	return n
@@ -185,6 +185,18 @@ func TestTooManyParts(t *testing.T) {
 		}
 		wantErr(t, "turns without end", err, ErrParts)
 		wantErr(t, "put", s.Put(t.Context(), Item{ItemID: "turns"}, turns), ErrParts)
+
+		// Its streams and their turns are few enough, and too many to be written down.
+		long := s.NewContent(t.Context())
+		for n := range 128 {
+			wantErr(t, "add", long.Add(Segment{n, Framing, []byte{byte(n)}}), nil)
+		}
+		for n := 0; n < 3<<20; n++ {
+			if err = long.Add(Segment{128 + n%2, Kind(n % 2), make([]byte, 1+n/2%2)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantErr(t, "put one of a long recipe", s.Put(t.Context(), Item{ItemID: "long"}, long), ErrParts)
 		w.add(t, s, "after", 4)
 	})
 	if snap.Items != 2 {

@@ -2,10 +2,12 @@ package archive
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,11 +220,13 @@ func TestMissingRecord(t *testing.T) {
 	if r, err := w.Check(t.Context(), CheckOptions{}); err != nil || !strings.Contains(strings.Join(r.Errors, "\n"), fmt.Sprintf("chain ends at record %d", head-2)) {
 		t.Errorf("check: %+v, %v", r, err)
 	}
-	for _, err := range w.Changes(t.Context(), 0) {
-		if err != nil {
-			wantErr(t, "changes", err, ErrDamaged)
-		}
+	var changes, logged error
+	for _, changes = range w.Changes(t.Context(), 0) {
 	}
+	wantErr(t, "changes", changes, ErrDamaged)
+	for _, logged = range w.Log(t.Context()) {
+	}
+	wantErr(t, "log", logged, ErrDamaged)
 	fresh := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
 	err := fresh.tryOpen(t.Context())
 	wantErr(t, "open with a new catalog", err, ErrDamaged)
@@ -231,6 +235,49 @@ func TestMissingRecord(t *testing.T) {
 	}
 	w.memory.Put(journal.Object(head-1), w.memory.Bytes(journal.Object(head)))
 	wantErr(t, "open with a record in another's place", fresh.tryOpen(t.Context()), ErrDamaged)
+}
+
+// TestGapIsNoEnd: who comes to a record that is missing does not take what lies before it for all there is, the next time neither.
+func TestGapIsNoEnd(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ far, folded bool }{"near": {}, "far": {far: true}, "folded": {folded: true}, "folded and far": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := initialised(t)
+			w, late := worldOf(m, m, vfs.NewCrashableMem()).short(-1), map[uint64]*world{}
+			w.open(t)
+			for n := range 9 {
+				w.run(t, "box", func(s *Session) { w.add(t, s, fmt.Sprint(n), 3) })
+				other := worldOf(m, m, vfs.NewCrashableMem()).short(-1)
+				other.opts.Far = tt.far
+				other.open(t)
+				late[other.Head()] = other
+				other.close(t)
+			}
+			if tt.folded {
+				w.prune(t, PruneOptions{})
+			}
+			last := w.Head()
+			w.close(t)
+			for _, object := range m.Names() {
+				span, ok := journal.ParseSpan(object)
+				if !ok || span.To == last {
+					continue
+				}
+				lost := m.Clone()
+				wantErr(t, "lose", lost.Remove(t.Context(), object), nil)
+				fresh := worldOf(lost, lost, vfs.NewCrashableMem()).short(-1)
+				fresh.opts.Far = tt.far
+				for range 2 {
+					wantErr(t, object+": with a new catalog", fresh.tryOpen(t.Context()), ErrDamaged)
+				}
+				if before := late[span.From-1]; before != nil {
+					before.opts.Bucket = lost
+					wantErr(t, object+": with a catalog of before", before.tryOpen(t.Context()), ErrDamaged)
+				}
+			}
+		})
+	}
 }
 
 // TestBrokenChain: damage in one record makes no damage of the packs that it and those behind it name.
@@ -278,19 +325,35 @@ func TestTheFutureIsRefused(t *testing.T) {
 		}
 		return ""
 	}
+	keyName := func(w *world) string {
+		return w.memory.Names()[slices.IndexFunc(w.memory.Names(), func(n string) bool { return strings.HasPrefix(n, keyPrefix) })]
+	}
+	segment := func(w *world) string {
+		w.run(t, "c", func(s *Session) { w.add(t, s, "1", 2) })
+		w.prune(t, PruneOptions{})
+		return journal.Span{From: 1, To: 4}.Object()
+	}
 	for _, tt := range []struct {
 		name    string
 		object  func(w *world) string
 		change  func(b []byte) []byte
 		catalog bool // also where a catalog knows everything but this
 	}{
+		{"key", keyName, func(b []byte) []byte {
+			return bytes.Replace(b, []byte("mailbrick-key 1"), []byte("mailbrick-key 2"), 1)
+		}, true},
+		{"segment", segment, func(b []byte) []byte { b[len(b)-8] = 2; return b }, false},
 		{"config", func(*world) string { return configObject }, func(b []byte) []byte { return bytes.Replace(b, []byte(`"format": 1`), []byte(`"format": 2`), 1) }, true},
 		{"journal", func(w *world) string { return journal.Object(w.Head()) }, func(b []byte) []byte { b[4] = 2; return b }, true},
 		{"pack", packName, func(b []byte) []byte { b[4] = 2; return b }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := smallArchive(t)
+			m := new(blobtest.Memory)
+			wantErr(t, "init", Init(t.Context(), Options{Bucket: m, Random: zeros{}}), nil)
+			w := worldOf(m, m, vfs.NewCrashableMem()).short(-1)
+			w.open(t)
+			smallArchiveIn(t, w)
 			object := tt.object(w)
 			w.close(t)
 			before := strings.Join(w.memory.Names(), " ")
@@ -298,7 +361,7 @@ func TestTheFutureIsRefused(t *testing.T) {
 			if w.memory.Bytes(object+copySuffix) != nil {
 				w.memory.Put(object+copySuffix, w.memory.Bytes(object))
 			}
-			fresh := worldOf(w.memory, w.memory, vfs.NewCrashableMem())
+			fresh := worldOf(w.memory, w.memory, vfs.NewCrashableMem()).short(-1)
 			err := fresh.tryOpen(t.Context())
 			if wantErr(t, "new catalog", err, ErrVersion); errors.Is(err, ErrDamaged) {
 				t.Errorf("the future is called damage: %v", err)
@@ -311,6 +374,34 @@ func TestTheFutureIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFutureParity: parity of a newer program is no damage, and not replaced.
+func TestFutureParity(t *testing.T) {
+	t.Parallel()
+	w := coveredArchive(t)
+	for _, object := range []string{journal.Object(w.Head()), pack.Name(w.record(t, 2).Body.Packs[0].Name).Object()} {
+		good := w.memory.Bytes(object)
+		b := bytes.Clone(good)
+		for at := range len(b) - 39 {
+			if bytes.HasPrefix(b[at:], []byte("MBPARITY")) {
+				b[at+8] = 2
+				sum := sha256.Sum256(b[at : at+24])
+				copy(b[at+24:], sum[:16])
+			}
+		}
+		w.memory.Put(object, b)
+		r, err := w.Check(t.Context(), CheckOptions{})
+		if wantErr(t, "check", err, ErrVersion); len(r.Errors) > 0 {
+			t.Errorf("check found %q", r.Errors)
+		}
+		_, err = Repair(t.Context(), Options{Bucket: w.memory, Catalog: "catalog", fs: vfs.NewMem()}, nil)
+		if wantErr(t, "repair", err, ErrVersion); !bytes.Equal(w.memory.Bytes(object), b) {
+			t.Error("repair wrote over it")
+		}
+		w.memory.Put(object, good)
+	}
+	w.wantSound(t)
 }
 
 // TestFutureRecipe: an item of a newer program is refused by itself.

@@ -70,6 +70,16 @@
 // reads. A recipe of which others are deltas was written next to its bodies, so a process that has read little reads what
 // lies around it as well. What cannot be read so is read frame by frame, and by parity where there is parity.
 //
+// # Memory
+//
+// It does not grow with an item or an archive. Who reads keeps 32 MiB of frames, so that what copies share is opened once when items
+// come in the order that Arrange gives them; one long item keeps 4 MiB of its frames there, so that it does not drive out all others.
+// Who follows changes keeps 8 MiB: they are read in the order in which they were written.
+// Who makes a catalog anew gives it 64 MiB until it is whole, and 16 MiB from then on, as all do.
+// Who writes keeps 40 MiB of bases (48 where the bucket is far away), 8 MiB of frames, and what the open group gathers. Chunks that
+// come again, as most do, are known by a tag that never leaves the process, at a fifth of the cost of their ids.
+// Who has written and goes on with something else gives the bases back (Rest).
+//
 // # Visible and durable
 //
 // A session adds versions at the snapshot ordinal that follows its mailbox's last. Groups of what all sessions of a process

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -147,11 +148,16 @@ func TestInitFails(t *testing.T) {
 				what := fmt.Sprintf("%s of call %d, passphrase %q", name, n, passphrase)
 				if m.Bytes(configObject) == nil {
 					wantErr(t, what+": open", second(Open(t.Context(), o)), ErrNoArchive)
+				}
+				if m.Bytes(configObject+copySuffix) == nil {
 					wantErr(t, what+": init again", Init(t.Context(), o), nil)
 				}
 				a, err := Open(t.Context(), o)
 				if err != nil {
 					t.Fatalf("%s: %v", what, err)
+				}
+				if r, err := a.Check(t.Context(), CheckOptions{}); err != nil || len(r.Errors) > 0 {
+					t.Errorf("%s: check: %q, %v", what, r.Errors, err)
 				}
 				wantErr(t, what+": init a third time", Init(t.Context(), o), ErrExists)
 				wantErr(t, what+": close", a.Close(), nil)
@@ -273,6 +279,115 @@ func TestFailingReads(t *testing.T) {
 			}
 			wantErr(t, name+" again", look(w), nil)
 			w.close(t)
+		}
+	}
+}
+
+// TestMovedOrDamaged: a pack that is not there any more was pruned, or is lost: the journal knows. Where that cannot be asked nobody is told of damage.
+func TestMovedOrDamaged(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(w *world) error{
+		"read": func(w *world) error {
+			v, err := w.Version(t.Context(), "box", w.ids.item("box", "1"), 1)
+			if err != nil {
+				return err
+			}
+			return (&checker{a: w.Archive}).readBack(t.Context(), v)
+		},
+		"amend": func(w *world) error {
+			s, err := w.Begin("box")
+			if err != nil {
+				return err
+			}
+			return s.Amend("1", "another key", func(b []byte) ([]byte, error) { return b, nil })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := initialised(t)
+			faulty := blobtest.NewFaulty(m)
+			other, w := worldOf(m, m, vfs.NewCrashableMem()), worldOf(m, faulty, vfs.NewCrashableMem())
+			other.open(t)
+			other.run(t, "box", func(s *Session) { other.add(t, s, "1", 5); other.add(t, s, "2", 12) })
+			w.open(t)
+			other.run(t, "box", func(s *Session) { wantErr(t, "remove", s.Remove("2"), nil) })
+			v, err := other.Version(t.Context(), "box", other.ids.item("box", "2"), 1)
+			wantErr(t, "version", err, nil)
+			_, err = other.Forget(t.Context(), Forget{Reason: "test", Versions: []VersionRef{{"box", v.ID, v.From}}})
+			wantErr(t, "forget", err, nil)
+			_, err = other.Prune(t.Context(), PruneOptions{MaxGarbage: 1e-9})
+			wantErr(t, "prune", err, nil)
+			faulty.Order(blobtest.Fault{Op: blobtest.Open, Name: "journal/", Kind: blobtest.Error, Err: blob.ErrUnavailable})
+			if err := use(w); !errors.Is(err, blob.ErrUnavailable) || errors.Is(err, ErrDamaged) {
+				t.Errorf("the journal cannot be asked: %v", err)
+			}
+		})
+	}
+}
+
+// TestOutOfReach: what cannot be had now, or only by another user, is no damage. Each call of those who look for damage fails so, once and from
+// then on.
+func TestOutOfReach(t *testing.T) {
+	t.Parallel()
+	looks := map[string]func(w *world) (found []string, err error){
+		"verify": func(w *world) ([]string, error) {
+			r, err := w.Check(t.Context(), CheckOptions{})
+			return r.Errors, err
+		},
+		"verify all": func(w *world) ([]string, error) {
+			r, err := w.Check(t.Context(), CheckOptions{ReadAll: true, Again: true})
+			return r.Errors, err
+		},
+		"repair": func(w *world) (found []string, err error) {
+			o := w.opts
+			o.fs = vfs.NewMem()
+			r, err := Repair(t.Context(), o, nil)
+			for i := 0; r != nil && i < len(r.Damaged); i++ {
+				found = append(found, r.Damaged[i].Error())
+			}
+			return found, err
+		},
+		"plan a prune": func(w *world) ([]string, error) {
+			p, err := w.PlanPrune(t.Context(), PruneOptions{MaxGarbage: 1e-9})
+			return p.Damaged, err
+		},
+	}
+	for name, look := range looks {
+		for _, kept := range []struct {
+			name   string
+			parity bool
+			inline int
+		}{{"packs", false, -1}, {"packs with parity", true, -1}, {"records", false, 0}, {"records with parity", true, 0}} {
+			t.Run(name+" of "+kept.name, func(t *testing.T) {
+				t.Parallel()
+				m := new(blobtest.Memory)
+				wantErr(t, "init", Init(t.Context(), Options{Bucket: m, Random: zeros{}, Parity: kept.parity}), nil)
+				faulty := blobtest.NewFaulty(m)
+				w := worldOf(m, faulty, vfs.NewCrashableMem())
+				w.opts.inline = kept.inline
+				w.opts.Damaged = func(err error) { t.Errorf("told of damage: %v", err) }
+				w.open(t)
+				smallArchiveIn(t, w)
+				for _, cause := range []error{blob.ErrUnavailable, fs.ErrPermission} {
+					for n := 1; ; n += rounds(3, 1) {
+						for _, nth := range []int{n, 0} {
+							w.fresh()
+							faulty.Reset()
+							faulty.Order(blobtest.Fault{Nth: n, Err: cause})
+							if nth == 0 {
+								faulty.Order(blobtest.Fault{Nth: n + 1, Err: cause}, blobtest.Fault{Nth: n + 2, Err: cause}, blobtest.Fault{Nth: n + 3, Err: cause})
+							}
+							found, err := look(w)
+							if len(found) > 0 || err != nil && !errors.Is(err, cause) {
+								t.Errorf("call %d: %v: found %q, %v", n, cause, found, err)
+							}
+						}
+						if faulty.Calls(blobtest.Any) < n {
+							break
+						}
+					}
+				}
+			})
 		}
 	}
 }

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -17,12 +16,14 @@ import (
 const (
 	itemReads    = 4         // of packs, that one item should take at most
 	recipeMargin = 64 << 10  // of a pack, read with a whole recipe on both sides: the item's bodies were written next to it
+	fewFrames    = 6 << 20   // a process that holds less of frames has read little
 	gapNear      = 64 << 10  // bytes between frames that are read with them, being cheaper than another read
 	gapFar       = 256 << 10 // and when reading is a trip over a network
 	gapsMost     = 8 << 20   // of such bytes in one go, all together
 	planBytes    = 4 << 20   // of frames that are read in one go
 	planChunks   = 1 << 10   // that are looked at for it
 	bufferKept   = 1 << 20   // bytes of a buffer that the next item may use
+	sharedMost   = 4 << 20   // of one item's frames, that other items may want: a long one would drive out all others
 )
 
 // fetcher reads the frames of one item. It is told what comes next, and reads in one go what of it lies together in a pack. Memory
@@ -37,6 +38,9 @@ type fetcher struct {
 	used   [][]byte  // what was read lies in them,
 	held   int       // in so many bytes
 	made   []byte    // of the first delta: the recipe, as a rule
+	shared int       // bytes of frames that were opened; behind sharedMost none goes to the archive's cache, and there is only
+	last   []byte    // the frame that was opened last,
+	lastOf frameKey
 }
 
 // piece is a frame that is to be read, or has been and is not opened yet.
@@ -50,7 +54,7 @@ type piece struct {
 // lies there anyway.
 func (a *Archive) itemFetcher() *fetcher {
 	f := &fetcher{a: a}
-	if a.frames.roomy() {
+	if a.frames.bytes() < fewFrames {
 		f.margin = recipeMargin
 	}
 	return f
@@ -64,6 +68,12 @@ func (f *fetcher) reset() {
 		f.free(b)
 	}
 	f.used, f.held = nil, 0
+}
+
+// catchUp follows the journal, after which nothing that was read ahead is sure to lie where it lay.
+func (f *fetcher) catchUp(ctx context.Context) error {
+	f.reset()
+	return f.a.catchUpAlone(ctx)
 }
 
 // close lets go of all that was read, the recipe too.
@@ -169,17 +179,34 @@ func (f *fetcher) stored(ctx context.Context, id chunkID, c chunkRow) ([]byte, e
 func (f *fetcher) frame(ctx context.Context, key frameKey) ([]byte, error) {
 	p, read := f.pieces[key]
 	delete(f.pieces, key)
-	if plain, ok := f.a.frames.get(key); ok {
+	if plain, ok := f.opened(key); ok {
 		return plain, nil
 	}
 	if read {
 		if plain, err := f.a.packs.Unseal(p.ref, p.data); err == nil {
-			f.a.frames.put(key, plain, len(plain))
+			f.keep(key, plain)
 			return plain, nil
 		}
 	}
 	f.reads++
 	return f.a.frame(ctx, key)
+}
+
+// opened is a frame that is in memory.
+func (f *fetcher) opened(key frameKey) ([]byte, bool) {
+	if f.last != nil && f.lastOf == key {
+		return f.last, true
+	}
+	return f.a.frames.get(key)
+}
+
+// keep has a frame at hand for the next chunk, and for other items as long as this one is not too long.
+func (f *fetcher) keep(key frameKey, plain []byte) {
+	if f.shared += len(plain); f.shared > sharedMost {
+		f.last, f.lastOf = plain, key
+		return
+	}
+	f.a.frames.put(key, plain, len(plain))
 }
 
 // ahead reads what the chunks that come next need, if the first of them is not at hand. An error says that it is of no use to ask
@@ -229,7 +256,7 @@ func (w *wants) frame(f *fetcher, key frameKey, margin int64) {
 	if _, ok := f.pieces[key]; ok || slices.ContainsFunc(w.pieces, func(p piece) bool { return p.key == key }) {
 		return
 	}
-	if _, ok := f.a.frames.get(key); ok {
+	if _, ok := f.opened(key); ok {
 		return
 	}
 	p, ref, err := f.a.cat.frameRow(key.pack, key.frame)
@@ -322,7 +349,7 @@ func (f *fetcher) readAll(ctx context.Context, list []stretch) error {
 
 func (f *fetcher) readOne(ctx context.Context, s *stretch) error {
 	err := f.a.packs.Range(ctx, s.name, s.off, s.data)
-	if errors.Is(err, blob.ErrUnavailable) || ctx.Err() != nil {
+	if blob.OutOfReach(err) || ctx.Err() != nil {
 		return err
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/pack"
 )
 
 // ranged is a bucket that notes the ranges that are read of packs, and may refuse some.
@@ -89,7 +90,7 @@ func manyPacks(t testing.TB, b *ranged, packs int) *world {
 // cold makes the archive as if its process had just begun.
 func (w *world) cold() {
 	w.frames = newLRU[frameKey, []byte](16 << 20)
-	w.inline.clear()
+	w.inline = newLRU[pack.Name, []byte](inlineHeld)
 }
 
 // TestReadsOfAnItem: one item takes at most four reads of packs, in an archive of 100 packs and more, for 99 of 100 items (every other
@@ -117,7 +118,9 @@ func TestReadsOfAnItem(t *testing.T) {
 					continue
 				}
 				w.cold()
-				w.frames.spilt = tt.busy
+				if tt.busy {
+					w.frames.put(frameKey{1 << 31, 0}, nil, fewFrames)
+				}
 				b.reset()
 				w.read(t, v)
 				reads = append(reads, b.reads)

@@ -95,7 +95,7 @@ func (p *pruning) make(ctx context.Context, s journal.Span, made map[journal.Spa
 
 // segment makes a segment, or makes sure of the one that is there.
 func (p *pruning) segment(ctx context.Context, s journal.Span) error {
-	_, err := again(ctx, p.a, func(r reading) (struct{}, error) { return struct{}{}, r.journal.Fold(ctx, s) })
+	_, err := again(ctx, p.a.source, func(r reading) (struct{}, error) { return struct{}{}, r.journal.Fold(ctx, s) })
 	if errors.Is(err, journal.ErrTaken) {
 		return errOvertaken
 	}

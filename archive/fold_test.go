@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -304,6 +305,40 @@ func (b *listedThen) List(ctx context.Context, prefix string) iter.Seq2[blob.Inf
 		for _, info := range list {
 			if !yield(info, nil) {
 				return
+			}
+		}
+	}
+}
+
+// TestOpenAmidFold folds before every call of one who opens the archive with a catalog of before: what was committed then is seen.
+func TestOpenAmidFold(t *testing.T) {
+	t.Parallel()
+	for _, far := range []bool{false, true} {
+		for at := uint64(rounds(4, 1)); at <= 8; at += uint64(rounds(4, 1)) {
+			for nth, done := 1, false; !done; nth++ {
+				m := initialised(t)
+				w, late := worldOf(m, m, vfs.NewCrashableMem()).short(-1), worldOf(m, nil, vfs.NewCrashableMem()).short(-1)
+				faulty := blobtest.NewFaulty(m)
+				late.opts.Bucket, late.opts.Far = faulty, far
+				w.open(t)
+				for n := uint64(1); w.Head() < 9; n++ {
+					if late.Archive == nil && w.Head() >= at {
+						late.open(t)
+						late.close(t)
+					}
+					w.run(t, "box", func(s *Session) { wantErr(t, "cursor", s.SetCursor("at", []byte{byte(n)}), nil) })
+				}
+				var once sync.Once
+				faulty.Reset()
+				faulty.Slow = func(blobtest.Op, string) { once.Do(func() { w.prune(t, PruneOptions{}) }) }
+				faulty.Order(blobtest.Fault{Nth: nth, Kind: blobtest.Slow})
+				late.open(t)
+				if late.Head() < 9 {
+					t.Errorf("far %v, from record %d, folded before call %d: it ends at record %d", far, at, nth, late.Head())
+				}
+				done = faulty.Calls(blobtest.Any) < nth
+				late.close(t)
+				w.close(t)
 			}
 		}
 	}

@@ -227,7 +227,7 @@ func (a *application) forgetVersion(st *mailboxState, id ID, from uint32) error 
 }
 
 func (a *application) itemStanding(st *mailboxState, id ID) (standing, error) {
-	last, err := lastRow(a.catalog, a.batch, keyVersion, st.number, id)
+	last, err := a.lastRow(keyVersion, st.number, id)
 	if err != nil {
 		return standing{}, err
 	}

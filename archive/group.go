@@ -19,7 +19,7 @@ const (
 	groupRows  = 4 << 20          // or as much in rows,
 	groupAge   = 60 * time.Second // or is as old
 	maxBase    = 1 << 20          // bytes of a recipe that others are stored against
-	basesHeld  = 24 << 20         // bytes of such recipes kept in memory,
+	basesHeld  = 40 << 20         // bytes of such recipes kept in memory,
 	basesFar   = 48 << 20         // and when reading one is a trip over a network
 )
 
@@ -84,6 +84,15 @@ func (a *Archive) newBases() *lru[pack.Similar, *baseRecipe] {
 	return newLRU[pack.Similar, *baseRecipe](basesHeld)
 }
 
+// unload lets go of what only speeds up writing, unless somebody writes.
+func (g *group) unload() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.active) == 0 {
+		g.bases = g.a.newBases()
+	}
+}
+
 func (g *group) reset() {
 	g.tables, g.short, g.order, g.bytes, g.rows = nil, nil, nil, 0, 0
 	g.fresh, g.sections = map[chunkID]struct{}{}, map[string]*section{}
@@ -115,13 +124,10 @@ func (g *group) chunk(ctx context.Context, id chunkID, kind Kind, data []byte) (
 
 // recipe stores a recipe that is not known yet: as the difference from the one that its copies have as their base, where
 // there is one and that is short, else whole.
-func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encoded func() ([]byte, error)) (reference, error) {
+func (g *group) recipe(ctx context.Context, id chunkID, mark pack.Similar, encoded func() []byte) (reference, error) {
 	return g.once(ctx, id, func(ctx context.Context, lost bool) error {
 		c := pack.Chunk{ID: id, Class: pack.Small}
-		data, err := encoded()
-		if err != nil {
-			return err
-		}
+		data := encoded()
 		if mark == (pack.Similar{}) {
 			return g.add(ctx, c, data)
 		}
@@ -216,6 +222,9 @@ func (g *group) base(ctx context.Context, mark pack.Similar) (*baseRecipe, error
 	row, err := g.a.cat.get(similarKey(mark))
 	if err != nil || row == nil {
 		return nil, err
+	}
+	if len(row) != len(chunkID{}) {
+		return nil, fmt.Errorf("%w: catalog: base of a mark", ErrDamaged)
 	}
 	b := &baseRecipe{id: chunkID(row)}
 	if _, there, err := g.stored(ctx, b.id); err != nil || !there {

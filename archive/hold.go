@@ -235,7 +235,7 @@ func (a *Archive) present(ctx context.Context, mailbox string, id ID) error {
 	}
 	st, ok := a.cat.state(mailbox)
 	if ok {
-		last, err := lastRow(a.cat, a.cat.db, keyVersion, st.number, id)
+		last, err := a.cat.lastRow(keyVersion, st.number, id)
 		if err != nil || last != nil {
 			return err
 		}

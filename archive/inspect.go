@@ -40,7 +40,7 @@ type inspector struct {
 	mend   bool
 	found  func(Damage)
 
-	leftover func(keyName) bool // a key file of which a half may be gone: who makes and removes them can die between; nil for none
+	leftover func(k keyName, all []keyName) bool // a key file of which a half may be gone: who makes and removes them can die between; nil for none
 }
 
 func (i *inspector) fate() Fate {
@@ -63,7 +63,9 @@ func (i *inspector) covered(ctx context.Context, name string, size int64) (sound
 	switch {
 	case ctx.Err() != nil:
 		return false, ctx.Err()
-	case errors.Is(err, blob.ErrFull), errors.Is(err, blob.ErrNotExist), errors.Is(err, blob.ErrUnavailable):
+	case errors.Is(err, parity.ErrVersion):
+		return false, fmt.Errorf("%w: %w", ErrVersion, err)
+	case errors.Is(err, blob.ErrFull), errors.Is(err, blob.ErrNotExist), blob.OutOfReach(err):
 		return false, err
 	case err != nil && r.Mendable && !r.Whole() && !errors.Is(err, errors.ErrUnsupported):
 		return false, err // it could be mended, and what is mended could not be written
@@ -112,7 +114,7 @@ func (i *inspector) small(ctx context.Context) error {
 	o := Options{Bucket: i.bucket}
 	names, err := o.keyNames(ctx)
 	for _, k := range names {
-		if err == nil && !i.half(ctx, k) {
+		if err == nil && !i.half(ctx, k, names) {
 			err = i.twice(ctx, k.object(), seal.MaxFile, func(data []byte) error { return errorOf(parseKey(k.object(), data)) })
 		}
 	}
@@ -120,8 +122,8 @@ func (i *inspector) small(ctx context.Context) error {
 }
 
 // half tells whether of a key file that nobody needs one of two is there, or none any more.
-func (i *inspector) half(ctx context.Context, k keyName) bool {
-	if i.leftover == nil || !i.leftover(k) {
+func (i *inspector) half(ctx context.Context, k keyName, all []keyName) bool {
+	if i.leftover == nil || !i.leftover(k, all) {
 		return false
 	}
 	for _, name := range []string{k.object(), k.object() + copySuffix} {
@@ -140,7 +142,7 @@ func (i *inspector) twice(ctx context.Context, name string, limit int64, parse f
 	var data [2][]byte
 	var faults [2]error
 	for k := range names {
-		if data[k], faults[k] = fetch(ctx, i.bucket, names[k], limit); errors.Is(faults[k], blob.ErrUnavailable) {
+		if data[k], faults[k] = fetch(ctx, i.bucket, names[k], limit); blob.OutOfReach(faults[k]) {
 			return faults[k]
 		} else if faults[k] == nil {
 			faults[k] = parse(data[k])
@@ -167,7 +169,10 @@ func (i *inspector) twice(ctx context.Context, name string, limit int64, parse f
 		fate = BeyondRepair
 	}
 	if fate == Mended {
-		if err := i.restore(ctx, names[bad], data[1-bad], faults[bad]); err != nil {
+		err := i.restore(ctx, names[bad], data[1-bad], faults[bad])
+		if errors.Is(err, blob.ErrExist) {
+			faults[bad], fate = errors.New("something that is no file has its name: take it away"), BeyondRepair
+		} else if err != nil {
 			return fmt.Errorf("repair %s: %w", names[bad], err)
 		}
 	}
@@ -178,7 +183,7 @@ func (i *inspector) twice(ctx context.Context, name string, limit int64, parse f
 // restore puts bytes where an object is missing, or damaged in a bucket where it can be replaced.
 func (i *inspector) restore(ctx context.Context, name string, data []byte, fault error) error {
 	if errors.Is(fault, blob.ErrNotExist) {
-		return blob.Put(ctx, i.bucket, name, data)
+		return putSame(ctx, i.bucket, name, data)
 	}
 	w, err := i.bucket.(blob.Replacer).Replace(ctx, name)
 	if err != nil {

@@ -3,6 +3,7 @@ package archive
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -49,6 +50,9 @@ func (k *keyring) need(ctx context.Context, generation uint32) error {
 	// Newer files may be of a rotation that another one came before, and know nothing of it; or of the next one, and all there is.
 	for _, newest := range []uint32{generation, math.MaxUint32} {
 		ring, err := k.read(ctx, newest)
+		if err != nil && !unreadable(err) && !errors.Is(err, ErrWrongKey) {
+			return fmt.Errorf("the key was rotated: %w", err) // which says nothing of what files there are
+		}
 		if err != nil {
 			first = cmp.Or(first, err)
 			continue

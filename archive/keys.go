@@ -246,10 +246,10 @@ func keyError(err error) error {
 // holder's file is there before the record that he came, and goes after the record that he went. A rotation happens with its
 // record: before it nothing is sealed under the new generation, and after it nothing under the old one.
 type Keys struct {
-	opts    Options
-	keys    *keyring
-	journal *journal.Journal
-	head    journal.Head // as far as it was read
+	*source
+	opts Options
+	keys *keyring
+	head journal.Head // as far as the journal was read
 }
 
 // OpenKeys opens the keys of an encrypted archive.
@@ -263,7 +263,7 @@ func OpenKeys(ctx context.Context, o Options) (*Keys, error) {
 		return nil, ErrNotEncrypted
 	}
 	k := &Keys{opts: o, keys: o.keyring(ring, true)}
-	if k.journal, err = o.openJournal(k.keys); err == nil {
+	if k.source, err = o.newSource(k.keys); err == nil {
 		err = k.seek(ctx)
 	}
 	if err != nil {
@@ -278,14 +278,16 @@ func (k *Keys) seek(ctx context.Context) error {
 	if err != nil || last == 0 {
 		return err
 	}
-	generation, err := k.journal.Generation(ctx, last)
-	if err == nil {
-		err = k.keys.need(ctx, generation)
-	}
-	if err != nil {
-		return journalError(err)
-	}
-	rec, err := k.journal.Read(ctx, last)
+	rec, err := again(ctx, k.source, func(r reading) (*journal.Record, error) {
+		generation, err := r.journal.Generation(ctx, last)
+		if err == nil {
+			err = k.keys.need(ctx, generation)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.journal.Read(ctx, last)
+	})
 	if err == nil {
 		err = k.keys.rotated(ctx, rec)
 	}
@@ -302,7 +304,7 @@ func (k *Keys) ring() seal.Ring { return k.keys.sealing(k.head) }
 
 // follow reads on to the journal's end, and tells whether the keys were changed meanwhile.
 func (k *Keys) follow(ctx context.Context) (changed bool, err error) {
-	for rec, err := range k.journal.Follow(ctx, k.head) {
+	for rec, err := range k.records(ctx, k.head) {
 		if err == nil {
 			err = k.keys.rotated(ctx, rec)
 		}
@@ -395,7 +397,8 @@ func (k *Keys) Holders(ctx context.Context) ([]Holder, error) {
 	return out, nil
 }
 
-// Add lets a holder open the archive. The name says who it is; only those who can open the archive read it.
+// Add lets a holder open the archive. The name says who it is; only those who can open the archive read it. Where one before was broken
+// off, so that his file is there, or one of the two, and no record of it, it ends that.
 func (k *Keys) Add(ctx context.Context, to seal.Recipient, name string) (Holder, error) {
 	holders, err := k.Holders(ctx)
 	if err != nil {
@@ -409,7 +412,7 @@ func (k *Keys) Add(ctx context.Context, to seal.Recipient, name string) (Holder,
 	}
 	for _, h := range holders {
 		if h.Err == nil && h.Recipient == to.Text() {
-			return Holder{}, fmt.Errorf("%w: holder %s is the same", ErrExists, h.ID)
+			return k.complete(ctx, h)
 		}
 	}
 	ring := k.ring()
@@ -421,14 +424,45 @@ func (k *Keys) Add(ctx context.Context, to seal.Recipient, name string) (Holder,
 	if err != nil {
 		return Holder{}, fmt.Errorf("add a holder: %w", err)
 	}
+	return k.admit(ctx, f, about)
+}
+
+// admit makes a file and its holder part of the archive.
+func (k *Keys) admit(ctx context.Context, f *seal.File, about seal.About) (Holder, error) {
 	if err := k.opts.putKey(ctx, f); err != nil {
 		return Holder{}, err
 	}
-	err = k.record(ctx, journal.KeyChange{Action: journal.KeyAdded, Generation: f.Generation, Holder: f.Holder, Kind: string(f.Kind), Fingerprint: about.Fingerprint()})
-	if errors.Is(err, ErrKeysChanged) { // he was left out of a rotation, it may be
-		err = errors.Join(err, k.removeFiles(ctx, func(n keyName) bool { return n.holder == f.Holder }))
+	err := k.record(ctx, journal.KeyChange{Action: journal.KeyAdded, Generation: f.Generation, Holder: f.Holder, Kind: string(f.Kind), Fingerprint: about.Fingerprint()})
+	if errors.Is(err, ErrKeysChanged) {
+		err = errors.Join(err, k.dismiss(ctx, f.Holder))
 	}
 	return Holder{ID: f.Holder, Kind: f.Kind, Generation: f.Generation, About: about}, err
+}
+
+// dismiss takes the files of a holder away whom no record has added: he was left out of a rotation, it may be. Another process may have
+// ended the same broken one meanwhile; then they are his.
+func (k *Keys) dismiss(ctx context.Context, holder string) error {
+	said, err := k.said(ctx)
+	if err != nil || said.added(holder) {
+		return err
+	}
+	return k.removeFiles(ctx, func(n keyName) bool { return n.holder == holder })
+}
+
+// complete adds a holder who has a file already, unless the journal says that he was added, or he came with the archive: with a password.
+func (k *Keys) complete(ctx context.Context, h Holder) (Holder, error) {
+	said, err := k.said(ctx)
+	if err != nil {
+		return Holder{}, err
+	}
+	if said.added(h.ID) || h.Kind == seal.Passphrase {
+		return Holder{}, fmt.Errorf("%w: holder %s is the same", ErrExists, h.ID)
+	}
+	f, err := k.opts.readKey(ctx, keyName{h.Kind, h.ID, h.Generation}.object())
+	if err != nil {
+		return Holder{}, err
+	}
+	return k.admit(ctx, f, h.About)
 }
 
 // Remove takes a holder's files away; the last holder whose file is sound stays. Whoever was the holder and has copies still
@@ -449,7 +483,7 @@ func (k *Keys) Remove(ctx context.Context, id string) error {
 	}
 	switch {
 	case gone == nil:
-		return fmt.Errorf("holder %s: %w", id, ErrNotFound)
+		return k.removeLost(ctx, id)
 	case others == 0:
 		return fmt.Errorf("holder %s: %w", id, ErrLastHolder)
 	}
@@ -458,6 +492,20 @@ func (k *Keys) Remove(ctx context.Context, id string) error {
 		return err
 	}
 	return k.removeFiles(ctx, func(n keyName) bool { return n.holder == id })
+}
+
+// removeLost has the journal say that a holder is none any more whose files were lost.
+func (k *Keys) removeLost(ctx context.Context, id string) error {
+	said, err := k.said(ctx)
+	if err != nil {
+		return err
+	}
+	if !said.added(id) {
+		return fmt.Errorf("holder %s: %w", id, ErrNotFound)
+	}
+	c := *said[id]
+	c.Action, c.Generation = journal.KeyRemoved, k.head.Sealing()
+	return k.record(ctx, c)
 }
 
 // removeFiles removes what can be removed, and then tells of a file that a lock keeps.

@@ -58,7 +58,7 @@ func (c *catalog) cursors(ctx context.Context, mailbox uint32, prefix string, in
 
 // living is an item's version that has not ended, as read makes it of its row; nil when there is none.
 func (c *catalog) living(mailbox uint32, id ID, read func(*row) (*journal.Version, error)) (*journal.Version, error) {
-	last, err := lastRow(c, c.db, keyVersion, mailbox, id)
+	last, err := c.lastRow(keyVersion, mailbox, id)
 	if err != nil || last == nil || last.to != Forever {
 		return nil, err
 	}
@@ -479,9 +479,10 @@ func (a *Archive) Changes(ctx context.Context, after uint64) iter.Seq2[Change, e
 		if after >= a.Head() {
 			return
 		}
+		a.frames.shrink(framesFollowed)
 		head, err := a.headAt(ctx, after)
 		for err == nil && head.Number < a.Head() {
-			err = fmt.Errorf("%w: journal record %d is missing", ErrDamaged, head.Number+1)
+			err = missing(head.Number+1, a.Head())
 			// What came since may be sealed under a key that is not at hand.
 			for rec, readErr := range a.recordsUntil(ctx, head, a.Head()) {
 				if err = readErr; err != nil {

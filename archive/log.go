@@ -39,11 +39,14 @@ func (a *Archive) Log(ctx context.Context) iter.Seq2[*LogEntry, error] {
 	return func(yield func(*LogEntry, error) bool) {
 		machines, programs := map[[32]byte]string{}, map[[32]byte]string{}
 		// What came since this process opened the archive may be sealed under a key that it has not.
-		for rec, err := range a.journal.Until(ctx, journal.Head{}, a.Head()) {
+		end := a.Head()
+		at := uint64(0)
+		for rec, err := range a.recordsUntil(ctx, journal.Head{}, end) {
 			if err != nil {
 				yield(nil, journalError(err))
 				return
 			}
+			at = rec.Number
 			if w := rec.Body.Writer; w != nil {
 				machines[w.Key] = w.Name
 			}
@@ -54,6 +57,9 @@ func (a *Archive) Log(ctx context.Context) iter.Seq2[*LogEntry, error] {
 			if e.Machine, e.Known = machines[rec.Signer]; !yield(e, nil) {
 				return
 			}
+		}
+		if at < end {
+			yield(nil, missing(at+1, end))
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (a *Archive) newMarker(ctx context.Context, there map[pack.Name]int64) (*ma
 
 // isLost tells whether a pack is not in the bucket in its length, nor can be mended.
 func (a *Archive) isLost(ctx context.Context, p *journal.Pack) (bool, error) {
-	_, err := again(ctx, a, func(r reading) (struct{}, error) {
+	_, err := again(ctx, a.source, func(r reading) (struct{}, error) {
 		size, err := r.bucket.Size(ctx, pack.Name(p.Name).Object())
 		if err == nil && size != p.Size {
 			err = fmt.Errorf("%w: it has %d bytes, it had %d", pack.ErrDamaged, size, p.Size)
@@ -307,7 +307,7 @@ func (a *Archive) eachFrame(ctx context.Context, p *journal.Pack, wanted bits, v
 
 // plain reads a frame that nobody will ask for again.
 func (a *Archive) plain(ctx context.Context, p *journal.Pack, ref pack.FrameRef) ([]byte, error) {
-	plain, err := again(ctx, a, func(r reading) ([]byte, error) {
+	plain, err := again(ctx, a.source, func(r reading) ([]byte, error) {
 		packs, err := r.of(ctx, p)
 		if err != nil {
 			return nil, err

@@ -42,49 +42,59 @@ type reading struct {
 	inline  *lru[pack.Name, []byte] // packs that lie in records; nil keeps none
 }
 
-// mended is the second way of an archive with parity to read what the first found damaged.
-type mended struct {
-	reading
-	told sync.Once
+func (o *Options) newReading(b blob.Bucket, keys *keyring) (reading, error) {
+	j, err := o.openJournal(b, keys)
+	return reading{bucket: b, packs: pack.NewReader(b, keys), journal: j}, err
 }
 
-func (o Options) newMended(keys *keyring) (*mended, error) {
-	if o.covered == nil {
-		return nil, nil
+// source is where packs and records are read: as they lie and, in an archive with parity, by it where that finds them damaged.
+type source struct {
+	reading
+	mended  *reading // nil without parity
+	damaged func(error)
+	told    sync.Once
+}
+
+func (o *Options) newSource(keys *keyring) (*source, error) {
+	first, err := o.newReading(o.Bucket, keys)
+	s := &source{reading: first, damaged: o.Damaged}
+	if err == nil && o.covered != nil {
+		second, err := o.newReading(mendedBucket{o.covered}, keys)
+		s.mended = &second
+		return s, err
 	}
-	o.Bucket = mendedBucket{o.covered}
-	j, err := o.openJournal(keys)
-	return &mended{reading: reading{bucket: o.Bucket, packs: pack.NewReader(o.Bucket, keys), journal: j}}, err
+	return s, err
 }
 
 // again reads something and, where that fails, reads it once more by its parity. If that does not help the first error is
 // the one to tell. What reads checks what it reads: parity is no proof.
-func again[T any](ctx context.Context, a *Archive, read func(reading) (T, error)) (T, error) {
-	got, err := read(reading{a.opts.Bucket, a.packs, a.journal, a.inline})
-	if err == nil || !a.mayMend(ctx, err) {
+func again[T any](ctx context.Context, s *source, read func(reading) (T, error)) (T, error) {
+	got, err := read(s.reading)
+	if err == nil || !s.mayMend(ctx, err) {
 		return got, err
 	}
-	second, mendErr := read(a.mended.reading)
+	second, mendErr := read(*s.mended)
 	if mendErr != nil {
 		return got, err
 	}
-	a.tell(err)
+	s.tell(err)
 	return second, nil
 }
 
-func (a *Archive) mayMend(ctx context.Context, err error) bool {
-	return a.mended != nil && ctx.Err() == nil && !errors.Is(err, blob.ErrNotExist)
+// mayMend tells whether parity may help: not where nothing lies, nor where nobody knows what lies there.
+func (s *source) mayMend(ctx context.Context, err error) bool {
+	return s.mended != nil && ctx.Err() == nil && !errors.Is(err, blob.ErrNotExist) && !blob.OutOfReach(err)
 }
 
-func (a *Archive) tell(err error) {
-	if a.opts.Damaged != nil {
-		a.mended.told.Do(func() { a.opts.Damaged(err) })
+func (s *source) tell(err error) {
+	if s.damaged != nil {
+		s.told.Do(func() { s.damaged(err) })
 	}
 }
 
 // table is that of a pack, which must be the one that the journal names, where that is known.
-func (a *Archive) table(ctx context.Context, p *journal.Pack) (*pack.Table, error) {
-	return again(ctx, a, func(r reading) (*pack.Table, error) {
+func (s *source) table(ctx context.Context, p *journal.Pack) (*pack.Table, error) {
+	return again(ctx, s, func(r reading) (*pack.Table, error) {
 		packs, err := r.of(ctx, p)
 		if err != nil {
 			return nil, err
@@ -97,21 +107,21 @@ func (a *Archive) table(ctx context.Context, p *journal.Pack) (*pack.Table, erro
 	})
 }
 
-func (a *Archive) record(ctx context.Context, n uint64) (*journal.Record, error) {
-	return again(ctx, a, func(r reading) (*journal.Record, error) { return r.journal.Read(ctx, n) })
+func (s *source) record(ctx context.Context, n uint64) (*journal.Record, error) {
+	return again(ctx, s, func(r reading) (*journal.Record, error) { return r.journal.Read(ctx, n) })
 }
 
 // records are those behind head, each checked against the one before it.
-func (a *Archive) records(ctx context.Context, head journal.Head) iter.Seq2[*journal.Record, error] {
-	return a.recordsUntil(ctx, head, math.MaxUint64)
+func (s *source) records(ctx context.Context, head journal.Head) iter.Seq2[*journal.Record, error] {
+	return s.recordsUntil(ctx, head, math.MaxUint64)
 }
 
 // recordsUntil are those behind head, up to a number.
-func (a *Archive) recordsUntil(ctx context.Context, head journal.Head, last uint64) iter.Seq2[*journal.Record, error] {
+func (s *source) recordsUntil(ctx context.Context, head journal.Head, last uint64) iter.Seq2[*journal.Record, error] {
 	return func(yield func(*journal.Record, error) bool) {
 		var damage error
-		for rec, err := range a.journal.Until(ctx, head, last) {
-			if err != nil && a.mayMend(ctx, err) {
+		for rec, err := range s.journal.Until(ctx, head, last) {
+			if err != nil && s.mayMend(ctx, err) {
 				damage = err
 				break
 			}
@@ -123,9 +133,9 @@ func (a *Archive) recordsUntil(ctx context.Context, head journal.Head, last uint
 		if damage == nil {
 			return
 		}
-		for rec, err := range a.mended.journal.Until(ctx, head, last) {
+		for rec, err := range s.mended.journal.Until(ctx, head, last) {
 			if err == nil {
-				a.tell(damage)
+				s.tell(damage)
 			}
 			if !yield(rec, err) || err != nil {
 				return

@@ -40,6 +40,7 @@ type proof struct {
 
 // progress is a place in the archive, and what was found up to there.
 type progress struct {
+	Began    time.Time // the first of the checks that got here
 	Pack     pack.Name // the last that was checked; zero before the first
 	Mailbox  uint32    // of the last version that was
 	Item     ID        // its item; zero before the first
@@ -65,6 +66,7 @@ func (p *progress) isBefore(mailbox uint32, r *row) bool {
 func (c *checker) resume(context.Context) error {
 	c.firstOwn, c.firstMend = len(c.report.Errors), c.report.Mendable
 	c.saved = c.a.opts.Clock()
+	c.done.Began = c.saved
 	if !c.o.ReadAll {
 		return nil
 	}
@@ -74,11 +76,11 @@ func (c *checker) resume(context.Context) error {
 	}
 	c.a.cat.mu.RUnlock()
 	kept, err := c.a.loadProof()
-	if c.o.Again || err != nil || !slices.Contains(c.order, kept.Pack) {
+	if c.o.Again || err != nil || kept.Began.IsZero() || !slices.Contains(c.order, kept.Pack) {
 		return nil // what cannot be read proves nothing
 	}
 	c.before, c.done = *kept, *kept
-	c.report.Before = kept.Items
+	c.report.Before, c.report.Since = kept.Items, kept.Began
 	c.report.Packs, c.report.Chunks, c.report.Items = kept.Packs, kept.Chunks, kept.Items
 	c.report.Mendable += kept.Mendable
 	c.report.Errors = append(c.report.Errors, kept.Errors...)

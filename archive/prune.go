@@ -149,7 +149,7 @@ func (a *Archive) planPrune(ctx context.Context, o PruneOptions) (*pruning, erro
 
 // damage notes what could not be read, unless it could not because another prune removed it.
 func (p *pruning) damage(ctx context.Context, damage error) error {
-	if err := p.overtaken(ctx, damage); errors.Is(err, errOvertaken) || ctx.Err() != nil {
+	if err := p.overtaken(ctx, damage); errors.Is(err, errOvertaken) || blob.OutOfReach(err) || ctx.Err() != nil {
 		return err
 	}
 	p.note(damage)
@@ -164,8 +164,15 @@ func (p *pruning) note(damage error) {
 
 // overtaken finds out whether something could not be read because another prune removed it.
 func (p *pruning) overtaken(ctx context.Context, err error) error {
-	if ctx.Err() == nil && p.a.catchUpAlone(ctx) == nil && p.a.cat.pruned() != p.pruned {
+	if ctx.Err() != nil {
+		return err
+	}
+	failed := p.a.catchUpAlone(ctx)
+	if failed == nil && p.a.cat.pruned() != p.pruned {
 		return errOvertaken
+	}
+	if blob.OutOfReach(failed) {
+		return failed
 	}
 	return err
 }

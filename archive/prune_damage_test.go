@@ -172,7 +172,7 @@ func TestPruneDamagedAnywhere(t *testing.T) {
 			}
 		}
 		w.fresh()
-		w.inline.clear()
+		w.inline = newLRU[pack.Name, []byte](inlineHeld)
 		report = w.prune(t, PruneOptions{MaxGarbage: 1e-9})
 		for i := len(undo) - 1; i >= 0; i-- {
 			if w.memory.Bytes(damaged[i].name) != nil { // else it went
@@ -181,7 +181,7 @@ func TestPruneDamagedAnywhere(t *testing.T) {
 		}
 		for range 2 {
 			w.fresh()
-			w.inline.clear()
+			w.inline = newLRU[pack.Name, []byte](inlineHeld)
 			if after := fmt.Sprint(w.shas(t, "m1"), w.shas(t, "m2")); after != before {
 				t.Fatal("other items than before")
 			}

@@ -37,7 +37,7 @@ func (a *Archive) frame(ctx context.Context, key frameKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := again(ctx, a, func(r reading) ([]byte, error) {
+	plain, err := again(ctx, a.source, func(r reading) ([]byte, error) {
 		packs, err := r.of(ctx, &p)
 		if err != nil {
 			return nil, err
@@ -93,11 +93,7 @@ func (a *Archive) references(ctx context.Context, v *journal.Version, g *group) 
 // caller that must not hand out wrong bytes reads to the end first. Memory does not grow with the blob.
 func (a *Archive) OpenBlob(ctx context.Context, v *Version) (io.ReadCloser, error) {
 	from := a.itemFetcher()
-	r, err := from.recipe(ctx, v.recipe)
-	if a.moved(ctx, err) {
-		from.reset()
-		r, err = from.recipe(ctx, v.recipe)
-	}
+	r, err := orMoved(ctx, a, from.catchUp, func() (*recipe, error) { return from.recipe(ctx, v.recipe) })
 	if err != nil {
 		return nil, fmt.Errorf("item %s: %w", v.ID, err)
 	}
@@ -227,11 +223,7 @@ func (b *blobReader) next() ([]byte, error) {
 	st := &b.streams[t.stream]
 	if len(st.data) == 0 {
 		c := st.chunks[0] // the recipe was checked: there is one
-		data, err := b.chunk(t.stream)
-		if b.a.moved(b.ctx, err) {
-			b.from.reset()
-			data, err = b.chunk(t.stream)
-		}
+		data, err := orMoved(b.ctx, b.a, b.from.catchUp, func() ([]byte, error) { return b.chunk(t.stream) })
 		if err != nil {
 			return nil, fmt.Errorf("item %s: %w", b.v.ID, err)
 		}
@@ -304,7 +296,7 @@ func (c *catalog) known(id chunkID) (chunkRow, error) {
 	turn := c.rows.now()
 	row, err := c.chunk(id)
 	if err == nil {
-		c.rows.putSince(turn, id, row, 1) // one that apply has changed meanwhile must not stay
+		c.rows.putSince(turn, id, row) // one that apply has changed meanwhile must not stay
 	}
 	return row, err
 }
@@ -312,7 +304,7 @@ func (c *catalog) known(id chunkID) (chunkRow, error) {
 // chunk tells where a chunk lies; errNowhere when no pack has it.
 func (c *catalog) chunk(id chunkID) (chunkRow, error) {
 	var out chunkRow
-	row, err := c.seldom(append([]byte{keyChunk}, id[:]...))
+	row, err := c.get(append([]byte{keyChunk}, id[:]...))
 	if err != nil {
 		return out, err
 	}
@@ -365,14 +357,17 @@ func appendPackRow(b []byte, p *journal.Pack, chunks int) []byte {
 	return b
 }
 
+// packChunks is more than a pack's table has room for.
+const packChunks = 1 << 20
+
 func readPackRow(row []byte) (journal.Pack, error) {
 	r := wire.NewReader(row)
 	p := journal.Pack{Name: [16]byte(r.Fixed(16)), Salt: [32]byte(r.Fixed(32)), Size: int64(r.Uvarint()), Chunks: int(r.Uint32()), Generation: r.Uint32()}
 	if p.Inline = r.More(); p.Inline {
 		p.Record, p.At = r.Uvarint(), int64(r.Uvarint())
 	}
-	if err := r.Done(); err != nil {
-		return p, fmt.Errorf("%w: catalog: pack: %w", ErrDamaged, err)
+	if err := r.Done(); err != nil || p.Size < 0 || p.Chunks > packChunks {
+		return p, errors.Join(fmt.Errorf("%w: catalog: pack of %d bytes and %d chunks", ErrDamaged, p.Size, p.Chunks), err)
 	}
 	return p, nil
 }

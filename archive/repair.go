@@ -106,7 +106,7 @@ func (r *repairer) chain(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, ErrWrongKey):
+	case errors.Is(err, ErrWrongKey), blob.OutOfReach(err):
 		return err
 	case err != nil:
 		r.lost(journal.Object(r.head.Number+1), err.Error())
@@ -125,7 +125,7 @@ func (r *repairer) chain(ctx context.Context) error {
 
 // follow reads on in the journal.
 func (r *repairer) follow(ctx context.Context) error {
-	j, err := r.o.openJournal(r.keys)
+	j, err := r.o.openJournal(r.o.Bucket, r.keys)
 	if err != nil {
 		return err
 	}
@@ -187,26 +187,33 @@ func (r *repairer) packs(ctx context.Context) error {
 		switch {
 		case p.Inline && p.At != 0: // its record's object was inspected
 		case there[name] && (named || !r.complete):
-			if err := r.pack(ctx, name); errors.Is(err, blob.ErrNotExist) {
-				r.gone(ctx, name)
-			} else if err != nil {
+			err := r.pack(ctx, name)
+			if errors.Is(err, blob.ErrNotExist) {
+				err = r.gone(ctx, name)
+			}
+			if err != nil {
 				return err
 			}
 		case named:
-			r.gone(ctx, name)
+			if err := r.gone(ctx, name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // gone tells of a pack that is not there, unless another process pruned it since the journal was read.
-func (r *repairer) gone(ctx context.Context, name pack.Name) {
+func (r *repairer) gone(ctx context.Context, name pack.Name) error {
 	if r.complete {
-		_ = r.follow(ctx) // what it cannot read the next repair tells
+		if err := r.follow(ctx); blob.OutOfReach(err) {
+			return err
+		} // what it cannot read else the next repair tells
 	}
 	if _, named := r.known[name]; named {
 		r.lost(name.Object(), "it is missing")
 	}
+	return nil
 }
 
 func (r *repairer) pack(ctx context.Context, name pack.Name) error {
@@ -224,7 +231,7 @@ func (r *repairer) pack(ctx context.Context, name pack.Name) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, blob.ErrNotExist):
+	case errors.Is(err, blob.ErrNotExist), blob.OutOfReach(err):
 		return err
 	case err != nil:
 		r.lost(name.Object(), err.Error())

@@ -328,17 +328,27 @@ func TestCheckGoesOnWithWhatIsNew(t *testing.T) {
 	w.opts.proveMax = 1
 	w.open(t)
 	ctx, cancel := context.WithCancel(t.Context())
+	began := w.opts.Clock()
 	_, err := w.Check(ctx, CheckOptions{ReadAll: true, Progress: func(done, _ int64, what string) {
 		if what == "items" && done == 2 {
 			cancel()
 		}
 	}})
+	ended := w.opts.Clock()
 	cancel()
 	wantErr(t, "broken off", err, context.Canceled)
 	w.run(t, "a", func(s *Session) { w.copies(t, s, "new", 5) })
+	ctx, cancel = context.WithCancel(t.Context())
+	_, err = w.Check(ctx, CheckOptions{ReadAll: true, Progress: func(done, _ int64, what string) {
+		if what == "items" && done == 4 {
+			cancel()
+		}
+	}})
+	cancel()
+	wantErr(t, "broken off again", err, context.Canceled)
 	want := w.check(t, CheckOptions{ReadAll: true})
-	if want.Before == 0 || want.Items != 8 {
-		t.Errorf("%+v", want)
+	if want.Before == 0 || want.Items != 8 || want.Since.Before(began) || want.Since.After(ended) {
+		t.Errorf("%+v, broken off first between %s and %s", want, began, ended)
 	}
 	if again := w.check(t, CheckOptions{ReadAll: true}); again.Items != want.Items || again.Chunks != want.Chunks || again.Packs != want.Packs {
 		t.Errorf("%+v, at once %+v", want, again)

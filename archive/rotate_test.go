@@ -12,6 +12,7 @@ import (
 
 	"mailbrick/archive/blob"
 	"mailbrick/archive/blob/blobtest"
+	"mailbrick/archive/journal"
 	"mailbrick/archive/pack"
 	"mailbrick/archive/seal"
 )
@@ -207,6 +208,22 @@ func TestKeysChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestAddIsCompletedTwice: adding a holder was broken off, and two end it at the same time. One does, and the holder keeps his file.
+func TestAddIsCompletedTwice(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	to, byHost := host(t, m)
+	k := openKeys(t, o)
+	f, err := seal.NewFile(k.ring(), to, "server", o.Clock(), rand.Reader)
+	wantErr(t, "make a file", err, nil)
+	wantErr(t, "put half of it", blob.Put(t.Context(), m, nameOf(f).object(), f.Bytes()), nil)
+	do := func() { wantErr(t, "first", third(k.Add(t.Context(), to, "server")), nil) }
+	o.Bucket = meanwhile{m, &do}
+	wantErr(t, "second", third(openKeys(t, o).Add(t.Context(), to, "server")), ErrKeysChanged)
+	wantOpens(t, "as the holder", byHost, nil)
+	wantErr(t, "once more", third(openKeys(t, o).Add(t.Context(), to, "server")), ErrExists)
+}
+
 // TestBehindRotations: a process that has the archive open for long and finds that the key was rotated meanwhile, once or twice, and
 // what others wrote since, goes on.
 func TestBehindRotations(t *testing.T) {
@@ -229,6 +246,30 @@ func TestBehindRotations(t *testing.T) {
 			t.Errorf("%d rotations: read as\n%s, want\n%s", rotations, got, want)
 		}
 		w.wantSound(t)
+	}
+}
+
+// TestRotatedOutOfReach: a machine that is two rotations behind and cannot list the keys does not say that they are missing.
+func TestRotatedOutOfReach(t *testing.T) {
+	t.Parallel()
+	for nth, failed := 1, true; failed; nth++ {
+		w, byPassword := sealedWorld(t)
+		faulty := blobtest.NewFaulty(w.memory)
+		w.opts.Bucket = faulty
+		w.reopen(t)
+		for range 2 {
+			_, err := openKeys(t, byPassword).Rotate(t.Context())
+			wantErr(t, "rotate", err, nil)
+		}
+		faulty.Reset()
+		faulty.Order(blobtest.Fault{Op: blobtest.List, Nth: nth})
+		err := w.catchUpAlone(t.Context())
+		if failed = faulty.Calls(blobtest.List) >= nth; failed && (!errors.Is(err, blobtest.ErrInjected) || errors.Is(err, ErrDamaged)) || !failed && err != nil {
+			t.Errorf("list %d fails: %v", nth, err)
+		}
+		faulty.Reset()
+		wantErr(t, "catch up again", w.catchUpAlone(t.Context()), nil)
+		w.close(t)
 	}
 }
 
@@ -267,4 +308,26 @@ func TestOpenKeysAmidFold(t *testing.T) {
 			t.Fatalf("pruned before call %d: rotate: %v", n, err)
 		}
 	}
+}
+
+// TestRotationOfWhichTheAnswerIsLost: the record of a rotation is there, its answer lost, and what is there reads damaged for a moment.
+// Nobody loses the key that it names.
+func TestRotationOfWhichTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	m, o := sealedArchive(t)
+	faulty := blobtest.NewFaulty(m)
+	breaking := o
+	breaking.Bucket = faulty
+	k := openKeys(t, breaking)
+	faulty.Reset()
+	faulty.Order(blobtest.Fault{Op: blobtest.Commit, Name: journal.Prefix, Nth: 1, Kind: blobtest.LostAnswer},
+		blobtest.Fault{Op: blobtest.Read, Name: journal.Prefix, Nth: 1, Kind: blobtest.Corrupt})
+	if _, err := k.Rotate(t.Context()); err == nil {
+		t.Fatal("nothing was lost: the test tests nothing")
+	}
+	wantOpens(t, "afterwards", o, nil)
+	if n, err := openKeys(t, o).Rotate(t.Context()); n != 3 || err != nil {
+		t.Errorf("generation %d, %v", n, err)
+	}
+	wantOpens(t, "after the next", o, nil)
 }

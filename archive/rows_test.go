@@ -44,7 +44,7 @@ func TestPlaceReadBeforePrune(t *testing.T) {
 	w.forgetAll(t, "d")
 	w.prune(t, PruneOptions{MaxGarbage: 0.9}) // that of "d" goes; that of "a" stays, and what is garbage in it is buried
 	w.run(t, "c", func(s *Session) { w.add(t, s, "1", 3) })
-	w.cat.rows.putSince(turn, recipe, row, 1)
+	w.cat.rows.putSince(turn, recipe, row)
 	if _, err := w.cat.known(recipe); err == nil {
 		t.Error("a place that is gone is known")
 	}
@@ -63,7 +63,7 @@ func TestBroughtPackIsAlone(t *testing.T) {
 		t.Fatalf("no pack in record 1: %v", err)
 	}
 	name, object := rec.Body.Packs[0].Name, weak.Make(&rec.Pack[0])
-	w.inline.clear()
+	w.inline = newLRU[pack.Name, []byte](inlineHeld)
 	w.brought(rec)
 	runtime.KeepAlive(rec)
 	rec = nil
@@ -97,5 +97,37 @@ func TestPlaceBehindOnePassedOver(t *testing.T) {
 		if kept != read || read.index != want || read.base != (chunkID{}) {
 			t.Errorf("chunk %x lies at %+v, kept as %+v, want number %d", id[:1], read, kept, want)
 		}
+	}
+}
+
+// TestDeltaInPlaceOfOneThatGoes: a record takes away the pack in which a chunk lies whole, and has a delta of it: whoever wrote it could
+// not see the whole one. The delta is what there is then.
+func TestDeltaInPlaceOfOneThatGoes(t *testing.T) {
+	t.Parallel()
+	base, both, other := chunkID{1}, chunkID{2}, chunkID{3}
+	whole, fresh := pack.Name{2}, pack.Name{3}
+	tables := map[pack.Name]*pack.Table{
+		{1}:   {Frames: []pack.Frame{{Chunks: []pack.Chunk{{ID: base, Length: 1}}}}},
+		whole: {Frames: []pack.Frame{{Chunks: []pack.Chunk{{ID: other, Length: 1}, {ID: both, Length: 1}}}}},
+		fresh: {Frames: []pack.Frame{{Chunks: []pack.Chunk{{ID: both, Length: 1, Base: base}}}}},
+	}
+	for name, c := range map[string]journal.Condemn{
+		"condemned": {Packs: [][16]byte{whole}},
+		"buried":    {Buried: []journal.Buried{{Pack: whole, Chunks: []byte{1 << 1}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for _, body := range []*journal.Body{{Packs: []journal.Pack{{Name: pack.Name{1}}, {Name: whole}}}, {Packs: []journal.Pack{{Name: fresh}}, Condemn: &c}} {
+				rec := &journal.Record{Head: journal.Head{Number: w.Head() + 1}, Body: body}
+				err := w.cat.apply(t.Context(), rec, func(_ context.Context, p *journal.Pack) (*pack.Table, error) { return tables[p.Name], nil })
+				wantErr(t, "apply", err, nil)
+			}
+			got, err := w.cat.known(both)
+			wantErr(t, "known", err, nil)
+			if got.base != base {
+				t.Errorf("the chunk lies at %+v, want the delta", got)
+			}
+		})
 	}
 }

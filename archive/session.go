@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"mailbrick/archive/blob"
 	"mailbrick/archive/journal"
 )
 
@@ -17,7 +16,7 @@ type Item struct {
 	ItemID, ChangeKey, FolderID string
 	Associated                  bool
 	Unparsed                    string // why the blob could not be read
-	Summary                     []byte
+	Summary                     []byte // kept as it is: it must not change any more
 	Similar                     []byte // see Content.End
 }
 
@@ -62,6 +61,7 @@ func (a *Archive) Begin(mailbox string) (*Session, error) {
 		s.touched, s.base = true, sec.base
 	}
 	g.active[mailbox] = s
+	a.frames.shrink(framesWritten)
 	return s, nil
 }
 
@@ -227,7 +227,7 @@ func (s *Session) Put(ctx context.Context, item Item, content *Content) error {
 	}
 	v.ID = s.a.ids.item(s.mailbox, item.ItemID)
 	v.ItemID, v.ChangeKey, v.FolderID = item.ItemID, item.ChangeKey, item.FolderID
-	v.Associated, v.Unparsed, v.Summary = item.Associated, item.Unparsed, bytes.Clone(item.Summary)
+	v.Associated, v.Unparsed, v.Summary = item.Associated, item.Unparsed, item.Summary
 	if len(v.Summary) > maxSummary {
 		return fmt.Errorf("summary of %d bytes, at most %d", len(v.Summary), maxSummary)
 	}
@@ -289,10 +289,8 @@ func (s *Session) Amend(itemID, changeKey string, change func(summary []byte) ([
 
 // dependVersion notes the packs of everything that a version's recipe names.
 func (g *group) dependVersion(a *Archive, v *journal.Version) error {
-	refs, err := a.references(context.Background(), v, g)
-	if errors.Is(err, blob.ErrNotExist) && a.catchUp(context.Background()) == nil { // its pack may have been pruned
-		refs, err = a.references(context.Background(), v, g)
-	}
+	ctx := context.Background()
+	refs, err := orMoved(ctx, a, a.catchUp, func() ([]chunkID, error) { return a.references(ctx, v, g) })
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +33,7 @@ import (
 // operations that still fails.
 func TestStoreModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(rounds(12, 600)) {
+	for seed, last := storeSeeds(t); seed <= last; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			ops := rollOps(seed, 90)
@@ -43,6 +45,24 @@ func TestStoreModel(t *testing.T) {
 			t.Fatalf("seed %d: %v\nwith %d of %d operations: %v%s", seed, err, len(short), len(ops), playOps(t, seed, short), opsText(short))
 		})
 	}
+}
+
+// storeSeeds are the first and the last seed: of the short suite, of torture, or as MAILBRICK_SEEDS says, "640" or "600-699".
+func storeSeeds(t *testing.T) (first, last uint64) {
+	text, ok := os.LookupEnv("MAILBRICK_SEEDS")
+	if !ok {
+		return 0, uint64(rounds(12, 600)) - 1
+	}
+	from, to, both := strings.Cut(text, "-")
+	if !both {
+		to = from
+	}
+	first, err := strconv.ParseUint(from, 10, 32)
+	last, lastErr := strconv.ParseUint(to, 10, 32)
+	if err = errors.Join(err, lastErr); err != nil {
+		t.Fatalf("MAILBRICK_SEEDS: %v", err)
+	}
+	return first, last
 }
 
 const (

@@ -20,17 +20,22 @@ const copySuffix = ".copy"
 // is left.
 func putTwice(ctx context.Context, b blob.Bucket, name string, data []byte) error {
 	for _, name := range []string{name, name + copySuffix} {
-		err := blob.Put(ctx, b, name, data)
-		if errors.Is(err, blob.ErrExist) {
-			if there, readErr := fetch(ctx, b, name, int64(len(data))); readErr == nil && bytes.Equal(there, data) {
-				err = nil
-			}
-		}
-		if err != nil {
+		if err := putSame(ctx, b, name, data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putSame stores an object, unless it is there already with the same bytes.
+func putSame(ctx context.Context, b blob.Bucket, name string, data []byte) error {
+	err := blob.Put(ctx, b, name, data)
+	if errors.Is(err, blob.ErrExist) {
+		if there, readErr := fetch(ctx, b, name, int64(len(data))); readErr == nil && bytes.Equal(there, data) {
+			return nil
+		}
+	}
+	return err
 }
 
 // fetchTwice reads a small object, or its copy where it is missing or cannot be read. The error is the object's, unless only

@@ -252,7 +252,7 @@ func (w *world) copies(t testing.TB, s *Session, item string, count int) {
 func (w *world) recipeChunk(t *testing.T, b []byte) chunkID {
 	t.Helper()
 	id := w.ids.recipe(sha256.Sum256(b), nil)
-	if _, err := w.group.recipe(t.Context(), id, pack.Similar{}, func() ([]byte, error) { return b, nil }); err != nil {
+	if _, err := w.group.recipe(t.Context(), id, pack.Similar{}, func() []byte { return b }); err != nil {
 		t.Fatal(err)
 	}
 	w.run(t, "recipes", func(s *Session) { wantErr(t, "cursor", s.SetCursor(fmt.Sprintf("%x", id), []byte{1}), nil) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 )
 
@@ -24,6 +25,14 @@ var (
 	// ErrDone says that a writer was used after Commit, Abort or a failure.
 	ErrDone = errors.New("writer is done")
 )
+
+// OutOfReach tells errors that say nothing of what lies there: the bucket cannot
+// be had now, or not by this user, or says of itself that it gives no answer. They
+// are no damage.
+func OutOfReach(err error) bool {
+	var own interface{ OutOfReach() bool }
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, fs.ErrPermission) || errors.As(err, &own) && own.OutOfReach()
+}
 
 // Bucket holds objects under names; the package says what it promises. All
 // methods may be called by many at once. The context governs the call, and of

@@ -43,7 +43,8 @@ Everything else is ErrName. A name must not be the folder of another ("a" beside
 
 Decisions, found with errors.Is: ErrNotExist, ErrExist, ErrName, ErrFull (no
 space or quota: stop, nothing is damaged), ErrUnavailable (nothing can be reached:
-a copy under another name neither), ErrLocked (a lock keeps the object from
-removal; some buckets only, see Locker). All errors carry the name.
+a copy under another name neither), fs.ErrPermission (not by this user), ErrLocked
+(a lock keeps the object from removal; some buckets only, see Locker). All errors
+carry the name.
 */
 package blob

@@ -15,7 +15,7 @@ var ErrDamaged = errors.New("delta damaged")
 
 const (
 	seed   = 8  // bytes that must be alike before a match is looked at
-	stride = 8  // every so many places of the base are known to the search
+	stride = 16 // every so many places of the base are known to the search
 	field  = 64 // a field up to this length that differs in place is passed over at once, whatever of it stands elsewhere
 	hurry  = 6  // where nothing is alike the search goes on by steps that grow by one with each 1<<hurry bytes
 

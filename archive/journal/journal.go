@@ -91,6 +91,7 @@ type Options struct {
 	AnyClock bool                  // do not mind ErrClock
 	Far      bool                  // asking the bucket is a trip over a network
 	Folds    [segmentLevels]uint64 // numbers of a segment, by level; 0 is as the format has it
+	Mended   blob.Bucket           // the same objects with damage corrected, by which Append sees whose a record is; may be nil
 }
 
 // Open makes a journal of a bucket. It reads nothing.
@@ -101,7 +102,7 @@ func Open(bucket blob.Bucket, keys Keys, o Options) (*Journal, error) {
 	if o.Folds == [segmentLevels]uint64{} {
 		o.Folds = [segmentLevels]uint64{32, 1 << 16}
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(4<<20))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(4<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,8 @@ func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []b
 	if ctx.Err() != nil {
 		return err
 	}
-	if !errors.Is(err, blob.ErrExist) {
+	others := errors.Is(err, blob.ErrExist) // else it may be the one that was created first
+	if !others {
 		again := blob.Put(ctx, j.bucket, Object(n), data)
 		if again == nil {
 			return j.unfolded(ctx, n, nonce)
@@ -162,12 +164,12 @@ func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []b
 			err = again
 		}
 	}
-	there, readErr := j.Read(ctx, n)
+	there, readErr := j.mending(func(j *Journal) (*Record, error) { return j.Read(ctx, n) })
 	switch {
 	case errors.Is(readErr, blob.ErrNotExist):
 		return err
-	case errors.Is(readErr, ErrDamaged) && errors.Is(err, blob.ErrExist):
-		return ErrTaken // whose it is tells who reads it by its parity
+	case errors.Is(readErr, ErrDamaged) && others:
+		return ErrTaken // what it says tells who reads it by its parity
 	case readErr != nil:
 		return errors.Join(err, readErr)
 	case there.nonce != nonce:
@@ -181,7 +183,7 @@ func (j *Journal) settle(ctx context.Context, n uint64, nonce [16]byte, data []b
 // unfolded makes sure that a record that was created is the one of its number. Where its number was folded the segment says which
 // one is: the object is void.
 func (j *Journal) unfolded(ctx context.Context, n uint64, nonce [16]byte) error {
-	there, err := j.folded(ctx, n)
+	there, err := j.mending(func(j *Journal) (*Record, error) { return j.folded(ctx, n) })
 	switch {
 	case errors.Is(err, blob.ErrNotExist):
 		return nil
@@ -191,6 +193,20 @@ func (j *Journal) unfolded(ctx context.Context, n uint64, nonce [16]byte) error 
 		return ErrTaken
 	}
 	return nil
+}
+
+// mending reads a record, and where it is damaged what can be mended of it.
+func (j *Journal) mending(read func(*Journal) (*Record, error)) (*Record, error) {
+	r, err := read(j)
+	if !errors.Is(err, ErrDamaged) || j.opts.Mended == nil {
+		return r, err
+	}
+	mended := *j
+	mended.bucket = j.opts.Mended
+	if m, mendErr := read(&mended); mendErr == nil {
+		return m, nil
+	}
+	return r, err
 }
 
 // draft is a record that is ready to be created.
@@ -306,16 +322,30 @@ func (j *Journal) Generation(ctx context.Context, n uint64) (uint32, error) {
 	if _, err := io.ReadFull(in, prefix[:]); err != nil {
 		return 0, fmt.Errorf("journal record %d: %w", n, cutShort(err))
 	}
+	if err := begins(prefix[:]); err != nil { // what is no record says nothing of a key
+		return 0, fmt.Errorf("journal record %d: %w", n, err)
+	}
 	return binary.LittleEndian.Uint32(prefix[8:]), nil
+}
+
+// begins looks at the first bytes of a record.
+func begins(data []byte) error {
+	if string(data[:4]) != magic {
+		return fmt.Errorf("%w: it does not begin like a record", ErrDamaged)
+	}
+	if v := binary.LittleEndian.Uint32(data[4:]); v != version {
+		return fmt.Errorf("%w: %d, this program knows %d", ErrVersion, v, version)
+	}
+	return nil
 }
 
 // open reads a record and what lies behind it.
 func (j *Journal) open(n uint64, data []byte) (*Record, error) {
-	if len(data) < bodyAt+tagSize || string(data[:4]) != magic {
-		return nil, fmt.Errorf("%w: it does not begin like a record", ErrDamaged)
+	if len(data) < bodyAt+tagSize {
+		return nil, fmt.Errorf("%w: it is cut short", ErrDamaged)
 	}
-	if v := binary.LittleEndian.Uint32(data[4:]); v != version {
-		return nil, fmt.Errorf("%w: %d, this program knows %d", ErrVersion, v, version)
+	if err := begins(data); err != nil {
+		return nil, err
 	}
 	generation, length := binary.LittleEndian.Uint32(data[8:]), binary.LittleEndian.Uint32(data[12:])
 	if uint64(length) > uint64(len(data)-bodyAt) {

@@ -483,3 +483,25 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// TestLostAnswerAndDamage: the answer to a creation is lost, and what is there then cannot be read. It may be the writer's own: who took
+// it for another's would undo what it says.
+func TestLostAnswerAndDamage(t *testing.T) {
+	t.Parallel()
+	b := memory()
+	heads := chain(t, open(t, b, 1), 2)
+	f := blobtest.NewFaulty(b)
+	f.Order(blobtest.Fault{Op: blobtest.Commit, Nth: 1, Kind: blobtest.LostAnswer}, blobtest.Fault{Op: blobtest.Read, Nth: 1, Kind: blobtest.Corrupt})
+	if _, err := open(t, f, 2).Append(t.Context(), signer(2), heads[2], sample(), nil, noon(9)); err == nil || errors.Is(err, ErrTaken) {
+		t.Errorf("%v", err)
+	}
+	if r, err := open(t, b, 1).Read(t.Context(), 3); err != nil || r.Previous != heads[2].Hash {
+		t.Errorf("it is not there: %v", err)
+	}
+
+	// Where another's was there from the start no answer was lost.
+	f.Order(blobtest.Fault{Op: blobtest.Read, Nth: 1, Kind: blobtest.Corrupt})
+	if _, err := open(t, f, 2).Append(t.Context(), signer(2), heads[2], sample(), nil, noon(9)); !errors.Is(err, ErrTaken) {
+		t.Errorf("%v, want %v", err, ErrTaken)
+	}
+}

@@ -99,16 +99,16 @@ func (j *Journal) covered(spans map[Span]bool, level int, n uint64) bool {
 // After tells whether there may be a record behind number n. An answer of no is of a moment that is past.
 //
 // What has been folded moves from the object to the segment, and on to the wider one, so they are asked in this order: a record that was
-// there when After began is found. Where asking is a trip over a network all are asked at once; a fold that goes on between two answers
-// may hide the record then, from who only reads: whoever appends, or misses a pack, follows the journal.
+// there when After began is found. Where asking is a trip over a network only segments are asked for, at once: what else there is a list of
+// the bucket tells, which shows the record or what it has been folded into.
 func (j *Journal) After(ctx context.Context, n uint64) (bool, error) {
-	names := []string{Object(n + 1)}
+	var names []string
 	for level := 1; level <= segmentLevels; level++ {
 		names = append(names, j.span(level, n+1).Object())
 	}
-	ask := j.oneByOne
-	if j.opts.Far {
-		ask = j.atOnce
+	ask := j.atOnce
+	if !j.opts.Far {
+		names, ask = slices.Insert(names, 0, Object(n+1)), j.oneByOne
 	}
 	for _, err := range ask(ctx, names) {
 		if !errors.Is(err, blob.ErrNotExist) {
@@ -340,7 +340,8 @@ func (j *Journal) openSegment(ctx context.Context, s, part Span) (in io.ReadClos
 		ends = append(ends, binary.LittleEndian.Uint64(tail))
 	}
 	ends = ends[:part.To-part.From+2]
-	if first, last := ends[0], ends[len(ends)-1]; last > uint64(table) || !slices.IsSorted(ends) {
+	first, last := ends[0], ends[len(ends)-1]
+	if last > uint64(table) || part.To == s.To && last < uint64(table) || !slices.IsSorted(ends) {
 		return nil, nil, fmt.Errorf("%w: its records lie from %d to %d of %d bytes", ErrDamaged, first, last, table)
 	}
 	in, err = j.bucket.Open(ctx, s.Object(), int64(ends[0]), int64(ends[len(ends)-1]-ends[0]))

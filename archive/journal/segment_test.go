@@ -256,6 +256,30 @@ func TestLateWriter(t *testing.T) {
 	}
 }
 
+// TestLateWriterAndDamage: the segment that has the number is damaged. Where it can be mended the writer learns all the same that another
+// has it; else he is told, and takes it neither for his nor for another's.
+func TestLateWriterAndDamage(t *testing.T) {
+	t.Parallel()
+	b := memory()
+	j := folding(t, b, 1)
+	heads := chain(t, j, 5)
+	if err := foldAll(t.Context(), j, b, 5); err != nil {
+		t.Fatal(err)
+	}
+	f := blobtest.NewFaulty(b)
+	f.Order(blobtest.Fault{Op: blobtest.Read, Name: j.Span(1).Object(), Kind: blobtest.Corrupt})
+	late := folding(t, f, 2)
+	if _, err := late.Append(t.Context(), signer(2), heads[1], &Body{}, nil, noon(90)); !errors.Is(err, ErrDamaged) || errors.Is(err, ErrTaken) {
+		t.Errorf("nothing mends it: %v", err)
+	}
+	late.opts.Mended = b
+	for _, at := range []int{1, 2} { // what it created is there, and is not
+		if _, err := late.Append(t.Context(), signer(2), heads[at], &Body{}, nil, noon(90)); !errors.Is(err, ErrTaken) {
+			t.Errorf("after record %d: %v, want %v", at, err, ErrTaken)
+		}
+	}
+}
+
 // amid does something before the n-th of some calls of a bucket.
 func amid(b *blobtest.Memory, op blobtest.Op, nth int, do func()) *blobtest.Faulty {
 	f := blobtest.NewFaulty(b)
@@ -551,6 +575,8 @@ func TestEveryByteOfASegmentCounts(t *testing.T) {
 		b.Put(name, good[:at])
 		look("cut at", at)
 	}
+	b.Put(name, bytes.Repeat(good, 2))
+	look("written twice", 0)
 }
 
 // TestFoldWantsTheChain: what does not belong to the chain is not folded, nor what nothing follows.

@@ -378,3 +378,42 @@ func TestCallsOfACommit(t *testing.T) {
 		t.Errorf("replacement:\n got %q\nwant %q", calls, replaced)
 	}
 }
+
+// TestFailedSync: what a sync that failed was to make durable is given up, and whoever tries again succeeds with bytes that are.
+func TestFailedSync(t *testing.T) {
+	t.Parallel()
+	for _, replaced := range []bool{false, true} {
+		fs := dirtest.New()
+		b, l := dir.OpenFS(fs), ledger{}
+		do := commit(t, "packs/one", "some ", "bytes")
+		if replaced {
+			if err := do(b, l); err != nil {
+				t.Fatal(err)
+			}
+			do = replace(t, "packs/one", "others")
+		}
+		fs.Fail(func(op, _ string) error {
+			if op == "sync" {
+				return errBroken
+			}
+			return nil
+		})
+		before := l["packs/one"]
+		if err := do(b, l); !errors.Is(err, errBroken) {
+			t.Errorf("replaced %v: a commit without a sync: %v", replaced, err)
+		}
+		fs.Fail(nil)
+		if got := content(t, b, "packs/one"); !same(got, before.before) {
+			t.Errorf("replaced %v: after it: %s", replaced, text(got))
+		}
+		if left := temporaries(fs); len(left) > 0 {
+			t.Errorf("replaced %v: %q stay", replaced, left)
+		}
+		if err := do(b, l); err != nil {
+			t.Errorf("replaced %v: again: %v", replaced, err)
+		}
+		for _, v := range violations(t, fs.Crash(dirtest.SyncedOnly), l) {
+			t.Errorf("replaced %v: after power loss: %s", replaced, v)
+		}
+	}
+}

@@ -36,6 +36,12 @@ also does 8 before it says so: what it lost to is durable then.
 Between 6 and 8 others see an object that a crash may still take away. What they
 then commit in the same folder is durable only together with it.
 
+A sync that failed is not tried again: kernels drop what they could not write, and
+then say that all is well. So when 4 fails the file is given up, and who tries
+again writes another one. A folder's sync (8) may be tried again: file systems that
+journal names, or write them elsewhere (ext4, XFS, Btrfs, ZFS, APFS, NTFS), take no
+more changes once that failed.
+
 A folder that exists may have been made by a process that had no time to sync it
 (step 1), so each process syncs the way from the root down once before it relies
 on a folder.

@@ -36,6 +36,8 @@ func (o *object) read(ctx context.Context, off int64, p []byte) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case blob.OutOfReach(err):
+		return err
 	case len(there) <= blockSize:
 		clear(there)
 		o.unreadable += int64(len(there))

@@ -22,8 +22,41 @@ type Bucket struct {
 	inner    blob.Bucket
 	prefixes []string
 	sizes    sizes
-	windows  sync.Pool // *[]byte, that writers use one after another
+	windows  windows
 }
+
+// windows is memory that writers use one after another: the largest of theirs. A pool of the library's would be empty after two
+// collections, and a pack is written for longer.
+type windows struct {
+	mu   sync.Mutex
+	idle []byte // guarded by mu
+}
+
+func (w *windows) take() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	idle := w.idle
+	w.idle = nil
+	return idle
+}
+
+func (w *windows) give(window []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if cap(window) > cap(w.idle) {
+		w.idle = window[:0]
+	}
+}
+
+// rest forgets what is idle.
+func (w *windows) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.idle = nil
+}
+
+// Rest lets go of the memory that writers would use one after another; the next takes its own.
+func (b *Bucket) Rest() { b.windows.rest() }
 
 // sizes are those of payloads of which ranges were read. What they are never changes under a name; in an object store each look
 // is a request.

@@ -2,7 +2,6 @@ package parity
 
 import (
 	"fmt"
-	"sync"
 
 	"mailbrick/archive/blob"
 )
@@ -10,7 +9,7 @@ import (
 // writer passes the payload on, and what is to stand behind it in the end.
 type writer struct {
 	out     blob.Writer
-	windows *sync.Pool
+	windows *windows
 	size    int64
 	window  []byte   // of the payload, not yet full
 	list    []byte   // hashes of the windows before
@@ -32,11 +31,11 @@ func (w *writer) Write(p []byte) (int, error) {
 
 func (w *writer) take(part []byte) {
 	if w.window == nil {
-		w.window = w.idle()
+		w.window = w.windows.take()
 	}
 	if need := len(w.window) + len(part); need > cap(w.window) {
 		size := max(2*cap(w.window), need)
-		if size >= windowSize {
+		if size >= windowSize/8 { // it will be long; memory that is not written to costs nothing
 			size = windowOf(windowSize).padded()
 		}
 		w.grow(size)
@@ -45,14 +44,6 @@ func (w *writer) take(part []byte) {
 	if len(w.window) == windowSize {
 		w.seal()
 	}
-}
-
-// idle is the window of a writer before, nil when there is none.
-func (w *writer) idle() []byte {
-	if kept, ok := w.windows.Get().(*[]byte); ok {
-		return (*kept)[:0]
-	}
-	return nil
 }
 
 // grow is exact, where append would add a quarter for more to come.
@@ -105,9 +96,7 @@ func (w *writer) Commit() error {
 }
 
 func (w *writer) release() {
-	if window := w.window; window != nil {
-		w.windows.Put(&window)
-	}
+	w.windows.give(w.window)
 	w.window, w.list, w.parity = nil, nil, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"strings"
@@ -17,7 +18,7 @@ var (
 	// broken, until patience was over.
 	ErrUnavailable = blob.ErrUnavailable
 	// ErrDenied says that the keys are missing or wrong, or lack a right.
-	ErrDenied = errors.New("object store denies access")
+	ErrDenied = fmt.Errorf("object store denies access: %w", fs.ErrPermission)
 	// ErrNoBucket says that the server has no such bucket.
 	ErrNoBucket = errors.New("no such bucket")
 	// ErrCondition says that the server makes objects over others although it
@@ -55,12 +56,18 @@ func (f *failure) Unwrap() error {
 		return blob.ErrNotExist
 	case f.isFull():
 		return blob.ErrFull
-	case f.status == http.StatusForbidden, f.status == http.StatusUnauthorized:
+	case f.status == http.StatusForbidden, f.status == http.StatusUnauthorized, f.code == "ExpiredToken", f.code == "InvalidToken":
 		return ErrDenied
 	case f.passing:
 		return ErrUnavailable
 	}
 	return nil
+}
+
+// OutOfReach is for blob.OutOfReach: an answer that is none of those that are expected, or none at all, says nothing of what lies there.
+func (f *failure) OutOfReach() bool {
+	decision := f.Unwrap()
+	return decision != blob.ErrNotExist && decision != blob.ErrFull
 }
 
 func (f *failure) isFull() bool {

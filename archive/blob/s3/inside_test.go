@@ -30,6 +30,7 @@ func TestDecisions(t *testing.T) {
 		{"no upload", refused(404, "NoSuchUpload", ""), nil, false},
 		{"denied", refused(403, "SignatureDoesNotMatch", ""), ErrDenied, false},
 		{"not known", refused(401, "", ""), ErrDenied, false},
+		{"no longer known", refused(400, "ExpiredToken", ""), ErrDenied, false},
 		{"full", refused(507, "", ""), blob.ErrFull, false},
 		{"quota", refused(403, "QuotaExceeded", ""), blob.ErrFull, false},
 		{"busy", refused(503, "SlowDown", ""), ErrUnavailable, true},
@@ -51,6 +52,9 @@ func TestDecisions(t *testing.T) {
 				if got := errors.Is(tt.failure, decision); got != (decision == tt.is) {
 					t.Errorf("is %q: %v", decision, got)
 				}
+			}
+			if got, want := blob.OutOfReach(fmt.Errorf("open: %w", tt.failure)), tt.is != blob.ErrNotExist && tt.is != blob.ErrFull; got != want {
+				t.Errorf("out of reach: %v", got)
 			}
 			if tt.failure.passing != tt.passing {
 				t.Errorf("passing: %v", tt.failure.passing)

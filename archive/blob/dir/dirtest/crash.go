@@ -81,7 +81,7 @@ func (c *chance) node(n node) node {
 // bytes are those of a file after the crash.
 func (c *chance) bytes(f *file) []byte {
 	switch {
-	case bytes.Equal(f.seen, f.disk) || c.seed == SyncedOnly:
+	case bytes.Equal(f.seen, f.disk) || f.dropped || c.seed == SyncedOnly:
 		return f.disk
 	case c.seed == AllDone:
 		return f.seen

@@ -14,6 +14,9 @@ The names in a folder as they were at the last SyncDir of that folder. Of later
 changes each, made or removed, may survive or not, without regard to order. A
 folder that is lost takes along what is below it, synced or not.
 
+A Sync that Fail makes fail drops the file's bytes, as kernels do: they stay seen,
+a later Sync says that all is well, and no crash keeps them.
+
 The seed of Crash decides; the same seed decides the same. Crash(0) keeps nothing
 that was not synced, Crash(1) all that was done.
 

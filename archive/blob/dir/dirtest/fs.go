@@ -36,7 +36,10 @@ type node any
 type folder struct{ seen, disk map[string]node }
 
 // file has bytes as they are seen and as they are on the disk.
-type file struct{ seen, disk []byte }
+type file struct {
+	seen, disk []byte
+	dropped    bool // by a sync that failed
+}
 
 func newFolder() *folder {
 	return &folder{seen: map[string]node{}, disk: map[string]node{}}

@@ -1,6 +1,7 @@
 package dirtest
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -37,11 +38,20 @@ func (h *handle) Write(p []byte) (int, error) {
 }
 
 func (h *handle) Sync() error {
-	return h.call("sync", func() (func(), error) {
+	err := h.call("sync", func() (func(), error) {
+		if h.file.dropped {
+			return nil, nil
+		}
 		before := h.file.disk
 		h.file.disk = h.file.seen
 		return func() { h.file.disk = before }, nil
 	})
+	if err != nil && !errors.Is(err, ErrCrash) {
+		h.fs.mu.Lock()
+		defer h.fs.mu.Unlock()
+		h.file.dropped = true
+	}
+	return err
 }
 
 func (h *handle) Close() error {
