@@ -140,15 +140,15 @@ type unsettled struct {
 
 // export reads one batch and puts what came through. It gives back what did not.
 func (r *run) export(ctx context.Context, folderID string, items []Ref) (again []unsettled, err error) {
-	buffer := r.buffers.Get().(*[readAhead]byte)
-	defer r.buffers.Put(buffer)
+	reader := r.readers.Get().(*reader)
+	defer r.readers.Put(reader)
 	var came []*incoming
 	var bytes atomic.Int64
 	defer r.held(&bytes)()
 	err = r.source.Export(ctx, items, func(n int, exported Ref, blob io.Reader, err error) error {
 		if err == nil {
 			var in *incoming
-			if in, err = r.read(ctx, exported, blob, buffer[:]); err == nil {
+			if in, err = r.read(ctx, exported, blob, reader); err == nil {
 				err = r.garbled(in)
 			}
 			if err == nil {

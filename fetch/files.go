@@ -91,6 +91,7 @@ func (s *FileSource) release() {
 type place struct {
 	Folder
 	holder holder
+	mails  []entry // as the walk found them, until they are asked for; nil when they were too many to keep
 }
 
 // holder holds messages: a directory, a Maildir, a file of many messages.
@@ -120,7 +121,32 @@ type entry struct {
 // listing is a holder's list, kept for the export that follows it.
 type listing struct {
 	folder string
-	byID   map[string]entry
+	mails  []entry
+	next   int            // they are asked for in their order
+	byID   map[string]int // made when they are not
+}
+
+func (l *listing) find(itemID string) (entry, bool) {
+	at, ok := l.next, true
+	if at == len(l.mails) || l.mails[at].ItemID != itemID {
+		at, ok = l.search(itemID)
+	}
+	if !ok {
+		return entry{}, false
+	}
+	l.next = at + 1
+	return l.mails[at], true
+}
+
+func (l *listing) search(itemID string) (int, bool) {
+	if l.byID == nil {
+		l.byID = make(map[string]int, len(l.mails))
+		for i := range l.mails {
+			l.byID[l.mails[i].ItemID] = i
+		}
+	}
+	at, ok := l.byID[itemID]
+	return at, ok
 }
 
 // Kind keeps a mailbox of files from being taken for one of a server.
@@ -168,7 +194,10 @@ func (s *FileSource) list(ctx context.Context, folderID string) ([]entry, error)
 	if p.holder == nil {
 		return nil, nil
 	}
-	entries, err := p.holder.list(ctx)
+	entries, err := p.mails, error(nil)
+	if entries == nil {
+		entries, err = p.holder.list(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -178,10 +207,9 @@ func (s *FileSource) list(ctx context.Context, folderID string) ([]entry, error)
 		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	s.leave()
-	s.listed = listing{folder: folderID, byID: make(map[string]entry, len(entries))}
-	for _, e := range entries {
-		s.listed.byID[e.ItemID] = e
-	}
+	p.mails = nil // from now on what is there is looked at again
+	s.places[folderID] = p
+	s.listed = listing{folder: folderID, mails: entries}
 	return entries, nil
 }
 
@@ -227,14 +255,14 @@ func (s *FileSource) leave() {
 // find looks an item up in the list of its folder, which is listed again when another was since.
 func (s *FileSource) find(ctx context.Context, itemID string) (entry, holder, error) {
 	folder := folderOf(itemID)
-	if s.listed.folder != folder || s.listed.byID == nil {
+	if s.listed.folder != folder {
 		if _, err := s.list(ctx, folder); errors.Is(err, ErrFolder) {
 			return entry{}, nil, fmt.Errorf("%w: %w", ErrItem, err)
 		} else if err != nil {
 			return entry{}, nil, err
 		}
 	}
-	e, ok := s.listed.byID[itemID]
+	e, ok := s.listed.find(itemID)
 	if !ok {
 		return e, nil, ErrGone
 	}

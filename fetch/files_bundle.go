@@ -75,7 +75,7 @@ func (b *bundle) list(ctx context.Context) ([]entry, error) {
 
 // parts are the items of the file, none of an empty one.
 func (b *bundle) parts() ([][]byte, error) {
-	f, err := b.root.Open(b.path)
+	f, err := plainFile(b.root, b.path)
 	if err != nil {
 		return nil, err
 	}

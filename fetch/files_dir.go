@@ -80,7 +80,7 @@ func (d *directory) formOf(e fs.DirEntry) form {
 
 // each visits what is in a directory in the order of the names; what goes meanwhile is not there.
 func (d *directory) each(dir string, visit func(e fs.DirEntry) error) error {
-	f, err := d.root.Open(dir)
+	f, err := d.root.OpenFile(dir, os.O_RDONLY|opendir.NoWait, 0)
 	if err != nil {
 		return err
 	}
@@ -100,12 +100,29 @@ func (d *directory) each(dir string, visit func(e fs.DirEntry) error) error {
 
 // sniffFile tells the form of a file by its first bytes. One that cannot be read is mail until it can: its failure is told.
 func sniffFile(root *os.Root, name string) form {
-	f, err := root.Open(name)
+	f, err := plainFile(root, name)
 	if err != nil {
 		return formMail
 	}
 	defer f.Close()
 	return sniff(f)
+}
+
+// plainFile opens a file to read it. What was one when it was listed may be a pipe by now.
+func plainFile(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|opendir.NoWait, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no plain file any more")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func (d *directory) list(context.Context) ([]entry, error) {

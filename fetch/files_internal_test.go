@@ -1,12 +1,16 @@
 package fetch
 
 import (
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
-
-	"io"
 )
 
 func TestFormOf(t *testing.T) {
@@ -94,6 +98,48 @@ func TestDigest(t *testing.T) {
 		m, s := of(row.text)
 		if m == message != row.sameMessage || row.sameMessage && s == state {
 			t.Errorf("%s: message the same: %v, state the same: %v", name, m == message, s == state)
+		}
+	}
+}
+
+// TestWalkKeeps: the walk hands on what it listed, up to a number of messages.
+func TestWalkKeeps(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"a/1.eml", "b/1.eml", "b/2.eml", "b/3.eml", "c/1.eml"} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, path.Dir(name)), 0o700), os.WriteFile(filepath.Join(dir, name), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	w := walk{root: root, seen: map[string]bool{}, kept: mostKept - 3, o: FilesOptions{PassedOver: func(string, bool) {}}}
+	if err := w.mailbox(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	kept := map[string]int{}
+	for _, p := range w.places {
+		kept[p.ID] = len(p.mails)
+	}
+	if want := map[string]int{".": 0, "a": 1, "b": 0, "c": 1}; !maps.Equal(kept, want) || w.kept != mostKept-1 {
+		t.Errorf("kept %v, %d in all", kept, w.kept)
+	}
+}
+
+// TestListing: messages are found in whatever order they are asked for.
+func TestListing(t *testing.T) {
+	t.Parallel()
+	l := listing{}
+	for _, id := range []string{"d", "b", "a", "c"} {
+		l.mails = append(l.mails, entry{Ref: Ref{ItemID: id}})
+	}
+	for _, id := range []string{"d", "b", "a", "c", "c", "?", "d", "b", "b", "", "c"} {
+		known := id != "?" && id != ""
+		if e, ok := l.find(id); ok != known || known && e.ItemID != id {
+			t.Errorf("%q: %q, %v", id, e.ItemID, ok)
 		}
 	}
 }

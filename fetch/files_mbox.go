@@ -25,7 +25,7 @@ type mboxFile struct {
 }
 
 func (b *mboxFile) list(ctx context.Context) ([]entry, error) {
-	f, err := b.root.Open(b.path)
+	f, err := plainFile(b.root, b.path)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (b *mboxFile) list(ctx context.Context) ([]entry, error) {
 }
 
 func (b *mboxFile) open(e entry, out *spool) (io.Reader, Ref, error) {
-	f, err := b.root.Open(b.path)
+	f, err := plainFile(b.root, b.path)
 	if err != nil {
 		return nil, e.Ref, err
 	}

@@ -54,7 +54,7 @@ type pstSource struct {
 }
 
 func openPST(root *os.Root, at string) (*pst.File, *pstSource, error) {
-	f, err := root.Open(at)
+	f, err := plainFile(root, at)
 	if err != nil {
 		return nil, nil, err
 	}

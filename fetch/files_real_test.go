@@ -3,10 +3,12 @@ package fetch_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,11 +151,12 @@ func TestRealPST(t *testing.T) {
 	}
 }
 
-// BenchmarkFilesUnchanged is what a run asks of a tree in which nothing happened.
-func BenchmarkFilesUnchanged(b *testing.B) {
+// BenchmarkFiles is what a tree costs beside its bytes: in which nothing happened, and in which everything is new.
+func BenchmarkFiles(b *testing.B) {
+	const files = 300
 	dir := b.TempDir()
-	for i := range 300 {
-		if err := os.WriteFile(filepath.Join(dir, string(rune('a'+i%26))+string(rune('a'+i/26))+".fts"), nil, 0o600); err != nil {
+	for i := range files {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%06d.fts", i)), []byte("a"), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -167,12 +170,48 @@ func BenchmarkFilesUnchanged(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	for b.Loop() {
-		if folders, err := s.Folders(b.Context()); err != nil || folders[0].Total != 300 {
+	folders := func(b *testing.B) {
+		if folders, err := s.Folders(b.Context()); err != nil || folders[0].Total != files {
 			b.Fatal(folders, err)
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/300, "ns/file")
+	buffer := make([]byte, 128<<10)
+	for name, run := range map[string]func(b *testing.B){
+		"unchanged": folders,
+		"new": func(b *testing.B) {
+			folders(b)
+			page, err := s.Changes(b.Context(), ".", "")
+			if err != nil || len(page.Changes) != files {
+				b.Fatal(len(page.Changes), err)
+			}
+			for c := range slices.Chunk(page.Changes, 50) {
+				items := make([]fetch.Ref, len(c))
+				for i := range c {
+					items[i] = c[i].Ref
+				}
+				err := s.Export(b.Context(), items, func(_ int, _ fetch.Ref, blob io.Reader, err error) error {
+					for err == nil {
+						_, err = blob.Read(buffer)
+					}
+					if err == io.EOF {
+						err = nil
+					}
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run(b)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/files, "ns/file")
+		})
+	}
 }
 
 // BenchmarkFilesEncode reads mail and makes export streams of it.

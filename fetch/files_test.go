@@ -247,6 +247,42 @@ func TestFilesChange(t *testing.T) {
 	x.wants(x.run(), 0, 0, 2, map[string]string{"Inbox/1.eml": `Inbox "ONE" true`})
 }
 
+// TestFilesChangeMeanwhile: what becomes of files between the walk, the list and the reading is not lost.
+func TestFilesChangeMeanwhile(t *testing.T) {
+	t.Parallel()
+	x := newTree(t, map[string]string{"1.eml": message("one"), "2.eml": message("two"), "3.eml": message("three")})
+	s := x.source()
+	if _, err := s.Folders(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.write("1.eml", message("longer than one"))
+	x.remove("2.eml")
+	x.write("4.eml", message("four"))
+	page, err := s.Changes(t.Context(), ".", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []fetch.Ref
+	for _, c := range page.Changes {
+		items = append(items, c.Ref)
+	}
+	exported := map[string]fetch.Ref{}
+	err = s.Export(t.Context(), items, func(n int, got fetch.Ref, _ io.Reader, err error) error {
+		if items[n].ItemID == "2.eml" && errors.Is(err, fetch.ErrGone) {
+			return nil
+		}
+		exported[items[n].ItemID] = got
+		return err
+	})
+	if err != nil || exported["1.eml"].ItemID == "" || exported["3.eml"] != items[len(items)-1] {
+		t.Errorf("%+v, %v", exported, err)
+	}
+	again, err := s.Changes(t.Context(), ".", "")
+	if err != nil || len(again.Changes) != 3 || again.Changes[0].Ref != exported["1.eml"] || again.Changes[2].ItemID != "4.eml" {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
+
 // TestFilesAreDeterministic: the same file gives the same bytes in every archive.
 func TestFilesAreDeterministic(t *testing.T) {
 	t.Parallel()

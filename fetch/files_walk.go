@@ -26,7 +26,11 @@ type walk struct {
 	places []place
 	seen   map[string]bool // ids of places
 	opened []io.Closer
+	kept   int // messages in places
 }
+
+// mostKept bounds the messages that places keep from the walk to the run. All others are listed again.
+const mostKept = 1 << 13
 
 // mailbox finds all folders of a directory, or of one file of it. Only trouble with the top is an error.
 func (w *walk) mailbox(ctx context.Context, file string) (err error) {
@@ -64,7 +68,7 @@ const noMark = "none"
 
 func (w *walk) add(f Folder, h holder) {
 	w.seen[f.ID] = true
-	w.places = append(w.places, place{f, h})
+	w.places = append(w.places, place{Folder: f, holder: h})
 }
 
 // directory adds a directory and all below it. One that cannot be read is added as such.
@@ -109,6 +113,10 @@ func (w *walk) marked(f Folder, h *directory, c content) {
 		f.Mark, f.Total = mark(entries), len(entries)
 	}
 	w.add(f, h)
+	if w.kept+len(entries) <= mostKept {
+		w.kept += len(entries)
+		w.places[len(w.places)-1].mails = entries
+	}
 }
 
 // below adds a directory in a directory.
@@ -184,7 +192,7 @@ func mark(entries []entry) string {
 // changeKey changes when the bytes of a file may have, and with the flags that its name gives it.
 func changeKey(info fs.FileInfo, flags string) string {
 	t := info.ModTime()
-	key := strconv.AppendInt(nil, info.Size(), 10)
+	key := strconv.AppendInt(make([]byte, 0, 48), info.Size(), 10)
 	key = append(key, '-')
 	key = strconv.AppendInt(key, t.Unix(), 10)
 	key = append(key, '.')

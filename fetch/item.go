@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,20 @@ import (
 
 // keepValue is the longest value that is kept in memory for the summary. Small: an item may have thousands of attachments.
 const keepValue = 8 << 10
+
+// messageRoom is how much memory is taken for what a summary is made of. More than ten thousand recipients fit.
+const messageRoom = 16 << 20
+
+// readAhead is how much of a blob is read at once.
+const readAhead = 128 << 10
+
+// reader is the memory in which one item after another is read.
+type reader struct {
+	scanner fasttransfer.Scanner
+	summary []byte
+}
+
+func newReader() any { return &reader{scanner: fasttransfer.Scanner{ReadAhead: readAhead}} }
 
 // incoming is an item that was read to its end and not put yet.
 type incoming struct {
@@ -25,14 +40,15 @@ func (in *incoming) ref() Ref {
 }
 
 // read takes an item's blob off the source into the archive's chunks. Nothing names them before put.
-func (r *run) read(ctx context.Context, ref Ref, blob io.Reader, buffer []byte) (*incoming, error) {
+// Of the reader's memory nothing is in what it gives.
+func (r *run) read(ctx context.Context, ref Ref, blob io.Reader, in *reader) (*incoming, error) {
 	content := r.sink.NewContent(ctx)
 	msg := &mapi.Message{}
-	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{
+	report, err := in.scanner.Scan(blob, fasttransfer.Visitor{
 		Message: msg,
 		Keep:    keepValue,
+		Room:    messageRoom,
 		Wanted:  mapi.InSummary,
-		Buffer:  buffer,
 		Segment: func(s fasttransfer.Segment) error {
 			return content.Add(archive.Segment{Stream: s.Stream, Kind: kindOf(s.Kind), Data: s.Data})
 		},
@@ -46,14 +62,13 @@ func (r *run) read(ctx context.Context, ref Ref, blob io.Reader, buffer []byte) 
 	if err != nil {
 		return nil, err
 	}
-	summary := mapi.Summarize(msg)
-	summary.Size = content.Size()
-	in := &incoming{content: content, item: archive.Item{ItemID: ref.ItemID, ChangeKey: ref.ChangeKey,
-		Associated: ref.Associated, Summary: summary.Encode()}}
+	in.summary = mapi.AppendSummary(in.summary[:0], msg, content.Size())
+	came := &incoming{content: content, item: archive.Item{ItemID: ref.ItemID, ChangeKey: ref.ChangeKey,
+		Associated: ref.Associated, Summary: bytes.Clone(in.summary)}}
 	if report.State == fasttransfer.Unparsed {
-		in.item.Unparsed = report.Reason
+		came.item.Unparsed = report.Reason
 	}
-	return in, nil
+	return came, nil
 }
 
 // kindOf says in the store's words what the codec calls the parts of a stream.

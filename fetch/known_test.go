@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 
 	"mailbrick/archive"
@@ -183,6 +184,12 @@ func (k *known) nothingNew(protocol string, open func() (fetch.Source, func() in
 	}
 }
 
+// raced says that the race detector is at work, whose memory is not the program's.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
 // relisted is a run to which the server's states mean nothing: all is listed, nothing is exported, and the archive's list is read
 // now and then, in parts.
 func (k *known) relisted(protocol string, open func() (fetch.Source, func() int)) {
@@ -190,6 +197,11 @@ func (k *known) relisted(protocol string, open func() (fetch.Source, func() int)
 	source, _ := open()
 	w := &watchful{Source: source, every: max(k.items/512/20, 1)}
 	s := k.session()
+	for _, err := range s.Session.ItemsIn(k.Context(), "none") { // reads all rows: what the catalog keeps of them lies on this heap without C
+		if err != nil {
+			k.Fatal(err)
+		}
+	}
 	was := alive()
 	r := k.run(w, s)
 	if r.Exported != 0 || !r.Complete || r.Snapshot.Removed != 0 {
@@ -200,7 +212,7 @@ func (k *known) relisted(protocol string, open func() (fetch.Source, func() int)
 	if want := k.items>>18 + 1; s.n == 0 || s.n > want {
 		k.Errorf("%s: listed anew: %d looks at the archive's list, want %d at most", protocol, s.n, want)
 	}
-	if most > was+4<<20+uint64(k.items)*64 { // an id alone has more
+	if most > was+4<<20+uint64(k.items)*64 && !raced() { // an id alone has more
 		k.Errorf("%s: listed anew: %d bytes more than before it", protocol, most-was)
 	}
 }
@@ -213,6 +225,10 @@ func TestManyKnownItems(t *testing.T) {
 	k := newKnown(t)
 	source, _ := k.ews()
 	k.run(source, k.session()) // tells what is covered, which the stand-in does not
+	for _, open := range []func() (fetch.Source, func() int){k.graph, k.ews} {
+		source, _ := open()
+		k.run(source, k.session()) // the catalog's tables, which lie on this heap without C, grow to what they are at most
+	}
 	k.nothingNew("EWS", k.ews)
 	k.relisted("Graph", k.graph)
 	k.nothingNew("Graph", k.graph)

@@ -107,13 +107,10 @@ type Result struct {
 func Run(ctx context.Context, source Source, sink Sink, o Options) (Result, error) {
 	o.defaults()
 	r := &run{source: source, sink: sink, o: o, failed: map[string]failure{}, doubted: map[string]bool{}, unread: map[string]bool{}, most: o.BatchItems}
-	r.buffers.New = func() any { return new([readAhead]byte) }
+	r.readers.New = newReader
 	err := r.run(ctx)
 	return r.result, err
 }
-
-// readAhead is how much of a blob is read at once.
-const readAhead = 128 << 10
 
 type run struct {
 	source Source
@@ -130,7 +127,7 @@ type run struct {
 	result  Result
 	most    int       // items of one export, as the server has been found to manage them
 	silent  int       // items in a row that had no answer
-	buffers sync.Pool // of *[readAhead]byte, for reading one blob after another
+	readers sync.Pool // of *reader
 
 	expected int  // items to export, guessed from the folders that are new and counted in the others
 	counted  bool // the folder at hand is among those guessed

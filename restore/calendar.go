@@ -35,5 +35,6 @@ func readable(class string) bool {
 
 const (
 	warnOrganizer = "a meeting whose organizer has another mailbox: who changes it here may send updates in that person's name"
+	warnCrowded   = "it has too many recipients, attachments and properties to be compared one by one: it is compared as a whole"
 	warnTwice     = "the calendar had this appointment already: two with one identity may be merged by clients"
 )

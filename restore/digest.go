@@ -71,7 +71,12 @@ type digestSpool struct {
 	end int64
 	sum uint64           // of all that was written
 	at  map[int64]uint64 // sum at the end of every write; a value ends where a write ends
+
+	crowded bool // more writes than are remembered: what lies behind them is not known
 }
+
+// mostWrites bounds the writes remembered. A blob of gigabytes has fewer unless somebody made its records small.
+const mostWrites = 1 << 18
 
 func newDigestSpool(d digester) *digestSpool {
 	return &digestSpool{digester: d, at: map[int64]uint64{0: 0}}
@@ -84,7 +89,9 @@ func (s *digestSpool) WriteAt(p []byte, off int64) (int, error) {
 	}
 	s.end += int64(len(p))
 	s.sum = s.extend(s.sum, p)
-	s.at[s.end] = s.sum
+	if s.crowded = s.crowded || len(s.at) == mostWrites; !s.crowded {
+		s.at[s.end] = s.sum
+	}
 	return len(p), nil
 }
 

@@ -5,7 +5,7 @@
 //
 //	versions -> Run -> Target.Place -> groups of 10 items, 16 MiB -> Target.Put -> Result for each
 //	                   Mailbox: folder, blob read once, listing        upload, read flags, export again, compare
-//	                   Files:   name                                   write, sync, rename
+//	                   Files:   name                                   write, sync, publish
 //
 // One bad item never stops a run: what is wrong with it is in its Result. A context that ends, a full mailbox (ErrFull),
 // refused credentials, a server that stays away and an output folder that cannot be written do. The archive vouches for
@@ -53,7 +53,7 @@
 //	recipient 2/0x3001              of the second recipient
 //	attachment 1/message/0x1000     of the message within the first attachment
 //	attachment 2                    that is missing, or one too many
-//	content                         a blob that cannot be read, or only one of the two can
+//	content                         a blob that cannot be read or has hundreds of thousands of parts, or only one of the two
 //
 // # Into files
 //
@@ -67,8 +67,8 @@
 // archive's, the whole of it and the version's first snapshot where that name is taken. Names fit all systems: characters
 // that Windows or shells read otherwise become "_", reserved names (CON, LPT1, ...) get one in front, ends have no dots or
 // blanks, folders take at most 48 bytes and subjects 64. A folder whose name had to be changed gets a mark of its true name, so that
-// two never meet. The same list of versions gives the same names. Files are written under a temporary name, synced and
-// renamed; no name and no link in the folder leads out of it.
+// two never meet. The same list of versions gives the same names. A file is there whole or not at
+// all (package opendir), and durable before the manifest names it; no name and no link in the folder leads out of it.
 //
 // Format EML makes mail of the properties; where one differs from the stored transport header the property wins (package
 // eml). Format MSG has all properties as they are

@@ -20,26 +20,36 @@ const (
 // control or formatting characters, none that Windows refuses, no dot or blank at an end, not longer than limit bytes.
 func portableName(text string, limit int) string {
 	var b strings.Builder
+	b.Grow(min(len(text), 2*limit))
 	blank := false
 	for _, r := range text {
-		switch {
-		case unicode.IsSpace(r):
+		if unicode.IsSpace(r) {
 			blank = b.Len() > 0
 			continue
-		case r == utf8.RuneError || unicode.Is(unicode.C, r) || strings.ContainsRune(`<>:"/\|?*`, r):
-			r = '_'
 		}
 		if blank {
 			b.WriteByte(' ')
 			blank = false
 		}
-		b.WriteRune(r)
+		b.WriteRune(portable(r))
 	}
 	name := strings.Trim(clipped(strings.TrimLeft(b.String(), ". "), limit), ". ")
 	if reservedName(name) {
 		name = "_" + name
 	}
 	return name
+}
+
+// portable is what stands for a character in a name.
+func portable(r rune) rune {
+	switch r {
+	case '<', '>', ':', '"', '/', '\\', '|', '?', '*', utf8.RuneError:
+		return '_'
+	}
+	if printable := ' ' <= r && r <= '~'; !printable && unicode.Is(unicode.C, r) {
+		return '_'
+	}
+	return r
 }
 
 // clipped cuts at the start of a character.
@@ -106,12 +116,14 @@ const shortID = 10
 // fileName is the name of an item's file without its extension: when, what, which. With exact the id stands whole, with
 // the snapshot that the version is of.
 func fileName(item *Item, id string) string {
-	parts := []string{"undated"}
+	name := make([]byte, 0, 128)
 	if d := item.date(); !d.IsZero() && d.Year() > 0 && d.Year() < 10000 {
-		parts[0] = d.Format("2006-01-02 150405")
+		name = d.AppendFormat(name, "2006-01-02 150405")
+	} else {
+		name = append(name, "undated"...)
 	}
 	if subject := portableName(item.Summary.Subject, maxSubject); subject != "" {
-		parts = append(parts, subject)
+		name = append(append(name, ' '), subject...)
 	}
-	return strings.Join(append(parts, id), " ")
+	return string(append(append(name, ' '), id...))
 }

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"testing"
@@ -112,4 +113,24 @@ func FuzzNames(f *testing.F) {
 			}
 		}
 	})
+}
+
+func BenchmarkPlace(b *testing.B) {
+	f := NewFiles("", Blob)
+	home := []archive.Folder{{Name: "Inbox"}, {Name: "Projects: North"}}
+	items := make([]*Item, 1<<16)
+	for i := range items {
+		v := &archive.Version{Mailbox: fmt.Sprint("mbx", i/300)}
+		v.ID[0], v.ID[1], v.ID[2] = byte(i>>16), byte(i>>8), byte(i)
+		items[i] = &Item{Version: v, Home: home, Summary: mapi.Summary{Subject: "Re: Gas prices of the third quarter", Received: time.Unix(1e9, 0)}}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%len(items) == 0 {
+			f = NewFiles("", Blob)
+		}
+		if _, err := f.Place(b.Context(), items[i%len(items)]); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"mailbrick/fetch/mapi"
 	"mailbrick/fetch/mapi/eml"
 	"mailbrick/fetch/mapi/fasttransfer"
 	"mailbrick/fetch/mapi/msg"
+	"mailbrick/fetch/opendir"
 )
 
 // Format is what a file target writes.
@@ -50,6 +50,8 @@ type Files struct {
 	// Nil in a dry run.
 	out   *output
 	spool *spool
+
+	scanner fasttransfer.Scanner
 }
 
 // NewFiles makes a target of a folder, which is made if need be.
@@ -69,7 +71,7 @@ func (f *Files) Begin(_ context.Context, o Options) (err error) {
 	if f.out, err = openOutput(f.path); err != nil {
 		return fmt.Errorf("open the output folder: %w", err)
 	}
-	f.spool = &spool{out: f.out}
+	f.spool = &spool{top: f.out.top}
 	return nil
 }
 
@@ -146,16 +148,21 @@ func (f *Files) write(ctx context.Context, item *Item) error {
 // keepAttachment is the longest value of a message held in memory while it is written.
 const keepAttachment = 64 << 10
 
+// messageRoom is how much memory is taken for a message while it is written. Fifty thousand recipients fit.
+const messageRoom = 64 << 20
+
 // writeMessage reads the whole blob, so that it is known to be sound, before it writes anything.
 func (f *Files) writeMessage(w io.Writer, blob io.Reader, encode func(io.Writer, *mapi.Message) error) error {
 	m := &mapi.Message{}
 	f.spool.used = false
-	report, err := fasttransfer.Scan(blob, fasttransfer.Visitor{Message: m, Keep: keepAttachment, Spool: f.spool})
+	report, err := f.scanner.Scan(blob, fasttransfer.Visitor{Message: m, Keep: keepAttachment, Room: messageRoom, Spool: f.spool})
 	switch {
 	case err != nil:
 		return fmt.Errorf("read from the archive: %w", err)
 	case report.State != fasttransfer.Complete:
 		return fmt.Errorf("%v at byte %d (%s): no message can be made of it, the format blob gives its bytes", report.State, report.Offset, report.Reason)
+	case report.LeftOut > 0:
+		return fmt.Errorf("its recipients, attachments and properties take more than %d MiB of memory: no message can be made of it, the format blob gives its bytes", messageRoom>>20)
 	}
 	if err := encode(w, m); err != nil {
 		return fmt.Errorf("write as %s: %w", f.format, err)
@@ -186,17 +193,16 @@ func (f *Files) witness(item *Item, r Result) error {
 
 // spool keeps long values in a temporary file of the output folder, where the mail ends up anyway.
 type spool struct {
-	out  *output
-	name string
-	file *os.File
-	used bool // by the present item
+	top  *opendir.Dir
+	file *opendir.Draft // never published
+	used bool           // by the present item
 	err  error
 }
 
 // WriteAt makes the file when the first value comes.
 func (s *spool) WriteAt(p []byte, off int64) (n int, err error) {
 	if s.file == nil {
-		s.name, s.file, s.err = s.out.temporary()
+		s.file, s.err = s.top.Draft()
 	}
 	if s.err == nil && !s.used {
 		s.used, s.err = true, s.file.Truncate(0)
@@ -220,5 +226,5 @@ func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), s.out.root.Remove(s.name))
+	return s.file.Close()
 }

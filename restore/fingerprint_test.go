@@ -130,7 +130,12 @@ func TestDifferences(t *testing.T) {
 		{"a recipient too many", func(m *mapi.Message) {
 			m.Recipients = append(m.Recipients, mapi.Bag{mapi.NewText(mapi.PidTagDisplayName, "Eve"), mapi.NewInt32(mapi.PidTagRecipientType, 1)})
 		}, []string{"recipient 3"}},
-		{"no attachments", func(m *mapi.Message) { m.Attachments = nil }, []string{"attachment 1", "attachment 2/message"}},
+		{"a recipient of whom nothing is known", func(m *mapi.Message) { m.Recipients = append(m.Recipients, mapi.Bag{}) }, []string{"recipient 3"}},
+		{"an attachment with nothing in it", func(m *mapi.Message) {
+			m.Attachments = append(m.Attachments, mapi.Attachment{Properties: mapi.Bag{mapi.NewInt32(mapi.PidTagAttachNumber, 2)}})
+		}, []string{"attachment 3"}},
+		{"a message with nothing in it", func(m *mapi.Message) { m.Attachments[0].Embedded = &mapi.Message{} }, []string{"attachment 1/message"}},
+		{"no attachments", func(m *mapi.Message) { m.Attachments = nil }, []string{"attachment 1", "attachment 2", "attachment 2/message"}},
 		{"within the embedded message", func(m *mapi.Message) {
 			m.Attachments[1].Embedded.Properties.Set(mapi.NewText(mapi.PidTagSubject, "other"))
 		}, []string{"attachment 2/message/0x0037"}},

@@ -12,6 +12,14 @@ import (
 type homes struct {
 	vault Vault
 	lists map[homeKey]map[string]archive.Folder
+	held  int // folders in them
+	lines map[lineKey][]archive.Folder
+}
+
+// lineKey is all of a version that says where it was.
+type lineKey struct {
+	mailbox, id, path string
+	from, to          uint32
 }
 
 type homeKey struct {
@@ -19,12 +27,30 @@ type homeKey struct {
 	ordinal uint32
 }
 
-// maxLists bounds how many lists of folders are remembered; versions of one restore share few.
-const maxLists = 16
+// maxHeld bounds how many folders are remembered. Items of all mailboxes come as they lie in the archive: one after another is
+// of another mailbox.
+const maxHeld = 1 << 13
 
-// of gives the folders that an item was in, from the top down. Its version is visible in many snapshots, in which the
-// folder may have had many names: the path that the version was read with decides.
+// of gives the folders that an item was in, from the top down.
 func (h *homes) of(ctx context.Context, v *archive.Version) ([]archive.Folder, error) {
+	key := lineKey{v.Mailbox, v.FolderID, v.Folder, v.From, v.To}
+	if line, ok := h.lines[key]; ok {
+		return line, nil
+	}
+	line, err := h.find(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if h.lines == nil || len(h.lines) == maxHeld {
+		h.lines = map[lineKey][]archive.Folder{}
+	}
+	h.lines[key] = line
+	return line, nil
+}
+
+// find looks up the folders of a version. It is visible in many snapshots, in which the folder may have had many names: the path that
+// the version was read with decides.
+func (h *homes) find(ctx context.Context, v *archive.Version) ([]archive.Folder, error) {
 	names := splitPath(v.Folder)
 	var found []archive.Folder
 	last := v.To - 1 // of a living version it lies in the future: the folders as they are now
@@ -52,8 +78,8 @@ func (h *homes) list(ctx context.Context, key homeKey) (map[string]archive.Folde
 	if err != nil {
 		return nil, err
 	}
-	if h.lists == nil || len(h.lists) >= maxLists {
-		h.lists = map[homeKey]map[string]archive.Folder{}
+	if h.held += 1 + len(folders); h.lists == nil || h.held > maxHeld {
+		h.lists, h.held = map[homeKey]map[string]archive.Folder{}, 1+len(folders)
 	}
 	h.lists[key] = folders
 	return folders, nil

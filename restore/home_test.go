@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"mailbrick/archive"
@@ -86,5 +87,18 @@ func TestHomes(t *testing.T) {
 	}
 	if r.asked != 1 {
 		t.Errorf("asked %d times", r.asked)
+	}
+	r.asked = 0
+	for n := range 3 * 500 { // items of many mailboxes in turns
+		_, _ = h.of(t.Context(), &archive.Version{Mailbox: fmt.Sprint("m", n%500), FolderID: "p", Folder: "Posteingang/New", To: archive.Forever})
+	}
+	if r.asked != 500 {
+		t.Errorf("asked %d times for 500 mailboxes", r.asked)
+	}
+	for n := range maxHeld {
+		_, _ = h.of(t.Context(), &archive.Version{Mailbox: fmt.Sprint("other", n), FolderID: "p", Folder: "Posteingang/New", To: archive.Forever})
+		if h.held > maxHeld || len(h.lists) > h.held {
+			t.Fatalf("%d folders remembered in %d lists", h.held, len(h.lists))
+		}
 	}
 }

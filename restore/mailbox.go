@@ -135,6 +135,9 @@ func (m *Mailbox) warn(u *upload, held *shelf) {
 	if u.sent.state != fasttransfer.Complete {
 		u.warnings = append(u.warnings, fmt.Sprintf("restored as it is, though it could not be read: %s", u.sent.reason))
 	}
+	if u.sent.state == fasttransfer.Complete && u.sent.crowded {
+		u.warnings = append(u.warnings, warnCrowded)
+	}
 	if u.sent.organizerCopy && !m.same(u.item.Version) {
 		u.warnings = append(u.warnings, warnOrganizer)
 	}

@@ -2,7 +2,6 @@ package restore
 
 import (
 	"bufio"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"runtime"
@@ -23,25 +23,26 @@ import (
 const (
 	manifestName   = "manifest.sha256"
 	exceptionsName = "exceptions.jsonl"
-	temporaryStart = ".mailbrick-"
 )
 
 // output is a folder that files are written into, whole or not at all, and the list of their digests. Nothing is written
 // outside of it, whatever names or links say: all goes through an os.Root.
 type output struct {
 	root    *os.Root
+	whole   *os.File // the folder, locked
+	top     *opendir.Dir
 	err     error                   // of writing: the folder is of no use any more
 	held    map[string]*opendir.Dir // folders held open
 	folders map[string]bool
-	written map[pathKey]bool
 
 	manifest   *listing
 	exceptions *listing
 	buffer     *bufio.Writer // of the file being written
 }
 
-// mostHeld bounds the folders held open: files come in the order of storage, from folder to folder.
-const mostHeld = 256
+// mostHeld bounds the folders held open. Files come in the order of storage: one after another is in another folder, since what is
+// alike in many mailboxes lies together.
+const mostHeld = 512
 
 // pathKey tells paths apart as the pickiest file system does: without regard to case.
 type pathKey [16]byte
@@ -50,6 +51,8 @@ func keyOf(path string) pathKey {
 	sum := sha256.Sum256([]byte(strings.ToLower(path)))
 	return pathKey(sum[:16])
 }
+
+var errBusy = errors.New("another restore is writing into it")
 
 // openOutput makes the folder: one restore at a time writes into it.
 func openOutput(folder string) (*output, error) {
@@ -60,18 +63,43 @@ func openOutput(folder string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{root: root, folders: map[string]bool{".": true}, held: map[string]*opendir.Dir{}, written: map[pathKey]bool{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
-	if err = o.sweep("."); err == nil {
-		o.manifest, err = o.list()
-	}
-	if err == nil {
-		o.exceptions, err = o.list()
-	}
-	if err != nil {
-		_ = errors.Join(o.leave(), root.Close()) // the first error is the one to tell
-		return nil, err
+	o := &output{root: root, folders: map[string]bool{".": true}, held: map[string]*opendir.Dir{}, buffer: bufio.NewWriterSize(nil, 128<<10)}
+	if err := o.begin(); err != nil {
+		return nil, errors.Join(err, o.close())
 	}
 	return o, nil
+}
+
+func (o *output) begin() (err error) {
+	if o.whole, err = o.root.Open("."); err != nil {
+		return err
+	}
+	if err = lock(o.whole); err != nil { // before sweep, which would take away what another writes
+		return err
+	}
+	if o.top, err = opendir.Open(o.root, "."); err != nil {
+		return err
+	}
+	if err = o.sweep("."); err != nil {
+		return err
+	}
+	if o.manifest, err = newListing(o.top); err != nil {
+		return err
+	}
+	o.exceptions, err = newListing(o.top)
+	return err
+}
+
+// close lets go of all that is open; lists without a name are gone.
+func (o *output) close() error {
+	err := errors.Join(o.manifest.drop(), o.exceptions.drop(), o.leave(len(o.held)))
+	if o.top != nil {
+		err = errors.Join(err, o.top.Close())
+	}
+	if o.whole != nil {
+		err = errors.Join(err, o.whole.Close())
+	}
+	return errors.Join(err, o.root.Close())
 }
 
 // sweep removes what a killed run has left in a folder.
@@ -81,30 +109,13 @@ func (o *output) sweep(folder string) error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), temporaryStart) && e.Type().IsRegular() {
+		if opendir.IsDraft(e.Name()) && e.Type().IsRegular() {
 			if err := o.root.Remove(path.Join(folder, e.Name())); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// temporary makes a file under a name that no item has, in the folder where it will stay: file systems keep a folder's files
-// together, and look long for room where all were made in one. Mail is nobody else's business.
-func temporary(in *opendir.Dir) (string, *os.File, error) {
-	name := temporaryStart + rand.Text()
-	f, err := in.Create(name)
-	return name, f, err
-}
-
-// temporary makes such a file at the top.
-func (o *output) temporary() (string, *os.File, error) {
-	in, err := o.enter(".")
-	if err != nil {
-		return "", nil, err
-	}
-	return temporary(in)
 }
 
 // file makes a file of what write writes; sum is the digest of that when write proves it itself, else nil. The error is that of
@@ -114,10 +125,9 @@ func (o *output) file(name string, sum []byte, write func(io.Writer) error) erro
 		return o.err
 	}
 	in, err := o.enter(path.Dir(name))
-	var unnamed string
-	var f *os.File
+	var f *opendir.Draft
 	if err == nil {
-		unnamed, f, err = temporary(in)
+		f, err = in.Draft()
 	}
 	if err != nil {
 		o.err = err
@@ -134,19 +144,17 @@ func (o *output) file(name string, sum []byte, write func(io.Writer) error) erro
 	if err == nil && !syncsAll {
 		o.note(f.Sync())
 	}
-	o.note(f.Close())
-	if err == nil && o.err == nil {
-		o.note(in.Rename(unnamed, path.Base(name)))
-	}
 	if err != nil || o.err != nil {
-		_ = in.Remove(unnamed) // what remains of it is swept by the next run
+		_ = f.Close() // what remains of it is swept by the next run
 		return errors.Join(err, o.err)
 	}
-	o.written[keyOf(name)] = true
+	if o.note(f.Publish(path.Base(name))); o.err != nil {
+		return o.err
+	}
 	if sum == nil {
 		sum = w.digest.Sum(nil)
 	}
-	o.note(o.manifest.line(hex.EncodeToString(sum) + "  " + name))
+	o.note(o.manifest.line(hex.EncodeToString(sum), "  ", name))
 	return o.err
 }
 
@@ -165,7 +173,7 @@ func (o *output) enter(name string) (*opendir.Dir, error) {
 		return nil, err
 	}
 	if len(o.held) == mostHeld {
-		if err := o.leave(); err != nil {
+		if err := o.leave(1); err != nil {
 			return nil, err
 		}
 	}
@@ -176,12 +184,15 @@ func (o *output) enter(name string) (*opendir.Dir, error) {
 	return in, err
 }
 
-// leave closes all folders held open.
-func (o *output) leave() (err error) {
-	for _, in := range o.held {
+// leave closes some of the folders held open, any of them.
+func (o *output) leave(some int) (err error) {
+	for name, in := range o.held {
+		if some--; some < 0 {
+			break
+		}
 		err = errors.Join(err, in.Close())
+		delete(o.held, name)
 	}
-	clear(o.held)
 	return err
 }
 
@@ -204,7 +215,7 @@ func (o *output) folder(name string) error {
 // fileWriter writes to a file and knows the digest of what it wrote.
 type fileWriter struct {
 	out    *output
-	file   *os.File
+	file   io.Writer
 	digest hash.Hash // nil when it is known
 }
 
@@ -246,25 +257,21 @@ func (o *output) finish() error {
 	if err == nil {
 		err = o.finishLists()
 	}
-	for _, l := range []*listing{o.manifest, o.exceptions} {
-		err = errors.Join(err, l.drop(o))
-	}
-	return errors.Join(err, o.leave(), o.root.Close())
+	return errors.Join(err, o.close())
 }
 
 func (o *output) finishLists() error {
-	sum, err := o.exceptions.publish(o, exceptionsName)
+	sum, err := o.exceptions.publish(exceptionsName)
 	if err != nil {
 		return err
 	}
-	o.written[keyOf(exceptionsName)] = true
-	if err := o.manifest.line(sum + "  " + exceptionsName); err != nil {
+	if err := o.manifest.line(sum, "  ", exceptionsName); err != nil {
 		return err
 	}
 	if err := o.keepOld(); err != nil {
 		return err
 	}
-	if _, err := o.manifest.publish(o, manifestName); err != nil {
+	if _, err := o.manifest.publish(manifestName); err != nil {
 		return err
 	}
 	return o.syncFolder(".")
@@ -280,16 +287,31 @@ func (o *output) keepOld() error {
 		return err
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		_, name, ok := strings.Cut(lines.Text(), "  ")
-		if !ok || o.written[keyOf(name)] {
-			continue
+	written := map[pathKey]bool{}
+	err = o.manifest.visit(func(line string) error {
+		_, name, _ := strings.Cut(line, "  ")
+		written[keyOf(name)] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return visitLines(f, func(line string) error {
+		_, name, ok := strings.Cut(line, "  ")
+		if !ok || written[keyOf(name)] {
+			return nil
 		}
 		if _, err := o.root.Lstat(name); err != nil {
-			continue
+			return nil
 		}
-		if err := o.manifest.line(lines.Text()); err != nil {
+		return o.manifest.line(line)
+	})
+}
+
+func visitLines(r io.Reader, visit func(string) error) error {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if err := visit(lines.Text()); err != nil {
 			return err
 		}
 	}
@@ -299,7 +321,7 @@ func (o *output) keepOld() error {
 // syncFolders makes files and their names durable.
 func (o *output) syncFolders() error {
 	if syncsAll {
-		return syncAll(o.root)
+		return syncAll(o.whole)
 	}
 	for name := range o.folders {
 		if err := o.syncFolder(name); err != nil {
@@ -321,47 +343,56 @@ func (o *output) syncFolder(name string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// listing is a text file that grows by lines under a temporary name.
+// listing is a text file that grows by lines and has no name yet.
 type listing struct {
-	name   string
-	file   *os.File
+	file   *opendir.Draft // nil once it is published
 	out    *bufio.Writer
-	digest hash.Hash // nil when it is known
+	digest hash.Hash
 }
 
-func (o *output) list() (*listing, error) {
-	name, f, err := o.temporary()
+func newListing(in *opendir.Dir) (*listing, error) {
+	f, err := in.Draft()
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{name: name, file: f, digest: sha256.New()}
-	l.out = bufio.NewWriter(io.MultiWriter(f, l.digest))
+	l := &listing{file: f, digest: sha256.New()}
+	l.out = bufio.NewWriterSize(io.MultiWriter(f, l.digest), 64<<10)
 	return l, nil
 }
 
-func (l *listing) line(text string) error {
-	_, err := l.out.WriteString(text + "\n")
-	return err
+// line adds a line of some parts.
+func (l *listing) line(parts ...string) error {
+	for _, part := range parts {
+		_, _ = l.out.WriteString(part) // an error stays
+	}
+	return l.out.WriteByte('\n')
+}
+
+// visit reads the lines there are.
+func (l *listing) visit(each func(string) error) error {
+	if err := l.out.Flush(); err != nil {
+		return err
+	}
+	return visitLines(io.NewSectionReader(l.file, 0, math.MaxInt64), each)
 }
 
 // publish gives the list its name, and its digest.
-func (l *listing) publish(o *output, name string) (string, error) {
-	err := errors.Join(l.out.Flush(), l.file.Sync(), l.file.Close())
+func (l *listing) publish(name string) (string, error) {
+	err := errors.Join(l.out.Flush(), l.file.Sync())
 	if err == nil {
-		err = o.root.Rename(l.name, name)
+		err = l.file.Publish(name)
+		l.file = nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("write %s: %w", name, err)
 	}
-	l.file = nil
 	return hex.EncodeToString(l.digest.Sum(nil)), nil
 }
 
-// drop removes a list that was not published.
-func (l *listing) drop(o *output) error {
-	if l.file == nil {
+// drop removes a list that was not published, if there is one.
+func (l *listing) drop() error {
+	if l == nil || l.file == nil {
 		return nil
 	}
-	_ = l.file.Close() // publishing may have closed it
-	return o.root.Remove(l.name)
+	return l.file.Close()
 }

@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -10,10 +9,5 @@ import (
 // syncsAll: all files are made durable at once, before the manifest names them. One by one that costs more than writing them.
 const syncsAll = true
 
-func syncAll(root *os.Root) error {
-	f, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
-}
+// syncAll makes all of a folder's file system durable. What went wrong since the folder was opened is told.
+func syncAll(folder *os.File) error { return unix.Syncfs(int(folder.Fd())) }

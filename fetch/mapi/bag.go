@@ -60,7 +60,16 @@ func (b Bag) Text(id uint16) string {
 	if p == nil {
 		return ""
 	}
-	return b.text(p)
+	return p.Text(b.codePageOf(p))
+}
+
+// appendText appends what Text gives.
+func (b Bag) appendText(dst []byte, id uint16) []byte {
+	p := b.Find(id)
+	if p == nil {
+		return dst
+	}
+	return p.appendText(dst, b.codePageOf(p))
 }
 
 // textIn is Text where 8-bit strings are in that code page.
@@ -72,11 +81,21 @@ func (b Bag) textIn(id uint16, codePage int) string {
 	return p.Text(codePage)
 }
 
-func (b Bag) text(p *Property) string {
-	if p.Tag.Type() == TypeString8 {
-		return p.Text(b.CodePage())
+// appendTextIn appends what textIn gives.
+func (b Bag) appendTextIn(dst []byte, id uint16, codePage int) []byte {
+	p := b.Find(id)
+	if p == nil {
+		return dst
 	}
-	return p.Text(0)
+	return p.appendText(dst, codePage)
+}
+
+// codePageOf is the code page to read a text of the bag in.
+func (b Bag) codePageOf(p *Property) int {
+	if p.Tag.Type() == TypeString8 {
+		return b.CodePage()
+	}
+	return 0
 }
 
 // CodePage is the code page of the bag's 8-bit strings: the one that is named for

@@ -16,10 +16,15 @@ type Attachment struct {
 }
 
 func (m *Message) Subject() string {
+	var room [usualText]byte
+	return string(m.appendSubject(room[:0]))
+}
+
+func (m *Message) appendSubject(dst []byte) []byte {
 	if m.Properties.Find(PidTagSubject) != nil {
-		return m.Properties.Text(PidTagSubject)
+		return m.Properties.appendText(dst, PidTagSubject)
 	}
-	return m.Properties.Text(PidTagSubjectPrefix) + m.Properties.Text(PidTagNormalizedSubject)
+	return m.Properties.appendText(m.Properties.appendText(dst, PidTagSubjectPrefix), PidTagNormalizedSubject)
 }
 
 func (m *Message) Class() string     { return m.Properties.Text(PidTagMessageClass) }

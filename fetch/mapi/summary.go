@@ -1,10 +1,10 @@
 package mapi
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -34,70 +34,6 @@ type Summary struct {
 	MessageID            string
 }
 
-// Summarize leaves Size to the caller, who knows the size of the blob.
-func Summarize(m *Message) Summary {
-	return Summary{
-		Class:          clip(m.Class()),
-		Subject:        clip(m.Subject()),
-		From:           clip(m.From().String()),
-		To:             clipAddresses(m.To()),
-		Cc:             clipAddresses(m.Cc()),
-		Bcc:            clipAddresses(m.Bcc()),
-		Sent:           m.Sent().Truncate(time.Microsecond),
-		Received:       m.Received().Truncate(time.Microsecond),
-		HasAttachments: m.HasAttachments(),
-		Attachments:    clipAll(m.AttachmentNames()),
-		Read:           m.Read(),
-		MessageID:      clip(m.MessageID()),
-	}
-}
-
-// InSummary tells of a property, by id, whether a summary is made of it, in a message, a recipient or an attachment. A reader
-// that is after a summary alone may leave all others out.
-func InSummary(id uint16) bool {
-	switch id {
-	case PidTagMessageClass, PidTagSubject, PidTagSubjectPrefix, PidTagNormalizedSubject, PidTagInternetMessageID,
-		PidTagClientSubmitTime, PidTagMessageDeliveryTime, PidTagMessageFlags,
-		PidTagMessageCodepage, PidTagInternetCodepage, PidTagMessageLocaleID,
-		PidTagSentRepresentingName, PidTagSentRepresentingAddressType, PidTagSentRepresentingEmailAddress, PidTagSentRepresentingSMTPAddress,
-		PidTagSenderName, PidTagSenderAddressType, PidTagSenderEmailAddress, PidTagSenderSMTPAddress,
-		PidTagDisplayName, PidTagAddressType, PidTagEmailAddress, PidTagSMTPAddress, PidTagRecipientType,
-		PidTagAttachLongFilename, PidTagAttachFilename, PidTagAttachmentHidden, PidTagAttachFlags, PidTagAttachContentID:
-		return true
-	}
-	return false
-}
-
-func clip(s string) string {
-	if !utf8.ValidString(s) { // which is told at eight bytes a step
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
-	if len(s) <= summaryText {
-		return s
-	}
-	n := summaryText
-	for !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
-
-func clipAddresses(list []Address) []string {
-	var texts []string
-	for _, a := range list[:min(len(list), summaryList)] {
-		texts = append(texts, clip(a.String()))
-	}
-	return texts
-}
-
-func clipAll(list []string) []string {
-	var texts []string
-	for _, s := range list[:min(len(list), summaryList)] {
-		texts = append(texts, clip(s))
-	}
-	return texts
-}
-
 // Tags of the encoding; numbers never move.
 const (
 	summaryClass = 1 + iota
@@ -124,83 +60,131 @@ func (s Summary) Encode() []byte {
 		{summaryClass, []string{s.Class}}, {summarySubject, []string{s.Subject}}, {summaryFrom, []string{s.From}},
 		{summaryTo, s.To}, {summaryCc, s.Cc}, {summaryBcc, s.Bcc}, {summaryAttachment, s.Attachments},
 	} {
-		repeated := f.tag >= summaryTo
 		for _, text := range f.text[:min(len(f.text), summaryList)] {
-			if text != "" || repeated {
-				b = appendField(b, f.tag, clip(text))
-			}
+			b = appendString(b, f.tag, text)
 		}
 	}
 	b = appendTime(b, summarySent, s.Sent)
 	b = appendTime(b, summaryReceived, s.Received)
-	b = appendField(b, summarySize, binary.AppendUvarint(nil, uint64(s.Size)))
-	b = appendField(b, summaryFlags, []byte{s.flags()})
-	if s.MessageID != "" {
-		b = appendField(b, summaryMessageID, clip(s.MessageID))
+	b = appendFacts(b, s.Size, s.HasAttachments, s.Read)
+	return appendString(b, summaryMessageID, s.MessageID)
+}
+
+// appendField appends a field whose data value appends.
+func appendField(b []byte, tag byte, value func([]byte) []byte) []byte {
+	at := len(b) + 2
+	b = value(append(b, tag, 0))
+	n := uint64(len(b) - at)
+	if n >= 0x80 { // its length takes two bytes
+		b = append(b, 0)
+		copy(b[at+1:], b[at:])
 	}
+	binary.PutUvarint(b[at-1:], n)
 	return b
 }
 
-func (s Summary) flags() (f byte) {
-	if s.HasAttachments {
-		f |= 1
+// appendText is appendField of a string, cut to what a summary keeps. An empty one is left out unless the field may repeat.
+func appendText(b []byte, tag byte, value func([]byte) []byte) []byte {
+	longer := appendField(b, tag, func(b []byte) []byte {
+		at := len(b)
+		return clip(value(b), at)
+	})
+	repeated := tag >= summaryTo && tag <= summaryAttachment
+	if len(longer) == len(b)+2 && !repeated {
+		return b
 	}
-	if s.Read {
-		f |= 2
-	}
-	return f
+	return longer
 }
 
-func appendField[T string | []byte](b []byte, tag byte, data T) []byte {
-	b = binary.AppendUvarint(append(b, tag), uint64(len(data)))
-	return append(b, data...)
+func appendString(b []byte, tag byte, text string) []byte {
+	return appendText(b, tag, func(b []byte) []byte { return append(b, text...) })
+}
+
+// clip makes UTF-8 of the text that lies in b from at on, and cuts it to what a summary keeps.
+func clip(b []byte, at int) []byte {
+	if !utf8.Valid(b[at:]) { // which is told at eight bytes a step
+		b = append(b[:at], bytes.ToValidUTF8(b[at:], []byte("\uFFFD"))...)
+	}
+	n := at + summaryText
+	if len(b) <= n {
+		return b
+	}
+	for !utf8.RuneStart(b[n]) {
+		n--
+	}
+	return b[:n]
 }
 
 func appendTime(b []byte, tag byte, t time.Time) []byte {
 	if t.IsZero() {
 		return b
 	}
-	return appendField(b, tag, binary.AppendVarint(nil, t.UnixMicro()))
+	return appendField(b, tag, func(b []byte) []byte { return binary.AppendVarint(b, t.UnixMicro()) })
 }
 
-// DecodeSummary reads what Encode wrote; anything else is ErrSummary.
+// appendFacts appends what is no text.
+func appendFacts(b []byte, size int64, hasAttachments, read bool) []byte {
+	var flags byte
+	if hasAttachments {
+		flags |= 1
+	}
+	if read {
+		flags |= 2
+	}
+	b = appendField(b, summarySize, func(b []byte) []byte { return binary.AppendUvarint(b, uint64(size)) })
+	return appendField(b, summaryFlags, func(b []byte) []byte { return append(b, flags) })
+}
+
+// DecodeSummary reads what Encode wrote; anything else is ErrSummary. The strings are parts of one.
 func DecodeSummary(b []byte) (Summary, error) {
 	var s Summary
 	if len(b) == 0 || b[0] != summaryVersion {
 		return s, fmt.Errorf("%w: not version %d", ErrSummary, summaryVersion)
 	}
-	for b = b[1:]; len(b) > 0; {
-		n, used := binary.Uvarint(b[1:])
-		if used <= 0 || n > uint64(len(b)-1-used) {
+	text := string(b)
+	for rest := b[1:]; len(rest) > 0; {
+		data, after, ok := cutField(rest)
+		if !ok {
 			return Summary{}, fmt.Errorf("%w: cut short", ErrSummary)
 		}
-		data := b[1+used : 1+used+int(n)]
-		if err := s.field(b[0], data); err != nil {
+		end := len(b) - len(after)
+		if err := s.field(rest[0], data, text[end-len(data):end], after); err != nil {
 			return Summary{}, err
 		}
-		b = b[1+used+int(n):]
+		rest = after
 	}
 	return s, nil
 }
 
-func (s *Summary) field(tag byte, data []byte) error {
+// cutField takes the data of the first field off b.
+func cutField(b []byte) (data, after []byte, ok bool) {
+	n, used := binary.Uvarint(b[1:])
+	if used <= 0 || n > uint64(len(b)-1-used) {
+		return nil, nil, false
+	}
+	b = b[1+used:]
+	return b[:n], b[n:], true
+}
+
+// field takes in a field, which is text where it is a string; others follow it.
+func (s *Summary) field(tag byte, data []byte, text string, others []byte) error {
 	switch tag {
 	case summaryClass:
-		s.Class = string(data)
+		s.Class = text
 	case summarySubject:
-		s.Subject = string(data)
+		s.Subject = text
 	case summaryFrom:
-		s.From = string(data)
+		s.From = text
 	case summaryMessageID:
-		s.MessageID = string(data)
+		s.MessageID = text
 	case summaryTo:
-		return addTo(&s.To, data)
+		return addTo(&s.To, tag, text, others)
 	case summaryCc:
-		return addTo(&s.Cc, data)
+		return addTo(&s.Cc, tag, text, others)
 	case summaryBcc:
-		return addTo(&s.Bcc, data)
+		return addTo(&s.Bcc, tag, text, others)
 	case summaryAttachment:
-		return addTo(&s.Attachments, data)
+		return addTo(&s.Attachments, tag, text, others)
 	case summarySent, summaryReceived:
 		return s.time(tag, data)
 	case summarySize:
@@ -218,12 +202,24 @@ func (s *Summary) field(tag byte, data []byte) error {
 	return nil
 }
 
-func addTo(list *[]string, data []byte) error {
+// addTo takes in a member of a list, the first with room for the others.
+func addTo(list *[]string, tag byte, text string, others []byte) error {
 	if len(*list) == summaryList {
 		return fmt.Errorf("%w: more than %d of one field", ErrSummary, summaryList)
 	}
-	*list = append(*list, string(data))
+	if *list == nil {
+		*list = make([]string, 0, 1+more(tag, others))
+	}
+	*list = append(*list, text)
 	return nil
+}
+
+// more is how many fields of a tag come at once, as far as a summary keeps them.
+func more(tag byte, fields []byte) (n int) {
+	for ok := true; ok && len(fields) > 0 && fields[0] == tag && n < summaryList-1; n++ {
+		_, fields, ok = cutField(fields)
+	}
+	return n
 }
 
 func (s *Summary) time(tag byte, data []byte) error {

@@ -5,20 +5,35 @@ import (
 	"testing"
 )
 
-// BenchmarkSummarize reads what lists show of a message to thirty people.
-func BenchmarkSummarize(b *testing.B) {
-	text := func(id uint16, s string) Property {
-		return Property{Tag: MakeTag(id, TypeUnicode), Data: encodeUTF16(s, true)}
+// manyRecipients is a message to n people.
+func manyRecipients(n int) *Message {
+	m := &Message{Properties: Bag{NewText(PidTagMessageClass, "IPM.Note"), NewText(PidTagSubject, "The minutes of the meeting of last Thursday")}}
+	for i := range n {
+		m.Recipients = append(m.Recipients, Bag{NewText(PidTagDisplayName, fmt.Sprintf("Recipient Number %d", i)), NewText(PidTagAddressType, "SMTP"),
+			NewText(PidTagEmailAddress, fmt.Sprintf("recipient.%d@contoso.example", i)), NewText(PidTagSMTPAddress, fmt.Sprintf("recipient.%d@contoso.example", i))})
 	}
-	m := &Message{Properties: Bag{text(PidTagMessageClass, "IPM.Note"), text(PidTagSubject, "The minutes of the meeting of last Thursday")}}
-	for i := range 30 {
-		m.Recipients = append(m.Recipients, Bag{text(PidTagDisplayName, fmt.Sprintf("Recipient Number %d", i)), text(PidTagAddressType, "SMTP"),
-			text(PidTagEmailAddress, fmt.Sprintf("recipient.%d@contoso.example", i)), text(PidTagSMTPAddress, fmt.Sprintf("recipient.%d@contoso.example", i))})
-	}
+	return m
+}
+
+// BenchmarkSummary writes what lists show of a message to thirty people, as a backup does.
+func BenchmarkSummary(b *testing.B) {
+	m := manyRecipients(30)
+	room := make([]byte, 0, 4<<10)
 	b.ReportAllocs()
 	for b.Loop() {
-		if s := Summarize(m); len(s.To) != 30 {
-			b.Fatal(len(s.To))
+		if room = AppendSummary(room[:0], m, 1); len(room) < 1000 {
+			b.Fatal(len(room))
+		}
+	}
+}
+
+// BenchmarkDecodeSummary reads it again.
+func BenchmarkDecodeSummary(b *testing.B) {
+	encoded := AppendSummary(nil, manyRecipients(30), 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, err := DecodeSummary(encoded); err != nil || len(s.To) != 30 {
+			b.Fatal(s, err)
 		}
 	}
 }

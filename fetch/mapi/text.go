@@ -3,16 +3,28 @@ package mapi
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// usualText is a length in bytes that few texts have.
+const usualText = 128
 
 // Text is a value of any string type without its terminator. 8-bit strings are
 // read in codePage, or in Windows-1252 where that is 0 or not known. A binary
 // value (an HTML body) is read so too.
 func (p *Property) Text(codePage int) string {
 	return decodeText(p.Tag.Type(), p.Bytes(), codePage)
+}
+
+// appendText appends what Text gives.
+func (p *Property) appendText(dst []byte, codePage int) []byte {
+	if t := p.Tag.Type(); t == TypeText || t == TypeUnicode {
+		return appendUTF16(dst, unterminated(p.Bytes()))
+	}
+	return append(dst, p.Text(codePage)...)
 }
 
 func decodeText(t Type, data []byte, codePage int) string {
@@ -46,17 +58,43 @@ func swapped(b []byte) []byte {
 
 // decodeUTF16 reads little-endian text. What no pair of surrogates is comes as the replacement character.
 func decodeUTF16(b []byte) string {
-	if n := len(b) &^ 1; n >= 2 && b[n-2] == 0 && b[n-1] == 0 {
-		b = b[:n-2]
-	}
+	const piece = 256 // bytes; a unit makes three at most
+	var room [piece / 2 * utf8.UTFMax]byte
 	var s strings.Builder
+	b = unterminated(b)
 	s.Grow(len(b) / 2)
-	for len(b) >= 2 {
-		r := rune(binary.LittleEndian.Uint16(b))
-		if b = b[2:]; r < utf8.RuneSelf {
-			s.WriteByte(byte(r))
-			continue
+	for len(b) > 0 {
+		n := min(len(b), piece)
+		if n < len(b) && b[n-1]&0xFC == 0xD8 { // a pair stays together
+			n -= 2
 		}
+		s.Write(appendUTF16(room[:0], b[:n]))
+		b = b[n:]
+	}
+	return s.String()
+}
+
+func unterminated(b []byte) []byte {
+	if n := len(b) &^ 1; n >= 2 && b[n-2] == 0 && b[n-1] == 0 {
+		return b[:n-2]
+	}
+	return b
+}
+
+// appendUTF16 is decodeUTF16 into memory that is there, without a terminator.
+func appendUTF16(dst, b []byte) []byte {
+	dst = slices.Grow(dst, len(b)/2)
+	for len(b) >= 2 {
+		if len(b) >= 8 {
+			if four := binary.LittleEndian.Uint64(b); four&^0x007F007F007F007F == 0 { // as a rule it is ASCII
+				four |= four >> 8
+				dst = append(dst, byte(four), byte(four>>16), byte(four>>32), byte(four>>48))
+				b = b[8:]
+				continue
+			}
+		}
+		r := rune(binary.LittleEndian.Uint16(b))
+		b = b[2:]
 		if utf16.IsSurrogate(r) {
 			low := rune(utf8.RuneError)
 			if len(b) >= 2 {
@@ -66,9 +104,9 @@ func decodeUTF16(b []byte) string {
 				b = b[2:]
 			}
 		}
-		s.WriteRune(r)
+		dst = utf8.AppendRune(dst, r)
 	}
-	return s.String()
+	return dst
 }
 
 func encodeUTF16(s string, terminate bool) []byte {

@@ -125,6 +125,24 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
+// BenchmarkSummary reads what a backup reads of each item, in the same memory.
+func BenchmarkSummary(b *testing.B) {
+	for name, blobs := range benchItems(b) {
+		b.Run(name, func(b *testing.B) {
+			var scanner fasttransfer.Scanner
+			var summary []byte
+			perItem(b, blobs, func(i int) {
+				m := &mapi.Message{}
+				v := fasttransfer.Visitor{Message: m, Keep: 8 << 10, Wanted: mapi.InSummary, Segment: func(fasttransfer.Segment) error { return nil }}
+				r, err := scanner.Scan(bytes.NewReader(blobs[i]), v)
+				if summary = mapi.AppendSummary(summary[:0], m, r.Size); err != nil || r.State != fasttransfer.Complete || len(summary) == 0 {
+					b.Fatal(r, err)
+				}
+			})
+		})
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	for name, blobs := range benchItems(b) {
 		b.Run(name, func(b *testing.B) {

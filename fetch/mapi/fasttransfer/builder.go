@@ -11,6 +11,8 @@ import (
 type builder struct {
 	on      bool // there is a message to fill
 	keep    int64
+	room    int64 // bytes of memory that the message may take
+	used    int64 // about how many it takes
 	spool   Spool
 	spooled int64 // bytes in the spool
 	err     error // of the spool
@@ -18,13 +20,21 @@ type builder struct {
 	// The present value.
 	mode  mode
 	size  int64
-	data  []byte
-	owned bool  // data is nobody else's
-	begun int64 // where the value begins in the spool
+	data  []byte // the beginning of free, unless it takes memory of its own
+	begun int64  // where the value begins in the spool
+	word  [4]byte
 
-	scratch []byte // data of values that end copies
-	arena   []byte // room for small values
-	next    int    // length of the next arena
+	arena []byte // memory for small values
+	free  []byte // the rest of it
+	bags  slab[mapi.Property]
+	rows  slab[mapi.Bag]
+}
+
+// reset takes back the memory of the message before.
+func (b *builder) reset(v Visitor) {
+	b.bags.reset()
+	b.rows.reset()
+	*b = builder{on: v.Message != nil, keep: v.Keep, room: v.Room, spool: v.Spool, arena: b.arena, free: b.arena, bags: b.bags, rows: b.rows}
 }
 
 // mode is what becomes of a value's bytes.
@@ -38,30 +48,41 @@ const (
 )
 
 const (
-	usualRow  = 32      // properties of a recipient
-	trusted   = 1 << 20 // most that is allocated because a length says so
-	smallest  = 4 << 10 // from here on a value is read into its own memory
-	arenaSize = 8 << 10
-	arenaMin  = 1 << 10 // of the first one: most messages need no more
+	usualRow = 32      // properties of a recipient or attachment
+	trusted  = 1 << 20 // most that is allocated because a length says so
+
+	arenaMin  = 1 << 10
+	arenaMost = 64 << 10
+	largeData = 8 << 10 // from here on a value that does not fit into the arena has memory of its own
+	smallData = 64      // every value of fixed size fits into so much
+
+	objectSize   = 128 // about the memory of one, without what is in it
+	propertySize = 64
+	nameSize     = 64 // without its text
 )
 
 // open begins the object that stands in top.
 func (b *builder) open(top *frame, kind where) frame {
 	f := frame{kind: kind, message: top.message}
+	b.used += objectSize
 	// The pointers stay good: what they point into grows only when they are done with.
 	switch m := top.message; kind {
 	case inWrapped:
 		f.bag = top.bag
 	case inRecipient:
-		var bag mapi.Bag
-		if n := len(m.Recipients); n > 0 { // rows are alike
-			bag = make(mapi.Bag, 0, min(len(m.Recipients[n-1]), usualRow))
+		var like mapi.Bag
+		if n := len(m.Recipients); n > 0 {
+			like = m.Recipients[n-1]
 		}
-		m.Recipients = append(m.Recipients, bag)
+		m.Recipients = b.rows.add(m.Recipients, b.alike(like))
 		f.bag = &m.Recipients[len(m.Recipients)-1]
 	case inAttachment:
 		f.attachment = len(m.Attachments)
-		m.Attachments = append(m.Attachments, mapi.Attachment{})
+		var like mapi.Bag
+		if f.attachment > 0 {
+			like = m.Attachments[f.attachment-1].Properties
+		}
+		m.Attachments = append(m.Attachments, mapi.Attachment{Properties: b.alike(like)})
 		f.bag = &m.Attachments[f.attachment].Properties
 	case inEmbedded:
 		f.message = &mapi.Message{}
@@ -71,13 +92,27 @@ func (b *builder) open(top *frame, kind where) frame {
 	return f
 }
 
+// alike is an empty bag with room for as much as the one before holds: those of a table are alike.
+func (b *builder) alike(before mapi.Bag) mapi.Bag {
+	if len(before) == 0 {
+		return nil
+	}
+	n := min(len(before), usualRow)
+	b.used += int64(n) * propertySize
+	return b.bags.room(n)
+}
+
 // begin starts a value.
 func (b *builder) begin(wanted bool) {
-	b.mode = ignored
-	if b.on && wanted {
-		b.mode = inMemory
+	b.mode, b.size = ignored, 0
+	if !wanted {
+		return
 	}
-	b.size, b.data, b.owned = 0, b.scratch[:0], false
+	b.mode = inMemory
+	if len(b.free) < smallData {
+		b.refill(smallData)
+	}
+	b.data = b.free[:0]
 }
 
 // expect says that n bytes come next.
@@ -85,13 +120,25 @@ func (b *builder) expect(n int64) {
 	if b.mode != inMemory {
 		return
 	}
-	if b.size+n > b.keep {
+	crowded := b.spool != nil && b.used+b.size+n > b.room/2 // the other half is for what has no other place
+	if b.size+n > b.keep || crowded {
 		b.overflow()
 		return
 	}
-	if b.size == 0 && n >= smallest {
-		b.data, b.owned = make([]byte, 0, min(n, trusted)), true
+	switch {
+	case b.size > 0 || n <= int64(len(b.free)):
+	case n >= largeData:
+		b.data = make([]byte, 0, min(n, trusted))
+	default:
+		b.refill(int(n))
+		b.data = b.free[:0]
 	}
+}
+
+// refill begins a new arena, in which there is room for n bytes.
+func (b *builder) refill(n int) {
+	b.arena = make([]byte, max(n, arenaMin, min(2*len(b.arena), arenaMost)))
+	b.free = b.arena
 }
 
 // overflow puts a value that is too long to keep elsewhere.
@@ -117,9 +164,7 @@ func (b *builder) add(data []byte) {
 }
 
 func (b *builder) u32(v uint32) {
-	var word [4]byte
-	binary.LittleEndian.PutUint32(word[:], v)
-	b.add(word[:])
+	b.add(binary.LittleEndian.AppendUint32(b.word[:0], v))
 }
 
 func (b *builder) write(data []byte) {
@@ -139,28 +184,20 @@ func (b *builder) end(f *frame, tag mapi.Tag, name *mapi.Name) {
 	case inSpool:
 		p.Large = io.NewSectionReader(b.spool, b.begun, b.size)
 	}
-	if *f.bag == nil {
-		*f.bag = make(mapi.Bag, 0, 16)
+	b.used += int64(len(p.Data))
+	if name != nil {
+		b.used += nameSize + int64(len(name.Text))
 	}
-	*f.bag = append(*f.bag, p)
+	was := cap(*f.bag)
+	*f.bag = b.bags.add(*f.bag, p)
+	b.used += int64(cap(*f.bag)-was) * propertySize // what is reserved is taken
 }
 
-// own gives the value memory of its own.
+// own is the present value, which nobody else writes into from now on.
 func (b *builder) own() []byte {
-	if b.owned {
-		return b.data
-	}
-	b.scratch = b.data
 	n := len(b.data)
-	if n > arenaSize/8 {
-		return append(make([]byte, 0, n), b.data...)
+	if n > 0 && n <= len(b.free) && &b.data[0] == &b.free[0] {
+		b.free = b.free[n:]
 	}
-	if n > len(b.arena) {
-		b.next = max(min(2*b.next, arenaSize), arenaMin)
-		b.arena = make([]byte, b.next)
-	}
-	data := b.arena[:n:n]
-	b.arena = b.arena[n:]
-	copy(data, b.data)
-	return data
+	return b.data[:n:n]
 }

@@ -61,5 +61,7 @@
 // # Limits
 //
 // Embedded messages nest 32 deep, names take 1 KiB, an object has 65536
-// properties. Lengths that a blob claims are never trusted for an allocation.
+// properties. Lengths that a blob claims are never trusted for an allocation. A
+// tree of small parts takes some ten times the memory of its bytes: who reads
+// foreign blobs gives it Visitor.Room.
 package fasttransfer

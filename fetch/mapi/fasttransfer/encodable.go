@@ -87,7 +87,7 @@ func checkValue(p *mapi.Property) error {
 	case mapi.LayoutFixedMV:
 		data := p.Bytes()
 		ok = len(data) >= 4 && int64(len(data)-4) == int64(binary.LittleEndian.Uint32(data))*int64(width)
-	case mapi.LayoutVarMV: // of a code-page type it may be one string, see scanner.maybeList
+	case mapi.LayoutVarMV: // of a code-page type it may be one string, see Scanner.maybeList
 		ok = p.Tag.Type()&mapi.CodePage != 0 && p.Len() <= math.MaxUint32 || mapi.Members(p.Bytes()) != nil
 	default:
 		return fmt.Errorf("%w: type %04X", ErrNotEncodable, uint16(p.Tag.Type()))

@@ -22,6 +22,14 @@ func FuzzScan(f *testing.F) {
 		if bare.State != r.State || bare.Offset != r.Offset || bare.Properties != r.Properties {
 			t.Fatalf("with a message %+v, without %+v", r, bare)
 		}
+		if narrow, _ := scan(t, blob, fasttransfer.Visitor{Message: &mapi.Message{}, Room: 500}); narrow.State != r.State || narrow.Offset != r.Offset || narrow.Properties != r.Properties {
+			t.Fatalf("with little room %+v, with all %+v", narrow, r)
+		}
+		used := usedScanner(t, blob)
+		var after mapi.Message
+		if again, err := used.Scan(bytes.NewReader(blob), fasttransfer.Visitor{Message: &after, Keep: 64 << 10}); err != nil || !sameReport(again, r) || !sameMessage(after, m) {
+			t.Fatalf("in used memory %+v %+v, %v; in memory of its own %+v %+v", again, after, err, r, m)
+		}
 		if r.State != fasttransfer.Complete {
 			return
 		}

@@ -26,11 +26,13 @@ type input struct {
 	tail    []byte
 }
 
-func newInput(r io.Reader, segment func(Segment) error, buf []byte) *input {
-	if len(buf) < inputSize {
-		buf = make([]byte, inputSize)
+// reset begins a blob, of which so much is read at once.
+func (in *input) reset(r io.Reader, segment func(Segment) error, ahead int) {
+	buf := in.buf
+	if ahead = max(ahead, inputSize); len(buf) != ahead {
+		buf = make([]byte, ahead)
 	}
-	return &input{r: r, segment: segment, buf: buf}
+	*in = input{r: r, segment: segment, buf: buf, tail: in.tail[:0]}
 }
 
 // offset is where in the blob the next byte stands.

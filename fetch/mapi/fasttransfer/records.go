@@ -26,7 +26,7 @@ type records struct {
 }
 
 // open goes on to the next transfer buffer that has bytes; false at the end of the blob.
-func (s *scanner) open() (bool, error) {
+func (s *Scanner) open() (bool, error) {
 	for s.rec.left == 0 {
 		at := s.in.offset()
 		if !s.in.fill(1) {
@@ -54,7 +54,7 @@ func (s *scanner) open() (bool, error) {
 }
 
 // control reads a record other than a transfer buffer.
-func (s *scanner) control(op, n uint32, at int64) error {
+func (s *Scanner) control(op, n uint32, at int64) error {
 	const known = 24 // the longest of them
 	head := min(int(n), known)
 	if !s.in.fill(head) {
@@ -74,7 +74,7 @@ func (s *scanner) control(op, n uint32, at int64) error {
 	return nil
 }
 
-func (s *scanner) cutRecord(op uint32, at int64) error {
+func (s *Scanner) cutRecord(op uint32, at int64) error {
 	if op > opTellPartnerVersion {
 		// Garbage looks like this more often than a record that came too late to be known.
 		return s.bad(fmt.Sprintf("unknown record %#x runs past the end", op), at)
@@ -82,7 +82,7 @@ func (s *scanner) cutRecord(op uint32, at int64) error {
 	return s.cut("record", at)
 }
 
-func (s *scanner) checkControl(op uint32, data []byte, at int64) error {
+func (s *Scanner) checkControl(op uint32, data []byte, at int64) error {
 	le := binary.LittleEndian
 	switch op {
 	case opConfig:
@@ -104,7 +104,7 @@ func (s *scanner) checkControl(op uint32, data []byte, at int64) error {
 // take consumes n bytes of the present small stream (n is small) and gives them,
 // valid until the next call. nil at the end of the stream; fewer than n bytes
 // make an error.
-func (s *scanner) take(n int) ([]byte, error) {
+func (s *Scanner) take(n int) ([]byte, error) {
 	if s.rec.left >= int64(n) && (s.in.buffered() >= n || s.in.fill(n)) {
 		s.rec.left -= int64(n)
 		return s.in.consume(n, only(s.small)), nil
@@ -113,7 +113,7 @@ func (s *scanner) take(n int) ([]byte, error) {
 }
 
 // takeAcross is take where records cut an atom, or the blob ends.
-func (s *scanner) takeAcross(n int) ([]byte, error) {
+func (s *Scanner) takeAcross(n int) ([]byte, error) {
 	s.atom = s.atom[:0]
 	for len(s.atom) < n {
 		more, err := s.open()
@@ -134,7 +134,7 @@ func (s *scanner) takeAcross(n int) ([]byte, error) {
 }
 
 // need is take inside an element: the end of the stream is an error too.
-func (s *scanner) need(n int) ([]byte, error) {
+func (s *Scanner) need(n int) ([]byte, error) {
 	b, err := s.take(n)
 	if err == nil && b == nil && n > 0 {
 		err = s.cut("element", s.element)
@@ -142,10 +142,10 @@ func (s *scanner) need(n int) ([]byte, error) {
 	return b, err
 }
 
-func (s *scanner) bad(reason string, at int64) error {
+func (s *Scanner) bad(reason string, at int64) error {
 	return &verdict{Unparsed, reason, at}
 }
 
-func (s *scanner) cut(what string, at int64) error {
+func (s *Scanner) cut(what string, at int64) error {
 	return &verdict{Truncated, what + " runs past the end", at}
 }

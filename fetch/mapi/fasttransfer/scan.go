@@ -44,11 +44,11 @@ type Visitor struct {
 	Segment func(Segment) error // every byte of the blob exactly once, in order
 	Message *mapi.Message       // filled when not nil; as far as the blob could be read
 	Keep    int64               // longest value kept in Message (0: 1 MiB); of longer ones only the size
-	Spool   Spool               // when not nil longer values go there instead
+	Room    int64               // about how many bytes of memory Message may take (0: any number); what comes after is not in it
+	Spool   Spool               // when not nil longer values go there instead, and all once half of Room is taken
 
 	// Wanted says which properties go into Message, by id; named ones are asked for by the id that the blob gives them. nil: all.
 	Wanted func(id uint16) bool
-	Buffer []byte // room to read ahead in, for those who read one blob after another; one that is short or nil is not used
 }
 
 // State is the verdict on a blob.
@@ -82,11 +82,12 @@ type Report struct {
 	Attachments int
 	Embedded    int
 	Named       int // how many of Properties are named
+	LeftOut     int // how many objects and wanted properties the visitor's Room was too small for
 
 	// Similar is by what copies of the message are known, empty where nothing tells: a byte that says which property of
 	// the root it is, and the first KiB of its value. 1: PidTagInternetMessageId, which is the same in every mailbox; 2:
 	// PidTagSearchKey, which is the same at least in copies made inside a mailbox; 3: PidTagConversationTopic, 4:
-	// PidTagNormalizedSubject. It is a hint: others may write the same.
+	// PidTagNormalizedSubject. It is a hint: others may write the same. It lies in the Scanner's memory.
 	Similar []byte
 
 	Warnings []string // odd but understood, at most 16
@@ -103,17 +104,13 @@ func (r *Report) warn(text string) {
 // Scan reads a blob in one pass, in memory that does not grow with its values
 // (but for those the visitor wants kept). The error is the reader's or the
 // visitor's own; bad bytes are a Report.
-func Scan(r io.Reader, v Visitor) (Report, error) {
-	if v.Keep == 0 {
-		v.Keep = 1 << 20
-	}
-	s := scanner{in: newInput(r, v.Segment, v.Buffer), wanted: v.Wanted, small: Skeleton, next: firstLong, build: builder{keep: v.Keep, spool: v.Spool}}
-	if v.Message != nil {
-		s.build.on = true
-		s.stack = append(s.stack, frame{kind: inMessage, message: v.Message, bag: &v.Message.Properties})
-	} else {
-		s.stack = append(s.stack, frame{kind: inMessage})
-	}
+func Scan(r io.Reader, v Visitor) (Report, error) { return new(Scanner).Scan(r, v) }
+
+// Scan is the function Scan, in memory that the next call takes back: until then the message is good, with all that was taken off it
+// but copies, and so is the report.
+func (s *Scanner) Scan(r io.Reader, v Visitor) (Report, error) {
+	s.reset(r, v)
+	defer s.letGo()
 	err := s.run()
 	if s.in.fatal != nil {
 		return s.report, s.in.fatal
@@ -123,6 +120,12 @@ func Scan(r io.Reader, v Visitor) (Report, error) {
 	}
 	bad, _ := err.(*verdict)
 	return s.finish(bad)
+}
+
+// letGo forgets what belongs to others.
+func (s *Scanner) letGo() {
+	s.in.r, s.in.segment, s.wanted, s.build.spool = nil, nil, nil, nil
+	clear(s.stack[:cap(s.stack)]) // those too that were closed
 }
 
 // verdict is why a blob is not complete.
@@ -135,13 +138,15 @@ type verdict struct {
 func (v *verdict) Error() string { return v.reason }
 
 // finish hands out the rest of the blob and settles the report.
-func (s *scanner) finish(bad *verdict) (Report, error) {
+func (s *Scanner) finish(bad *verdict) (Report, error) {
 	if bad != nil {
 		s.report.State, s.report.Reason, s.report.Offset = bad.state, bad.reason, bad.offset
 	}
 	s.in.drain(s.next)
 	s.report.Size = s.in.offset()
-	s.report.Similar = s.likeness.key
+	if len(s.likeness.key) > 0 { // else nil, whatever the Scanner read before
+		s.report.Similar = s.likeness.key
+	}
 	if bad != nil && s.in.notice() {
 		s.report.State, s.report.Reason = Truncated, "the server's notice of truncated data at the end"
 	}

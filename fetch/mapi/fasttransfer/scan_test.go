@@ -114,6 +114,8 @@ func TestScanVerdicts(t *testing.T) {
 		{"wrapped message", startMsg + importance + startRecip + endRecip + endMsg, fasttransfer.Complete, ""},
 		{"wrapped associated message", startFAI + importance + endMsg, fasttransfer.Complete, ""},
 		{"nested to the limit", nested(32), fasttransfer.Complete, ""},
+		{"two messages in two attachments", strings.Repeat(newAttach+startEmbed+endEmbed+endAttach, 2), fasttransfer.Complete, ""},
+		{"two messages in one attachment", newAttach + startEmbed + endEmbed + startEmbed + endEmbed + endAttach, fasttransfer.Unparsed, "second message"},
 		{"nested too deep", nested(33), fasttransfer.Unparsed, "nest deeper"},
 		{"longest name", name(511), fasttransfer.Complete, ""},
 		{"name too long", name(512), fasttransfer.Unparsed, "name longer"},

@@ -1,8 +1,11 @@
 package fasttransfer
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"math"
 
 	"mailbrick/fetch/mapi"
 )
@@ -23,12 +26,16 @@ type frame struct {
 	kind       where
 	properties int
 	message    *mapi.Message
-	attachment int // index of the attachment in the message
+	attachment int  // index of the attachment in the message
+	embeds     bool // an attachment in which a message was
 	bag        *mapi.Bag
 }
 
-type scanner struct {
-	in       *input
+// Scanner scans one blob after another in the same memory; the zero one is ready. It is not for more than one goroutine at a time.
+type Scanner struct {
+	ReadAhead int // bytes of a blob that are read at once, if more than 32 KiB
+
+	in       input
 	rec      records
 	report   Report
 	stack    []frame
@@ -39,13 +46,28 @@ type scanner struct {
 	next     int   // number of the next long stream
 	element  int64 // offset of the present element
 	atom     []byte
-	name     mapi.Name
-	text     []byte // of a name, while it is read
+	name     mapi.Name // of the present property, without
+	text     []byte    // its text
 }
 
-func (s *scanner) top() *frame { return &s.stack[len(s.stack)-1] }
+// reset begins a blob.
+func (s *Scanner) reset(r io.Reader, v Visitor) {
+	v.Keep = cmp.Or(v.Keep, 1<<20)
+	v.Room = cmp.Or(v.Room, math.MaxInt64)
+	s.in.reset(r, v.Segment, s.ReadAhead)
+	s.build.reset(v)
+	s.likeness.reset()
+	root := frame{kind: inMessage}
+	if v.Message != nil {
+		root.message, root.bag = v.Message, &v.Message.Properties
+	}
+	s.stack = append(s.stack[:0], root)
+	s.rec, s.report, s.wanted, s.small, s.next = records{}, Report{}, v.Wanted, Skeleton, firstLong
+}
 
-func (s *scanner) run() error {
+func (s *Scanner) top() *frame { return &s.stack[len(s.stack)-1] }
+
+func (s *Scanner) run() error {
 	for {
 		if s.in.fatal != nil || s.build.err != nil {
 			return nil
@@ -65,7 +87,7 @@ func (s *scanner) run() error {
 }
 
 // end judges a stream whose last element is whole.
-func (s *scanner) end() error {
+func (s *Scanner) end() error {
 	switch {
 	case s.in.fatal != nil:
 		return nil
@@ -83,7 +105,7 @@ func (s *scanner) end() error {
 }
 
 // one reads an element of which word are the first four bytes.
-func (s *scanner) one(word uint32) error {
+func (s *Scanner) one(word uint32) error {
 	switch word {
 	case markerStartMessage, markerStartFAIMsg:
 		return s.push(inWrapped, inMessage, inMessage)
@@ -113,7 +135,7 @@ func (s *scanner) one(word uint32) error {
 }
 
 // push opens an object, which may stand in first to last.
-func (s *scanner) push(kind, first, last where) error {
+func (s *Scanner) push(kind, first, last where) error {
 	top := s.top()
 	if top.kind < first || top.kind > last {
 		return s.bad("a marker stands where none may", s.element)
@@ -122,8 +144,12 @@ func (s *scanner) push(kind, first, last where) error {
 	if kind == inEmbedded && nest == maxNesting {
 		return s.bad(fmt.Sprintf("messages nest deeper than %d", maxNesting), s.element)
 	}
+	if kind == inEmbedded && top.embeds {
+		return s.bad("a second message in one attachment", s.element) // [MS-OXCFXICS] 2.2.4.2 attachmentContent
+	}
+	top.embeds = top.embeds || kind == inEmbedded
 	f := frame{kind: kind}
-	if s.build.on {
+	if s.build.on && s.roomy(top) {
 		f = s.build.open(top, kind)
 	}
 	s.count(kind)
@@ -135,7 +161,7 @@ func (s *scanner) push(kind, first, last where) error {
 }
 
 // nesting is how many embedded messages are open.
-func (s *scanner) nesting() (n int) {
+func (s *Scanner) nesting() (n int) {
 	for i := range s.stack {
 		if s.stack[i].kind == inEmbedded {
 			n++
@@ -144,7 +170,7 @@ func (s *scanner) nesting() (n int) {
 	return n
 }
 
-func (s *scanner) count(kind where) {
+func (s *Scanner) count(kind where) {
 	switch kind {
 	case inRecipient:
 		s.report.Recipients++
@@ -155,7 +181,7 @@ func (s *scanner) count(kind where) {
 	}
 }
 
-func (s *scanner) pop(kind where) error {
+func (s *Scanner) pop(kind where) error {
 	if s.top().kind != kind {
 		return s.bad("an end marker does not match", s.element)
 	}
@@ -165,7 +191,7 @@ func (s *scanner) pop(kind where) error {
 }
 
 // property reads propValue after type and id.
-func (s *scanner) property(tag mapi.Tag) error {
+func (s *Scanner) property(tag mapi.Tag) error {
 	layout, width := tag.Type().Layout()
 	if layout == mapi.LayoutUnknown {
 		return s.bad(fmt.Sprintf("property %v of an unknown type", tag), s.element)
@@ -181,7 +207,7 @@ func (s *scanner) property(tag mapi.Tag) error {
 		}
 	}
 	isMeta := meta(uint32(tag))
-	keep := !isMeta && (s.wanted == nil || s.wanted(tag.ID()))
+	keep := s.build.on && !isMeta && (s.wanted == nil || s.wanted(tag.ID())) && s.roomy(top)
 	s.build.begin(keep)
 	root := top.kind == inMessage || top.kind == inWrapped
 	s.likeness.begin(root && layout == mapi.LayoutVariable, tag.ID())
@@ -200,27 +226,38 @@ func (s *scanner) property(tag mapi.Tag) error {
 	if named {
 		s.report.Named++
 	}
-	if s.build.on && keep {
+	if keep {
 		s.build.end(top, tag, s.nameOf(named))
 	}
 	return nil
 }
 
-func (s *scanner) nameOf(named bool) *mapi.Name {
+// roomy says whether there is room for more in an object.
+func (s *Scanner) roomy(f *frame) bool {
+	if f.bag != nil && s.build.used < s.build.room {
+		return true
+	}
+	s.report.LeftOut++
+	return false
+}
+
+func (s *Scanner) nameOf(named bool) *mapi.Name {
 	if !named {
 		return nil
 	}
 	name := s.name
+	text := mapi.Property{Tag: mapi.Tag(mapi.TypeUnicode), Data: s.text}
+	name.Text = text.Text(0)
 	return &name
 }
 
 // readName reads namedPropInfo [MS-OXCFXICS] 2.2.4.1.
-func (s *scanner) readName() error {
+func (s *Scanner) readName() error {
 	b, err := s.need(17)
 	if err != nil {
 		return err
 	}
-	s.name = mapi.Name{Set: mapi.GUID(b[:16])}
+	s.name, s.text = mapi.Name{Set: mapi.GUID(b[:16])}, s.text[:0]
 	switch kind := b[16]; kind {
 	case 0:
 		b, err := s.need(4)
@@ -236,24 +273,17 @@ func (s *scanner) readName() error {
 	}
 }
 
-func (s *scanner) readNameText() error {
-	text := s.text[:0]
-	defer func() { s.text = text }()
+func (s *Scanner) readNameText() error {
 	for {
 		b, err := s.need(2)
 		if err != nil {
 			return err
 		}
 		if b[0]|b[1] == 0 {
-			break
+			return nil
 		}
-		if text = append(text, b...); len(text) >= maxName {
+		if s.text = append(s.text, b...); len(s.text) >= maxName {
 			return s.bad(fmt.Sprintf("name longer than %d bytes", maxName), s.element)
 		}
 	}
-	if s.build.on {
-		p := mapi.Property{Tag: mapi.Tag(mapi.TypeUnicode), Data: text}
-		s.name.Text = p.Text(0)
-	}
-	return nil
 }

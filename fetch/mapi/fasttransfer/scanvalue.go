@@ -7,7 +7,7 @@ import (
 )
 
 // value reads a value in its layout.
-func (s *scanner) value(tag mapi.Tag, layout mapi.Layout, width int) error {
+func (s *Scanner) value(tag mapi.Tag, layout mapi.Layout, width int) error {
 	switch layout {
 	case mapi.LayoutFixed:
 		b, err := s.need(width)
@@ -41,7 +41,7 @@ func (s *scanner) value(tag mapi.Tag, layout mapi.Layout, width int) error {
 	return s.members(n)
 }
 
-func (s *scanner) word() (uint32, error) {
+func (s *Scanner) word() (uint32, error) {
 	b, err := s.need(4)
 	if err != nil {
 		return 0, err
@@ -50,13 +50,13 @@ func (s *scanner) word() (uint32, error) {
 }
 
 // counted reads a count that is part of the value.
-func (s *scanner) counted() (uint32, error) {
+func (s *Scanner) counted() (uint32, error) {
 	n, err := s.word()
 	s.build.u32(n)
 	return n, err
 }
 
-func (s *scanner) members(count uint32) error {
+func (s *Scanner) members(count uint32) error {
 	for range count {
 		n, err := s.counted()
 		if err != nil {
@@ -75,7 +75,7 @@ func (s *scanner) members(count uint32) error {
 // characters of a text it is not. (A text of one character may be taken for a list.)
 //
 // todo: [MS-OXCFXICS] 2.2.4.1.1 whether servers send these types at all.
-func (s *scanner) maybeList(tag mapi.Tag, n uint32) error {
+func (s *Scanner) maybeList(tag mapi.Tag, n uint32) error {
 	b, err := s.need(2)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (s *scanner) maybeList(tag mapi.Tag, n uint32) error {
 }
 
 // bytes reads n bytes of a value; from longValue on they are a stream of their own, but for those of recipients.
-func (s *scanner) bytes(n int64, kind Kind) error {
+func (s *Scanner) bytes(n int64, kind Kind) error {
 	to := only(s.small)
 	if n >= longValue && s.small == Skeleton {
 		to = stream{s.next, kind}

@@ -15,6 +15,8 @@ type likeness struct {
 
 const maxLikeness = 1 << 10
 
+func (l *likeness) reset() { *l = likeness{key: l.key[:0], value: l.value[:0]} }
+
 func (l *likeness) begin(candidate bool, id uint16) {
 	l.which = 0
 	if !candidate {

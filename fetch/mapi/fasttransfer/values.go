@@ -54,7 +54,7 @@ func (e *encoder) list(data []byte, width int) {
 // lists writes a list of strings or binaries.
 func (e *encoder) lists(p *mapi.Property) error {
 	members := mapi.Members(p.Bytes())
-	if members == nil { // read as one string, see scanner.maybeList
+	if members == nil { // read as one string, see Scanner.maybeList
 		return e.variable(p)
 	}
 	e.out.u32(uint32(len(members)))

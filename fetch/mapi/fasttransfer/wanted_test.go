@@ -24,14 +24,14 @@ func TestWantedIsEnough(t *testing.T) {
 		}
 		blobs[filepath.Base(name)] = blob
 	}
-	buffer := make([]byte, 100_000)
+	scanner := fasttransfer.Scanner{ReadAhead: 100_000}
 	for name, blob := range blobs {
 		all, some := &mapi.Message{}, &mapi.Message{}
 		full, err := fasttransfer.Scan(bytes.NewReader(blob), fasttransfer.Visitor{Message: all})
 		if err != nil {
 			t.Fatal(err)
 		}
-		part, err := fasttransfer.Scan(bytes.NewReader(blob), fasttransfer.Visitor{Message: some, Wanted: mapi.InSummary, Buffer: buffer})
+		part, err := scanner.Scan(bytes.NewReader(blob), fasttransfer.Visitor{Message: some, Wanted: mapi.InSummary})
 		if err != nil {
 			t.Fatal(err)
 		}
