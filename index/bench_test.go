@@ -13,7 +13,7 @@ import (
 )
 
 // benchLog makes mails of some 300 words, the words as frequent as words are.
-func benchLog(b *testing.B, mails int) *memoryLog {
+func benchLog(b testing.TB, mails int) *memoryLog {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	zipf := rand.NewZipf(r, 1.1, 4, 50_000)

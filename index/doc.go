@@ -57,7 +57,7 @@
 //
 // Documents may be written at any time, for they are named by their content. Rows are written for whole positions of
 // the journal only. Order of a batch: the word index, with the position in the same batch, synced; then rows.bolt, rows
-// in transactions of at most 4,000 where they are many, the last one with the position, each synced. After a crash the two positions differ;
+// in transactions of at most 1,000, the last one with the position, each synced. After a crash the two positions differ;
 // Position is the lower one, and Follow goes on from there and writes again what is there already, which changes nothing.
 // Should the word index be behind the rows that may be there (its last segments could not be opened and it fell back),
 // rows are not believed about documents until it has caught up.

@@ -201,14 +201,18 @@ func (f *follower) read(ctx context.Context, v *archive.Version, op *operation) 
 	if f.seen[c.id] {
 		return c.id, nil
 	}
-	f.seen[c.id] = true
 	if f.at > f.redo {
 		if has, err := f.index.rows.has(c.id); err != nil || has {
 			return c.id, err
 		}
 	}
 	d := newDocument(c, f.places)
-	f.docs[c.id] = d
+	if len(f.docs) > 0 && f.bytes+d.bytes > f.index.options.BatchBytes { // a long one is not to come on top of others
+		if err := f.flush(); err != nil {
+			return docID{}, err
+		}
+	}
+	f.docs[c.id], f.seen[c.id] = d, true
 	f.bytes += d.bytes
 	return c.id, nil
 }

@@ -43,7 +43,7 @@ func TestCrash(t *testing.T) {
 					}
 					return nil
 				}
-				x.rows.atOnce, x.rows.small, x.rows.fault = 1+int(seed), 0, x.fault
+				x.rows.atOnce, x.rows.fault = 1+int(seed), x.fault
 				err = x.Follow(context.Background(), w.log, nil)
 				if e := x.Close(); e != nil {
 					t.Fatal(e)
@@ -101,7 +101,7 @@ func setBack(t *testing.T, pieces int) {
 	if pieces == 0 {
 		follow(t, x, w.log)
 	} else {
-		x.rows.atOnce, x.rows.small = 1, 0
+		x.rows.atOnce = 1
 		left := pieces
 		x.rows.fault = func() error {
 			if left--; left < 0 {
@@ -502,5 +502,26 @@ func TestLargeAttachment(t *testing.T) {
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
 		t.Fatalf("%d bytes allocated", n)
+	}
+}
+
+// TestCrowdedMessage: of a message of very many small parts as many are searched as there is memory for, and the report says so.
+func TestCrowdedMessage(t *testing.T) {
+	t.Parallel()
+	log := newLog()
+	l := &letter{subject: "crowded"}
+	m := l.message()
+	for range 400_000 {
+		m.Recipients = append(m.Recipients, mapi.Bag{mapi.NewInt32(mapi.PidTagRecipientType, mapi.RecipientTo)})
+	}
+	var b bytes.Buffer
+	if err := fasttransfer.Encode(&b, m, fasttransfer.EncodeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	v := log.version(t, "m", 1, 0, "Inbox", 1, l)
+	log.blobs[v.SHA256] = b.Bytes()
+	c, err := readContent(t.Context(), log, v, &values{})
+	if err != nil || c.subject != "crowded" || len(c.to) == 0 || len(c.to) == 400_000 || !strings.HasPrefix(c.exception, "parts cut") {
+		t.Fatalf("%d recipients, %q, %v", len(c.to), c.exception, err)
 	}
 }

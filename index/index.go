@@ -46,7 +46,7 @@ type Options struct {
 	Zone  *time.Location   // of dates in queries that name none; UTC by default
 	Wait  time.Duration    // for an index in use; 10 s by default
 
-	BatchBytes     int // of text in a batch; 2 MiB by default: memory is some 60 times that
+	BatchBytes     int // of text in a batch; 1 MiB by default: memory is some 50 times that
 	BatchDocuments int // 500 by default
 }
 
@@ -61,7 +61,7 @@ func (o Options) withDefaults() Options {
 		o.Wait = 10 * time.Second
 	}
 	if o.BatchBytes == 0 {
-		o.BatchBytes = 2 << 20
+		o.BatchBytes = 1 << 20
 	}
 	if o.BatchDocuments == 0 {
 		o.BatchDocuments = 500

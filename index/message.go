@@ -42,6 +42,7 @@ func (c *content) empty() map[string]bool {
 
 const (
 	keepValue = 16 << 10 // longest value kept in memory as it is; bodies are caught apart
+	keepParts = 64 << 20 // memory of all that is kept of a message, about
 	keepBody  = 8 << 20  // bytes of a body that are searched
 	longValue = 1 << 10  // from here on a value is a stream of its own (fasttransfer)
 )
@@ -55,7 +56,7 @@ func readContent(ctx context.Context, log Log, v *archive.Version, values *value
 	}
 	var m mapi.Message
 	values.reset()
-	report, err := fasttransfer.Scan(r, fasttransfer.Visitor{Segment: values.segment, Message: &m, Keep: keepValue})
+	report, err := values.scanner.Scan(r, fasttransfer.Visitor{Segment: values.segment, Message: &m, Keep: keepValue, Room: keepParts})
 	if closeErr := r.Close(); err == nil {
 		err = closeErr
 	}
@@ -66,6 +67,9 @@ func readContent(ctx context.Context, log Log, v *archive.Version, values *value
 		return summaryContent(v, report.State.String()+": "+report.Reason), nil
 	}
 	c := messageContent(&m, values)
+	if report.LeftOut > 0 {
+		c.exception = fmt.Sprintf("parts cut: recipients, attachments and properties are searched as far as they take %d MiB of memory", keepParts>>20)
+	}
 	if report.State == fasttransfer.Truncated {
 		c.exception = report.State.String() + ": " + report.Reason
 	}
@@ -150,10 +154,12 @@ func parseAddresses(list []string) []mapi.Address {
 }
 
 // values watches the long values of a blob go by: it hashes bodies and attachments and catches the first body of each
-// kind, which is the message's own, for its properties stand before its attachments. What it lends is good until reset.
+// kind, which is the message's own, for its properties stand before its attachments. What it lends is good until reset, and so is
+// a message that its scanner reads.
 type values struct {
-	list   []value
-	caught map[fasttransfer.Kind][]byte
+	scanner fasttransfer.Scanner
+	list    []value
+	caught  map[fasttransfer.Kind][]byte
 }
 
 type value struct {

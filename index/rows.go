@@ -109,20 +109,15 @@ func (r *row) decode(k, v []byte) error {
 type rows struct {
 	db     *bbolt.DB
 	names  names
-	atOnce int   // operations of a transaction,
-	small  int64 // unless the file has fewer bytes
+	atOnce int // operations of a transaction
 
 	// fault stands between the transactions of a commit; tests fail there.
 	fault func() error
 }
 
-const (
-	// commitAtOnce is how many operations are one transaction. Names are random, so each changes pages of its own in three trees, which
-	// are in memory until its end: some 25 KB.
-	commitAtOnce = 4000
-	// smallRows is of a file whose pages may all change at once.
-	smallRows = 48 << 20
-)
+// commitAtOnce is how many operations are one transaction. Names are random, so each changes pages of its own in three trees, which
+// are in memory until its end: some 25 KB.
+const commitAtOnce = 1000
 
 func openRows(path string, wait time.Duration) (*rows, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType})
@@ -132,7 +127,7 @@ func openRows(path string, wait time.Duration) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rows{db: db, atOnce: commitAtOnce, small: smallRows}
+	r := &rows{db: db, atOnce: commitAtOnce}
 	if err := db.View(r.load); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -226,7 +221,7 @@ func (r *rows) commit(ops []operation, to uint64) error {
 	slices.SortStableFunc(ops, func(x, y operation) int { // so that a page of items is changed by one transaction only
 		return cmp.Or(strings.Compare(x.mailbox, y.mailbox), bytes.Compare(x.row.id[:], y.row.id[:]))
 	})
-	for len(ops) > r.atOnce && r.size() > r.small {
+	for len(ops) > r.atOnce {
 		err := r.write(ops[:r.atOnce], func(tx *bbolt.Tx) error {
 			return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyReach), binary.BigEndian.AppendUint64(nil, to))
 		})
@@ -239,15 +234,6 @@ func (r *rows) commit(ops []operation, to uint64) error {
 		ops = ops[r.atOnce:]
 	}
 	return r.write(ops, func(tx *bbolt.Tx) error { return putPosition(tx, to) })
-}
-
-// size is that of the file.
-func (r *rows) size() (n int64) {
-	_ = r.db.View(func(tx *bbolt.Tx) error {
-		n = tx.Size()
-		return nil
-	})
-	return n
 }
 
 func (r *rows) write(ops []operation, end func(*bbolt.Tx) error) error {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	bleve "github.com/blevesearch/bleve_index_api"
+	zap "github.com/blevesearch/zapx/v17"
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
@@ -20,10 +22,20 @@ type wordIndex struct {
 	check  time.Duration // how often to look whether a batch can still end
 }
 
+// smallSegment is up to how many documents segments count as alike when it is planned which to merge. Every so many documents may be
+// a segment before any are merged, ten at most; with the library's own 2000, what few thousand there are is merged over and over.
+const smallSegment = 500
+
+// growingSegments lets the library's buffer of a new segment grow as it is filled. By itself it would reserve as much for each
+// document as those of the batch before took: after a batch of one long document, a GiB for hundreds of short ones.
+var growingSegments = sync.OnceFunc(func() { zap.NewSegmentBufferNumResultsFactor = 0 })
+
 // openWords opens the folder or makes it.
 func openWords(dir string, wait time.Duration) (*wordIndex, error) {
+	growingSegments()
 	queue := bleve.NewAnalysisQueue(runtime.GOMAXPROCS(0))
-	s, err := scorch.NewScorch("mailbrick", map[string]any{"path": dir, "bolt_timeout": wait.String()}, queue)
+	s, err := scorch.NewScorch("mailbrick", map[string]any{"path": dir, "bolt_timeout": wait.String(),
+		"scorchMergePlanOptions": map[string]any{"FloorSegmentSize": smallSegment}}, queue)
 	if err == nil {
 		err = s.Open()
 	}
