@@ -204,6 +204,9 @@ func (b *bench) commands(ctx context.Context, a, mailbox string) error {
 			ids = append(ids, l.ID)
 		}
 	}
+	if len(ids) == 0 {
+		return fmt.Errorf("mailbox %s has no items to measure single commands with: a tree of mail is DIR/ADDRESS/FOLDER/*.eml", mailbox)
+	}
 	restore := append([]string{"restore", "--mode", "new", "--to-mailbox", "restored@contoso.example"}, b.source()...)
 	for _, c := range []struct {
 		name string
@@ -228,7 +231,7 @@ func (b *bench) commands(ctx context.Context, a, mailbox string) error {
 
 func median(v []float64) float64 {
 	slices.Sort(v)
-	return v[len(v)/2]
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
 // warm measures searches in a process that has everything open.

@@ -16,13 +16,16 @@ import (
 )
 
 // peers measures this program and others on the same exported items, by the same steps: whole processes, CPU-seconds of user and
-// system, key derivation apart for this one (a host identity opens its archive).
+// system, key derivation apart for this one (a host identity opens its archive). This program goes its steps once before each of
+// the others, from the beginning: what a disk does for the one after much was removed from it, or written to it, it does for all.
 type peers struct {
 	*bench
 	corpus string // OUT of make-corpus.sh: base/ and inc/
 	script string // peers.sh
 	steps  map[string]map[string]step
 	order  []string // of steps
+
+	catalog float64 // bytes, of what all items are in
 }
 
 // step is what one tool took for it; the median where it ran several times.
@@ -32,23 +35,36 @@ type step struct{ cpu, wall, peakMiB, stored []float64 }
 func (b *bench) comparePeers(ctx context.Context, corpus, script string) error {
 	p := &peers{bench: b, corpus: corpus, script: script, steps: map[string]map[string]step{}}
 	tools := []string{"mailbrick"}
-	if err := even(ctx, corpus); err != nil {
-		return err
-	}
-	if err := p.own(ctx); err != nil {
-		return err
-	}
 	for _, tool := range []string{"restic", "borg", "casync", "zpaq"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			fmt.Fprintf(os.Stderr, "no %s here: left out\n", tool)
 			continue
 		}
-		if err := p.peer(ctx, tool); err != nil {
+		own := func() error { return p.own(ctx, filepath.Join(p.dir, "before-"+tool)) }
+		if err := p.each(ctx, own, func() error { return p.peer(ctx, tool) }); err != nil {
 			return err
 		}
 		tools = append(tools, tool)
 	}
+	if len(tools) == 1 {
+		if err := p.each(ctx, func() error { return p.own(ctx, filepath.Join(p.dir, "alone")) }); err != nil {
+			return err
+		}
+	}
 	p.print(tools)
+	return nil
+}
+
+// each measures one after another, on ground that is even.
+func (p *peers) each(ctx context.Context, measures ...func() error) error {
+	for _, measure := range measures {
+		if err := even(ctx, p.corpus); err != nil {
+			return err
+		}
+		if err := measure(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -95,10 +111,13 @@ func (p *peers) peer(ctx context.Context, tool string) error {
 	return lines.Err()
 }
 
-// own runs this program through the steps.
-func (p *peers) own(ctx context.Context) error {
-	a, identity, out := filepath.Join(p.dir, "peer-archive"), filepath.Join(p.dir, "identity"), filepath.Join(p.dir, "restored")
+// own runs this program through the steps, in a folder of its own.
+func (p *peers) own(ctx context.Context, dir string) error {
+	a, identity, out := filepath.Join(dir, "archive"), filepath.Join(dir, "identity"), filepath.Join(dir, "restored")
 	base := filepath.Join(p.corpus, "base")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Unsetenv("MAILBRICK_IDENTITY")); err != nil {
+		return err
+	}
 	if _, err := p.mailbrick(ctx, a, "init"); err != nil {
 		return err
 	}
@@ -108,29 +127,22 @@ func (p *peers) own(ctx context.Context) error {
 	if err := os.Setenv("MAILBRICK_IDENTITY", identity); err != nil {
 		return err
 	}
-	run := func(name string, args ...string) error {
-		k, err := p.mailbrick(ctx, a, args...)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		stored, err := bytesBelow(filepath.Join(a, "packs"), filepath.Join(a, "journal"), filepath.Join(a, "keys"))
-		p.add("mailbrick", name, k.cpu, k.seconds, k.peakMiB, stored)
-		return err
-	}
 	backup := []string{"backup", "--quiet", "--no-index", "--from", base}
-	err := errors.Join(run("backup1", backup...), run("backup2", backup...))
-	if err != nil {
+	if err := errors.Join(p.step(ctx, a, "backup1", backup), p.step(ctx, a, "backup2", backup)); err != nil {
 		return err
 	}
 	undo, err := p.addIncrement(base)
 	if err != nil {
 		return err
 	}
-	err = run("backup-inc", backup...)
+	err = p.step(ctx, a, "backup-inc", backup)
 	if err = errors.Join(err, undo()); err != nil {
 		return err
 	}
-	if err := run("restore", "export", "--quiet", "--all", "--format", "blob", "-o", out); err != nil {
+	if p.catalog, err = bytesBelow(filepath.Join(a, "catalog")); err != nil {
+		return err
+	}
+	if err := p.step(ctx, a, "restore", []string{"export", "--quiet", "--all", "--format", "blob", "-o", out}); err != nil {
 		return err
 	}
 	mailboxes, ids, err := p.some(ctx, a)
@@ -138,25 +150,40 @@ func (p *peers) own(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := run("restore1", "cat", id); err != nil {
+		if err := p.step(ctx, a, "restore1", []string{"cat", id}); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(run("check", "verify", "--quiet"), run("check-data", "verify", "--quiet", "--read-all")); err != nil {
-		return err
-	}
+	var forget [][]string
 	for i := 1; i < len(mailboxes); i += 2 {
-		if err := run("forget", "forget", "--quiet", "--living", "--apply", "--mailbox", mailboxes[i]); err != nil {
+		forget = append(forget, []string{"forget", "--quiet", "--living", "--apply", "--mailbox", mailboxes[i]})
+	}
+	for _, s := range []struct {
+		name     string
+		commands [][]string
+	}{
+		{"check", [][]string{{"verify", "--quiet"}}}, {"check-data", [][]string{{"verify", "--quiet", "--read-all"}}},
+		{"forget", forget}, {"prune", [][]string{{"prune", "--quiet", "--apply"}}},
+	} {
+		if err := p.step(ctx, a, s.name, s.commands...); err != nil {
 			return err
 		}
 	}
-	if err := run("prune", "prune", "--quiet", "--apply"); err != nil {
-		return err
+	return nil
+}
+
+// step measures the commands that are one step of this program.
+func (p *peers) step(ctx context.Context, archive, name string, commands ...[]string) error {
+	var cpu, wall, peak float64
+	for _, args := range commands {
+		k, err := p.mailbrick(ctx, archive, args...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		cpu, wall, peak = cpu+k.cpu, wall+k.seconds, max(peak, k.peakMiB)
 	}
-	catalog, err := bytesBelow(filepath.Join(a, "catalog"))
-	if err == nil {
-		p.figure("catalog of it at the end", "%.1f MB", catalog/1e6)
-	}
+	stored, err := bytesBelow(filepath.Join(archive, "packs"), filepath.Join(archive, "journal"), filepath.Join(archive, "keys"))
+	p.add("mailbrick", name, cpu, wall, peak, stored)
 	return err
 }
 
@@ -242,20 +269,12 @@ func (p *peers) print(tools []string) {
 				fmt.Fprint(p.table, "\t–")
 				continue
 			}
-			cpu, wall := median(slices.Clone(s.cpu)), median(slices.Clone(s.wall))
-			if name == "forget" {
-				cpu, wall = total(s.cpu), total(s.wall)
-			}
-			fmt.Fprintf(p.table, "\t%.2f (%.1f, %.0f, %.1f)", cpu, wall, slices.Max(s.peakMiB), s.stored[len(s.stored)-1]/1e6)
+			fmt.Fprintf(p.table, "\t%.2f (%.1f, %.0f, %.1f)", median(slices.Clone(s.cpu)), median(slices.Clone(s.wall)), slices.Max(s.peakMiB), s.stored[len(s.stored)-1]/1e6)
 		}
 		fmt.Fprintln(p.table)
 	}
-	p.table.Flush()
-}
-
-func total(v []float64) (sum float64) {
-	for _, x := range v {
-		sum += x
+	for _, name := range []string{"backup1", "restore"} {
+		p.figure("each run of "+name+", CPU-s", "%.2f", p.steps[name]["mailbrick"].cpu)
 	}
-	return sum
+	p.figure("catalog", "%.1f MB", p.catalog/1e6)
 }

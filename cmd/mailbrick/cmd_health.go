@@ -54,8 +54,8 @@ func runVerify(ctx context.Context, o *common, a *archive.Archive, check archive
 	if err != nil {
 		return err
 	}
-	if r.Before > 0 {
-		o.say("%d items of these were checked before it was interrupted", r.Before)
+	if !r.Since.IsZero() {
+		o.say("%d items of these were checked by a run that began at %s and was interrupted (--again checks them anew)", r.Before, stamp(r.Since))
 	}
 	if err := o.printCheck(r); err != nil {
 		return err

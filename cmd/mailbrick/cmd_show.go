@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -75,8 +76,10 @@ func (o *common) showItem(v *archive.Version) error {
 	return nil
 }
 
-// keepShown is the longest value that `show` prints.
-const keepShown = 16 << 20
+const (
+	keepShown = 16 << 20 // the longest value that `show` prints
+	roomShown = 64 << 20 // about the memory of all that it prints
+)
 
 func (o *common) showPart(ctx context.Context, a *archive.Archive, v *archive.Version, name string, part func(*mapi.Message) string) error {
 	m, err := o.message(ctx, a, v)
@@ -102,10 +105,18 @@ func (o *common) message(ctx context.Context, a *archive.Archive, v *archive.Ver
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	m = &mapi.Message{}
-	report, err := fasttransfer.Scan(r, fasttransfer.Visitor{Message: m, Keep: keepShown})
-	if err == nil && report.State != fasttransfer.Complete {
-		o.say("only the first %d bytes could be read: %s; `cat` gives all of it", report.Offset, report.Reason)
+	return readMessage(r, o.say)
+}
+
+func readMessage(r io.Reader, say func(string, ...any)) (*mapi.Message, error) {
+	m := &mapi.Message{}
+	report, err := fasttransfer.Scan(r, fasttransfer.Visitor{Message: m, Keep: keepShown, Room: roomShown})
+	switch {
+	case err != nil:
+	case report.State != fasttransfer.Complete:
+		say("only the first %d bytes could be read: %s; `cat` gives all of it", report.Offset, report.Reason)
+	case report.LeftOut > 0:
+		say("%d recipients, attachments and properties are left out, behind what takes %d MiB of memory; `cat` gives all of it", report.LeftOut, roomShown>>20)
 	}
 	return m, err
 }

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -230,7 +228,8 @@ func (o *common) withIndex(ctx context.Context, a *archive.Archive, work func(x 
 	if o.lent != nil {
 		return o.lent.index.with(ctx, o, work)
 	}
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	defer unlimited()()
+	a.Rest()
 	x, err := openIndex(o.indexDir())
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 
 	"mailbrick/archive"
 	"mailbrick/archive/blob"
@@ -49,6 +51,7 @@ var verdicts = [...]verdict{
 	{errRefusedParts, exitPartly, "running it again does not help where a right is missing: give it to the account (docs/sources.md), or do not ask for that part"},
 	{context.Canceled, exitFailed, "interrupted; what had come in is kept, and the next run goes on from there"},
 	{s3.ErrDenied, exitFailed, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; docs/operation.md lists the rights that they need"},
+	{fs.ErrPermission, exitFailed, "this user may not read or write there: run it as the one whose files these are, or give him the right"},
 	{s3.ErrNoBucket, exitNoArchive, "make the bucket with your store's tools, or name another with --archive; AWS_ENDPOINT_URL says which store"},
 	{s3.ErrUnavailable, exitFailed, "check the network and AWS_ENDPOINT_URL, and run the same command again; nothing that was committed is lost"},
 	{s3.ErrCondition, exitFailed, "two writers would destroy each other's work there: use a store that heeds it, as Amazon S3 does"},
@@ -137,7 +140,7 @@ func report(talk io.Writer, asJSON bool, err error) int {
 		fmt.Fprintf(talk, "%s\n", line)
 		return code
 	}
-	fmt.Fprintf(talk, "mailbrick: %s\n", plain(err.Error()))
+	fmt.Fprintf(talk, "mailbrick: %s\n", plain(strings.ReplaceAll(err.Error(), "\n", "; "))) // errors that are joined
 	if hint != "" {
 		fmt.Fprintf(talk, "hint: %s\n", plain(hint))
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math"
-	"runtime/debug"
 	"sync"
 
 	"mailbrick/archive"
@@ -48,7 +46,7 @@ func (l *lentIndex) follow(ctx context.Context, o *common) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	defer unlimited()()
 	if l.x == nil {
 		if l.x, err = openIndex(l.dir); err != nil {
 			return err

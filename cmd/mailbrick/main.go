@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -58,6 +59,15 @@ func (f helpFlag) Apply(set *flag.FlagSet) error {
 // steadyMemory is where the collector begins to work harder: what a run holds fits, whatever the archive's size, and room that
 // was freed goes back to the system. The index takes what it needs (withIndex).
 const steadyMemory = 152 << 20
+
+// unlimited lifts that limit, and gives what sets it again. A limit of the user's own (GOMEMLIMIT) stays.
+func unlimited() (limit func()) {
+	if debug.SetMemoryLimit(-1) != steadyMemory {
+		return func() {}
+	}
+	debug.SetMemoryLimit(math.MaxInt64)
+	return func() { debug.SetMemoryLimit(steadyMemory) }
+}
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {

@@ -138,7 +138,7 @@ func (s *selection) everywhere(ctx context.Context, o *common, a *archive.Archiv
 }
 
 // arrangedAtOnce is how many items are put in order together; their descriptions are in memory.
-const arrangedAtOnce = 1 << 14
+const arrangedAtOnce = 1 << 15
 
 // arranged gives items in the order in which the archive reads them at the least cost.
 func arranged(ctx context.Context, a *archive.Archive, items iter.Seq2[*archive.Version, error]) iter.Seq2[*archive.Version, error] {
