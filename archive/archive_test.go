@@ -178,10 +178,8 @@ func TestSnapshots(t *testing.T) {
 		t.Errorf("before the first: %v", err)
 	}
 
-	if err := os.RemoveAll(ta.opts.Catalog); err != nil {
-		t.Fatal(err)
-	}
-	_ = ta.Close()
+	wantErr(t, "close", ta.Close(), nil)
+	wantErr(t, "remove the catalog", os.RemoveAll(ta.opts.Catalog), nil)
 	ta.open()
 	wantSame(t, ta.holds(first), was)
 	wantSame(t, ta.holds(second), now)

@@ -87,7 +87,7 @@ type catalog struct {
 	rows   rowCache      // as the catalog is now
 	deltas delta.Encoder // for apply, one at a time
 	dirty  bool          // something was applied since it was opened
-	failed chan error    // what the database could not do in the background
+	talk   *pebbleTalk   // of db
 
 	mu        sync.RWMutex
 	head      journal.Head
@@ -142,9 +142,8 @@ func catalogMemory(anew bool) (cache int64, table uint64) {
 
 func openCatalog(o catalogOptions) (*catalog, error) {
 	_, err := o.fs.Stat(o.dir)
-	c := &catalog{anew: errors.Is(err, os.ErrNotExist), mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key)}
-	c.failed = make(chan error, 1)
-	talk := pebbleTalk{o.fatal, c.failed, new(atomic.Int32)}
+	talk := &pebbleTalk{fatal: o.fatal, failed: make(chan error, 1)}
+	c := &catalog{anew: errors.Is(err, os.ErrNotExist), mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key), talk: talk}
 	fs, err := newSecretFS(o.fs, o.key, o.random)
 	if err != nil {
 		return nil, err
@@ -194,17 +193,18 @@ func rowComparer() *pebble.Comparer {
 // pebbleTalk keeps Pebble's talk out of the terminal; what matters comes back as an error. What it cannot go on after (its disk
 // is full or damaged in the midst of a commit) goes to Options.Fatal: nothing is lost, but this process is done.
 type pebbleTalk struct {
-	fatal  func(error)
-	failed chan<- error
-	tries  *atomic.Int32 // that failed since something was written
+	fatal   func(error)
+	failed  chan error   // what could not be done in the background
+	tries   atomic.Int32 // that failed since something was written
+	closing atomic.Bool  // nobody waits for room any more: who closes gets the error
 }
 
 // triesMost is how often what is written in the background may fail in a row: who waits for it would wait for ever.
 const triesMost = 100
 
-func (pebbleTalk) Infof(string, ...any)  {}
-func (pebbleTalk) Errorf(string, ...any) {}
-func (t pebbleTalk) Fatalf(format string, args ...any) {
+func (*pebbleTalk) Infof(string, ...any)  {}
+func (*pebbleTalk) Errorf(string, ...any) {}
+func (t *pebbleTalk) Fatalf(format string, args ...any) {
 	for _, a := range args {
 		if cause, ok := a.(error); ok {
 			t.full(cause)
@@ -214,13 +214,16 @@ func (t pebbleTalk) Fatalf(format string, args ...any) {
 }
 
 // damaged leaves it to whoever reads what is damaged: he gets an error, and a rebuild mends it.
-func (pebbleTalk) damaged(pebble.DataCorruptionInfo) {}
+func (*pebbleTalk) damaged(pebble.DataCorruptionInfo) {}
 
 // background passes on what a flush or a compaction could not do.
-func (t pebbleTalk) background(err error) {
+func (t *pebbleTalk) background(err error) {
 	select {
 	case t.failed <- err:
 	default: // one is enough
+	}
+	if t.closing.Load() {
+		return
 	}
 	t.full(err)
 	if !pebble.IsCorruptionError(err) && t.tries.Add(1) >= triesMost {
@@ -231,7 +234,7 @@ func (t pebbleTalk) background(err error) {
 // syncedFS tells of a folder that cannot be synced, of which the database makes a panic.
 type syncedFS struct {
 	vfs.FS
-	talk pebbleTalk
+	talk *pebbleTalk
 }
 
 func (fs syncedFS) OpenDir(name string) (vfs.File, error) {
@@ -246,7 +249,7 @@ func (fs syncedFS) Unwrap() vfs.FS { return fs.FS }
 
 type syncedDir struct {
 	vfs.File
-	talk pebbleTalk
+	talk *pebbleTalk
 }
 
 func (d syncedDir) Sync() error {
@@ -257,14 +260,14 @@ func (d syncedDir) Sync() error {
 	return err
 }
 
-func (t pebbleTalk) flushed(info pebble.FlushInfo) {
+func (t *pebbleTalk) flushed(info pebble.FlushInfo) {
 	if info.Err == nil {
 		t.tries.Store(0)
 	}
 }
 
 // full ends the process over a full disk, where Pebble would try again for ever.
-func (t pebbleTalk) full(err error) {
+func (t *pebbleTalk) full(err error) {
 	if vfs.IsNoSpaceError(err) {
 		t.fatal(fmt.Errorf("catalog: %w", full(err)))
 	}
@@ -306,6 +309,7 @@ func (c *catalog) loadMeta() error {
 }
 
 func (c *catalog) close() error {
+	c.talk.closing.Store(true)
 	err := errors.Join(c.probes.renew(), c.flush(), c.db.Close())
 	if err != nil {
 		return fmt.Errorf("catalog: %w", full(err))
@@ -319,6 +323,10 @@ func (c *catalog) flush() error {
 	if !c.dirty {
 		return nil
 	}
+	select {
+	case <-c.talk.failed: // it was tried again since
+	default:
+	}
 	done, err := c.db.AsyncFlush()
 	if err != nil {
 		return err
@@ -326,7 +334,7 @@ func (c *catalog) flush() error {
 	select {
 	case <-done:
 		return nil
-	case err := <-c.failed:
+	case err := <-c.talk.failed:
 		return err
 	}
 }

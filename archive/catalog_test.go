@@ -117,6 +117,38 @@ func TestCatalogFailsForGood(t *testing.T) {
 	}
 }
 
+// TestCatalogFailsAtLast: what cannot be written any more when a catalog is closed is told by close alone, however often the database
+// tries before it is stopped. What failed before, and was tried again, is not told.
+func TestCatalogFailsAtLast(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{"full": noSpace(), "fails": syscall.EIO, "well": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var c *catalog
+			closes := false
+			fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if !closes || failure == nil || op.Kind != errorfs.OpCreate {
+					return nil
+				}
+				for range triesMost {
+					c.talk.background(failure)
+				}
+				return failure
+			}))
+			c, err := openCatalog(catalogOptions{fs: fs, dir: "db", random: cryptorand.Reader,
+				fatal: func(err error) { t.Errorf("fatal: %v", err) }})
+			wantErr(t, "open", err, nil)
+			wantErr(t, "set", c.db.Set([]byte("k"), nil, pebble.NoSync), nil)
+			c.talk.background(errors.New("long ago"))
+			c.dirty, closes = true, true
+			err = c.close()
+			if !errors.Is(err, failure) || errors.Is(err, blob.ErrFull) != (name == "full") || err != nil && strings.Contains(err.Error(), "long ago") {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+}
+
 // oneItem backs up one item and ends.
 func (w *world) oneItem(committed *atomic.Bool) error {
 	ctx := context.Background()

@@ -180,7 +180,7 @@ func TestCatalogOfAnotherLayout(t *testing.T) {
 	wantErr(t, "remove", w.fs.RemoveAll(o.dir), nil)
 	fs, err := newSecretFS(o.fs, o.key, o.random)
 	wantErr(t, "file system", err, nil)
-	db, err := pebble.Open(o.dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: pebbleTalk{fatal: func(err error) { t.Error(err) }}})
+	db, err := pebble.Open(o.dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: &pebbleTalk{fatal: func(err error) { t.Error(err) }}})
 	wantErr(t, "open", err, nil)
 	wantErr(t, "set", db.Set([]byte{keyMeta, 'v'}, wire.AppendUvarint(nil, 8), pebble.Sync), nil)
 	for n := range uint32(2000) {
