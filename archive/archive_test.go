@@ -20,6 +20,7 @@ type testArchive struct {
 	t    *testing.T
 	opts Options
 	*Archive
+	closed bool
 }
 
 func newTestArchive(t *testing.T) *testArchive {
@@ -36,6 +37,7 @@ func newTestArchive(t *testing.T) *testArchive {
 		t.Fatal(err)
 	}
 	ta.open()
+	t.Cleanup(func() { wantErr(t, "close", ta.Close(), nil) }) // its folder goes next
 	return ta
 }
 
@@ -45,7 +47,16 @@ func (ta *testArchive) open() {
 	if err != nil {
 		ta.t.Fatal(err)
 	}
-	ta.Archive = a
+	ta.Archive, ta.closed = a, false
+}
+
+// Close closes it if it is open.
+func (ta *testArchive) Close() error {
+	if ta.closed {
+		return nil
+	}
+	ta.closed = true
+	return ta.Archive.Close()
 }
 
 func (ta *testArchive) reopen() {
