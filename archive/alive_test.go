@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // listItems are the items alive in a folder.
@@ -79,6 +80,7 @@ func TestItemsInWhileTheyChange(t *testing.T) {
 	}
 	wantErr(t, "checkpoint", s.Checkpoint(t.Context()), nil)
 	wantErr(t, "close", s.Close(t.Context()), nil)
+	w.close(t)
 }
 
 // TestItemsInMemory: a list is never held whole. It is not parallel: it looks at the memory of the whole process.
@@ -93,6 +95,9 @@ func TestItemsInMemory(t *testing.T) {
 			wantErr(t, "checkpoint", s.Checkpoint(t.Context()), nil)
 		}
 	})
+	for m := w.cat.db.Metrics(); m.Flush.NumInProgress+m.Compact.NumInProgress > 0; m = w.cat.db.Metrics() {
+		time.Sleep(time.Millisecond) // what it writes in the background is on this heap, too
+	}
 	s := w.begin(t, "m")
 	alive := func() uint64 {
 		runtime.GC()
@@ -113,4 +118,5 @@ func TestItemsInMemory(t *testing.T) {
 	}
 	t.Logf("%.1f MiB more than before, of %.1f in all", float64(max(most, was)-was)/(1<<20), float64(items*idLength)/(1<<20))
 	wantErr(t, "close", s.Close(t.Context()), nil)
+	w.close(t)
 }

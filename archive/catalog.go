@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,10 +141,18 @@ func catalogMemory(anew bool) (cache int64, table uint64) {
 	return cacheBytes, memTableBytes
 }
 
-func openCatalog(o catalogOptions) (*catalog, error) {
-	_, err := o.fs.Stat(o.dir)
+func openCatalog(o catalogOptions) (c *catalog, err error) {
+	defer func() {
+		r := recover()
+		if wrong, ok := r.(runtime.Error); ok { // the database believes what the end of a table says
+			c, err = nil, fmt.Errorf("open catalog: %w: %w", ErrDamaged, wrong)
+		} else if r != nil {
+			panic(r)
+		}
+	}()
+	_, err = o.fs.Stat(o.dir)
 	talk := &pebbleTalk{fatal: o.fatal, failed: make(chan error, 1)}
-	c := &catalog{anew: errors.Is(err, os.ErrNotExist), mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key), talk: talk}
+	c = &catalog{anew: errors.Is(err, os.ErrNotExist), mailboxes: map[string]*mailboxState{}, ids: newIDMaker(o.key), talk: talk}
 	fs, err := newSecretFS(o.fs, o.key, o.random)
 	if err != nil {
 		return nil, err
@@ -153,7 +162,8 @@ func openCatalog(o catalogOptions) (*catalog, error) {
 	defer cache.Unref()
 	opts := &pebble.Options{FS: syncedFS{fs, talk}, Comparer: rowComparer(), EventListener: &pebble.EventListener{BackgroundError: talk.background, DataCorruption: talk.damaged, FlushEnd: talk.flushed},
 		Cache: cache, MemTableSize: tableSize, MaxOpenFiles: 500, DisableWAL: true,
-		FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: talk, L0CompactionThreshold: tablesWaiting}
+		FormatMajorVersion: pebble.FormatColumnarBlocks, Logger: talk, L0CompactionThreshold: tablesWaiting,
+		DisableTableStats: true} // they are read again and again where one is damaged, by nobody who could tell
 	for i := range opts.Levels {
 		l := &opts.Levels[i]
 		l.FilterPolicy, l.BlockSize = bloom.FilterPolicy(10), blockBytes

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -68,7 +70,8 @@ func TestHostileCatalog(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(5, 6))
 	for range rounds(4, 400) {
-		for _, list := range spaces {
+		for _, space := range slices.Sorted(maps.Keys(spaces)) {
+			list := spaces[space]
 			row := list[r.IntN(len(list))]
 			bad := mangled(r, row)
 			hostileCatalog(t, w, func(db *pebble.DB) error {

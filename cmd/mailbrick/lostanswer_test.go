@@ -95,10 +95,10 @@ type lostTrial struct {
 	want     map[string]int
 }
 
-func newLost(t *testing.T) *lostTrial {
+// newLost has a server that is patient with what is on its way while another request is told to wait: imports go at once.
+func newLost(t *testing.T, grace time.Duration) *lostTrial {
 	t.Helper()
-	// Imports go at once: one may be on its way while another is told to wait.
-	l := &lostTrial{trial: newTrial(t, exchangetest.Options{Throttle: exchangetest.Policy{Grace: exchangetest.StandardPolicy().Grace}})}
+	l := &lostTrial{trial: newTrial(t, exchangetest.Options{Throttle: exchangetest.Policy{Grace: exchangetest.Duration(grace)}})}
 	words := l.signedIn("ews", l.serve(l.exchange), "--password-file", l.password)
 	l.exchange.AddMailbox("twins@contoso.example")
 	must := func(args []string) {
@@ -170,7 +170,7 @@ func step() int {
 // of each item comes, twins are two, and another restore finds nothing to do.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
-	l := newLost(t)
+	l := newLost(t, time.Duration(exchangetest.StandardPolicy().Grace))
 	var runs errgroup.Group
 	runs.SetLimit(8) // each waits for most of the time
 	defer runs.Wait()
@@ -211,7 +211,7 @@ func (l *lostTrial) loses(what, by, into string, g *gateway) {
 // copy of each item is there then.
 func TestKilledRestores(t *testing.T) {
 	t.Parallel()
-	l := newLost(t)
+	l := newLost(t, time.Duration(exchangetest.StandardPolicy().Grace))
 	for _, by := range []string{"ews", "graph"} {
 		all := &gateway{counts: uploads}
 		if code, text := l.mailbrick(l.restore(by, all, by+"@contoso.example")...); code != 0 || all.n < 2 {
@@ -257,7 +257,7 @@ func (l *lostTrial) killed(by, into string, g *gateway, stored bool) {
 // a pause, and one copy of each item is there at the end.
 func TestThrottledRestores(t *testing.T) {
 	t.Parallel()
-	l := newLost(t)
+	l := newLost(t, 2*time.Second) // of three: a busy machine may be as long on its way
 	second := 1
 	for by, operations := range map[string][]string{
 		"ews":   {"GetFolder", "FindFolder", "CreateFolder", "FindItem", "UploadItems", "ExportItems"},
@@ -267,15 +267,15 @@ func TestThrottledRestores(t *testing.T) {
 		operations = operations[len(operations)*(step()-1)/5:] // the uploads are the last but one; pauses grow, and many take long
 		for i, operation := range operations {
 			busy := []exchangetest.Fault{
-				{Action: exchangetest.ActionStatus, Status: http.StatusTooManyRequests, RetryAfterSeconds: 1},
-				{Action: exchangetest.ActionStatus, Status: http.StatusServiceUnavailable, RetryAfterSeconds: 1},
-				{Action: exchangetest.ActionFault, Code: "ErrorServerBusy", BackOffMilliseconds: 1100},
+				{Action: exchangetest.ActionStatus, Status: http.StatusTooManyRequests, RetryAfterSeconds: 3},
+				{Action: exchangetest.ActionStatus, Status: http.StatusServiceUnavailable, RetryAfterSeconds: 3},
+				{Action: exchangetest.ActionFault, Code: "ErrorServerBusy", BackOffMilliseconds: 3100},
 			}[i%(4-len(by)/2)] // the last is not one of Graph's
 			busy.Operation, busy.Mailbox = operation, into
 			l.exchange.AddFaults(busy)
 		}
 		l.exchange.AddFaults(exchangetest.Fault{Operation: "UploadItems", Mailbox: into, Call: 2, Index: &second,
-			Action: exchangetest.ActionItemError, Code: "ErrorServerBusy", BackOffMilliseconds: 1100})
+			Action: exchangetest.ActionItemError, Code: "ErrorServerBusy", BackOffMilliseconds: 3100})
 		before := l.exchange.Throttling().Total
 		if code, text := l.mailbrick(l.restore(by, new(gateway), into)...); code != 0 || !maps.Equal(l.held(into), l.want) {
 			t.Errorf("%s: exit code %d: %s%v", by, code, text, l.held(into))

@@ -41,7 +41,7 @@ func newClient(t testing.TB, o exchangetest.Options) *client {
 		h.Close()
 		s.Close()
 	})
-	return &client{t: t, server: s, url: h.URL + "/EWS/Exchange.asmx", version: "Exchange2013_SP1", mailbox: box, user: "backup"}
+	return &client{t: t, server: s, url: h.URL + "/EWS/Exchange.asmx", version: "Exchange2013_SP1", mailbox: box, user: "backup", http: http.DefaultClient}
 }
 
 func (c *client) envelope(body string) string {
@@ -67,11 +67,7 @@ func (c *client) send(document string) (*http.Response, []byte, error) {
 	}
 	r.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	r.SetBasicAuth(c.user, "secret")
-	h := c.http
-	if h == nil {
-		h = http.DefaultClient
-	}
-	resp, err := h.Do(r)
+	resp, err := c.http.Do(r)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -72,8 +72,10 @@ func TestPull(t *testing.T) {
 
 // TestStreamedEnvelopes: no declaration, a status or notifications in each, and the last one closes.
 func TestStreamedEnvelopes(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, exchangetest.Options{StreamMinute: time.Second})
+	virtual(t, exchangetest.Options{StreamMinute: time.Second}, streamedEnvelopes)
+}
+
+func streamedEnvelopes(t *testing.T, c *client) {
 	id := c.ok(c.do(streamAll)).FindElement("//SubscriptionId").Text()
 	resp := c.stream(streaming(id), nil)
 	in := bufio.NewReader(resp.Body)
@@ -162,7 +164,7 @@ func (c *client) stream(body string, header map[string]string) *http.Response {
 		r.Header.Set(k, v)
 	}
 	r.SetBasicAuth(c.user, "secret")
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := c.http.Do(r)
 	if err != nil {
 		c.t.Fatal(err)
 	}

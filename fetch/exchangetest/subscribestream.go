@@ -36,7 +36,7 @@ func (c *call) streamEvents() {
 	beat := time.NewTicker(minute * 3 / 4)
 	defer beat.Stop()
 	s.envelope(func(x *xmlWriter) { x.leaf("m:ConnectionStatus", "OK") })
-	for {
+	for last := false; ; {
 		rung := c.server.subscriptions.bell.wait() // before the look: nothing is missed between the two
 		more, code := s.round()
 		switch {
@@ -45,14 +45,16 @@ func (c *call) streamEvents() {
 			return
 		case more:
 			continue
+		case last:
+			s.envelope(func(x *xmlWriter) { x.leaf("m:ConnectionStatus", "Closed") })
+			return
 		}
 		select {
 		case <-rung:
 		case <-beat.C:
 			s.envelope(func(x *xmlWriter) { s.notifications(x, s.subs[:1], func(*subscription) { x.empty("t:StatusEvent") }) })
 		case <-end.C:
-			s.envelope(func(x *xmlWriter) { x.leaf("m:ConnectionStatus", "Closed") })
-			return
+			last = true
 		case <-c.ctx.Done():
 			return
 		}

@@ -125,16 +125,21 @@ func TestRemoveLeavesNothing(t *testing.T) {
 
 func wantVersions(t *testing.T, o s3.Options, want int) {
 	t.Helper()
-	found := 0
+	if found := versions(t, o); found != want {
+		t.Errorf("%d versions and markers, want %d", found, want)
+	}
+}
+
+// versions counts what there is of packs, with markers.
+func versions(t *testing.T, o s3.Options) (found int) {
+	t.Helper()
 	for v := range adminOf(t).ListObjectsIter(t.Context(), o.Bucket, minio.ListObjectsOptions{Prefix: o.Prefix + "/packs/", Recursive: true, WithVersions: true}) {
 		if v.Err != nil {
 			t.Fatal(v.Err)
 		}
 		found++
 	}
-	if found != want {
-		t.Errorf("%d versions and markers, want %d", found, want)
-	}
+	return found
 }
 
 // TestMarkerOfAnother: what somebody has hidden with a marker is not there, and

@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -87,8 +89,13 @@ func (s *Server) start(program string) (err error) {
 	return s.ready(address)
 }
 
+// freeAddress is on a loopback of its own where the system has many: nobody else takes the port before the server does.
 func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	host := net.IPv4(127, 0, 0, 1)
+	if runtime.GOOS == "linux" {
+		host = net.IPv4(127, byte(1+rand.IntN(250)), byte(rand.IntN(250)), byte(1+rand.IntN(250)))
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host.String(), "0"))
 	if err != nil {
 		return "", err
 	}
