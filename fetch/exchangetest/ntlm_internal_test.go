@@ -198,6 +198,9 @@ func TestNTLMRefused(t *testing.T) {
 	edit := func(at int, to byte) func([]byte) []byte {
 		return func(m []byte) []byte { m[at] = to; return m }
 	}
+	flip := func(at int) func([]byte) []byte {
+		return func(m []byte) []byte { m[at] ^= 0xFF; return m }
+	}
 	for name, c := range map[string]struct {
 		user, password string
 		edit           func(m []byte) []byte
@@ -205,8 +208,8 @@ func TestNTLMRefused(t *testing.T) {
 		"wrong password":     {"backup", "Secret", nil},
 		"unknown user":       {"nobody", "secret", nil},
 		"nobody":             {"", "", nil},
-		"code over all":      {"backup", "secret", edit(micAt, 0)},
-		"another domain":     {"backup", "secret", edit(micAt+16+16+28+20+60, 'X')},
+		"code over all":      {"backup", "secret", flip(micAt)},
+		"another domain":     {"backup", "secret", flip(micAt + 16 + 16 + 28 + 20 + 60)},
 		"field beyond":       {"backup", "secret", edit(20+6, 0xFF)},
 		"field in the head":  {"backup", "secret", edit(20+4, 1)},
 		"cut":                {"backup", "secret", func(m []byte) []byte { return m[:len(m)-1] }},
