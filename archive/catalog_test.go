@@ -193,23 +193,34 @@ func TestCatalogDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := 0
-	for range rounds(60, 3000) {
+	damaged := func(name string, at, bits int) {
 		fs := w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: r})
-		name := files[r.IntN(len(files))]
 		data, err := fs.UnsafeGetFileDataBuffer("catalog/db/" + name)
 		if err != nil || len(data) == 0 {
-			continue
+			return
 		}
-		at := r.IntN(len(data))
-		data[at] ^= byte(1 + r.IntN(255))
+		if at %= len(data); at < 0 {
+			at += len(data)
+		}
+		data[at] ^= byte(bits)
 		got, err := lookAt(t, worldOf(w.memory, w.memory, fs))
 		if err != nil {
 			refused++
 			if !strings.Contains(err.Error(), "rebuild --catalog") && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrRollback) {
-				t.Errorf("byte %d of %s: %v", at, name, err)
+				t.Errorf("byte %d of %s, bits %x: %v", at, name, bits, err)
 			}
 		} else if got != want {
-			t.Errorf("byte %d of %s: lists\n%swant\n%s", at, name, got, want)
+			t.Errorf("byte %d of %s, bits %x: lists\n%swant\n%s", at, name, bits, got, want)
+		}
+	}
+	for range rounds(60, 3000) {
+		damaged(files[r.IntN(len(files))], r.IntN(1<<30), 1+r.IntN(255))
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, ".sst") {
+			for bits := 1; bits < 256; bits++ {
+				damaged(name, -12, bits) // which says how long the end is
+			}
 		}
 	}
 	if refused == 0 {
