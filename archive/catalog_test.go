@@ -299,7 +299,6 @@ func TestRebuildCatalog(t *testing.T) {
 	wantErr(t, "rebuild from a damaged journal", err, ErrDamaged)
 	ta.open()
 	wantSame(t, ta.holds(snap), was)
-	wantErr(t, "close", ta.Close(), nil)
 }
 
 // TestLostPackTakesOnlyItsItems: without its catalog too, an archive that lost a pack opens, names what is lost, and stores
@@ -329,7 +328,6 @@ func TestLostPackTakesOnlyItsItems(t *testing.T) {
 	if len(ta.holds(healed)) != 1 {
 		t.Error("backed up again, the item is not there")
 	}
-	wantErr(t, "close", ta.Close(), nil)
 }
 
 func TestWaitForTheCatalog(t *testing.T) {
@@ -406,7 +404,6 @@ func TestLostPackIsStoredAgain(t *testing.T) {
 	if len(ta.holds(other)) != 1 {
 		t.Error("the copy is not there")
 	}
-	wantErr(t, "close", ta.Close(), nil)
 }
 
 func TestMissingPartsAreNamed(t *testing.T) {
